@@ -1,0 +1,40 @@
+# Every verb of the project; `make help` prints this list.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## make .venv and install everything, pinned
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,trainer,dev]'
+	touch $(INSTALLED)
+
+demo: setup ## the main job: train the starter model to read handwritten digits, through the service
+	$(BIN)/python examples/digits/demo.py
+
+up: setup ## start the service here and keep it running (Ctrl-C stops it)
+	$(BIN)/tuneyard up
+
+test: setup ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup ## format, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pins: setup ## renew constraints.txt from what .venv holds
+	@{ head -n 1 constraints.txt; $(BIN)/pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## remove .venv and everything built
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.PHONY: help setup demo up test check pins clean

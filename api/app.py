@@ -1,0 +1,47 @@
+"""The service over HTTP: composition root, `uvicorn --factory api.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import problems
+from api.dependencies import Parts
+from api.routes import artifacts, datasets, health, jobs, models, reports
+from api.settings import Settings
+from store.database import Database
+from store.doorbell import Doorbell, make_celery
+from store.files import Storage
+
+DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
+submit a job, watch it, download the trained checkpoint."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service with its parts, by default as the environment says."""
+    settings = settings or Settings()
+    parts = Parts(
+        settings=settings,
+        database=Database(settings.database_url),
+        storage=Storage(settings.storage_root),
+        doorbell=Doorbell(make_celery(str(settings.broker_url))),
+    )
+    parts.storage.prepare()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.database.close()
+
+    app = FastAPI(
+        title="Tuneyard",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses={"4XX": {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}},
+    )
+    app.state.parts = parts
+    problems.install(app)
+    for routes in (datasets, models, jobs, reports, artifacts, health):
+        app.include_router(routes.router)
+    return app

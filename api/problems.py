@@ -1,0 +1,144 @@
+"""Errors as RFC 9457 problems: the only place where errors meet HTTP statuses.
+
+A problem says what is wrong (`title`, `detail`), where (`errors`), and which kind it is (`code`, never renamed).
+"""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import DataError, OperationalError
+from starlette.exceptions import HTTPException
+
+from api.checking import DatasetRefused, UncheckableDataset
+from api.uploads import DatasetTooLarge, StorageFull
+from store.artifacts import ArtifactNotFound, ArtifactNotReady
+from store.datasets import DatasetNotFound
+from store.files import BaseModelNotFound
+from store.jobs import JobAlreadyEnded, JobNotFound
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457, with a stable code and the places of what is wrong."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] = []
+
+
+CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
+    JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
+    JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
+    ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
+    ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
+    DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
+    UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
+    StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
+    BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
+}
+"""Errors that are told as they are; those with more to say have a function of their own below."""
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error with a problem."""
+    for error, (status, code) in CODES.items():
+        app.add_exception_handler(error, _plain(status, code))
+    app.exception_handler(DatasetNotFound)(_unknown_dataset)
+    app.exception_handler(DatasetRefused)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(OperationalError)(_unavailable)
+    app.exception_handler(DataError)(_unstorable)
+    app.exception_handler(Exception)(_unexpected)
+
+
+def problem(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> JSONResponse:
+    """A response that carries a problem."""
+    body = Problem(title=status.phrase, status=status, detail=detail, code=code).model_dump() | extra
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _plain(status: HTTPStatus, code: str) -> Any:
+    def answer(_request: Request, error: Exception) -> JSONResponse:
+        return problem(status, code, str(error))
+
+    return answer
+
+
+def _unknown_dataset(request: Request, error: DatasetNotFound) -> JSONResponse:
+    # In a job's spec the id is one wrong value of many; in a path it is the thing itself.
+    if request.method == "POST":
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_dataset", str(error))
+    return problem(HTTPStatus.NOT_FOUND, "dataset_not_found", str(error))
+
+
+def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
+    faults = [fault.model_dump() for fault in error.report.faults]
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid_dataset",
+        str(error),
+        errors=faults,
+        num_faults=error.report.num_faults,
+    )
+
+
+def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    errors = [{"location": _location(one["loc"]), "detail": _in_words(one)} for one in error.errors()]
+    detail = "; ".join(f"{one['location']}: {one['detail']}" for one in errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
+
+
+def _location(loc: tuple[Any, ...]) -> str:
+    """`("body", "method", "lora", "rank")` → `method.lora.rank`; the source stays where nothing else names a place."""
+    inner = loc[1:] if len(loc) > 1 else loc
+    return ".".join(str(part) for part in inner)
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; see the schema of JobSpec at /docs"
+    if isinstance(error.get("input"), bytes):
+        return "must be JSON, sent with the header Content-Type: application/json"
+    return str(error["msg"])
+
+
+def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    return problem(status, code, str(error.detail), headers=error.headers)
+
+
+def _unavailable(_request: Request, error: OperationalError) -> JSONResponse:
+    log.warning("the database does not answer: %s", error)
+    detail = "The database does not answer; try again in a moment"
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers={"Retry-After": "5"})
+
+
+def _unstorable(_request: Request, error: DataError) -> JSONResponse:
+    detail = f"The request holds a value that the database cannot keep: {error.orig}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
+
+
+def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=error)
+    detail = "An error of the service, not of your request; its log says more"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

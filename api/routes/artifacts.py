@@ -1,0 +1,58 @@
+"""/jobs/{id}/artifacts and /archive: the trained model, file by file or in one piece."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from api.archives import tar_stream
+from api.dependencies import PartsDep, Reading
+from api.views import ArtifactRead
+from store import artifacts, jobs
+from store.tables import Artifact
+from trainer_core.contract.manifest import MANIFEST, Manifest
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
+
+
+def _artifact(job_id: str, session: Reading) -> Artifact:
+    return artifacts.of_job(jobs.get(session, job_id))
+
+
+ArtifactDep = Annotated[Artifact, Depends(_artifact, scope="function")]
+
+
+def _folder(artifact: ArtifactDep, parts: PartsDep) -> Path:
+    return parts.storage.run_dir(artifact.job_id, artifact.attempt) / artifact.path
+
+
+FolderDep = Annotated[Path, Depends(_folder)]
+
+
+@router.get("/artifacts")
+def read_artifact(artifact: ArtifactDep, folder: FolderDep) -> ArtifactRead:
+    """The manifest: every file with its size and SHA-256."""
+    return ArtifactRead.of(artifact, Manifest.load(folder))
+
+
+@router.head("/artifacts/{path:path}", include_in_schema=False)
+@router.get("/artifacts/{path:path}", response_class=FileResponse)
+def download_file(path: str, folder: FolderDep) -> FileResponse:
+    """One file; `Range`, `If-Range` and `HEAD` are answered, the ETag is the file's SHA-256."""
+    files = {file.path: file for file in Manifest.load(folder).files}
+    if path not in files:  # only what the manifest names is ever opened
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"the artifact has no file {path!r}")
+    return FileResponse(
+        folder / path, headers={"ETag": f'"{files[path].sha256}"'}, media_type="application/octet-stream"
+    )
+
+
+@router.get("/archive", response_class=StreamingResponse)
+def download_archive(job_id: str, folder: FolderDep) -> StreamingResponse:
+    """The whole artifact as one tar file, manifest included."""
+    names = [*(file.path for file in Manifest.load(folder).files), MANIFEST]
+    headers = {"Content-Disposition": f'attachment; filename="{job_id}.tar"'}
+    return StreamingResponse(tar_stream(folder, names, prefix=job_id), media_type="application/x-tar", headers=headers)

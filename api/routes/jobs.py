@@ -1,0 +1,96 @@
+"""/jobs: submit, look, wait, cancel."""
+
+import hashlib
+import time
+from http import HTTPStatus
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, BackgroundTasks, Body, Header, Query, Response
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from api.dependencies import Parts, PartsDep, Reading, Writing
+from api.examples import SPECS
+from api.views import JobPage, JobRead
+from store import jobs
+from store.lifecycle import ENDED, JobStatus
+from store.tables import Job
+from trainer_core.contract.spec import JobSpec
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_LOOK_SECONDS = 0.25
+"""How often a waiting request looks at the job."""
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+def submit_job(
+    spec: Annotated[JobSpec, Body(openapi_examples=SPECS)],
+    session: Writing,
+    parts: PartsDep,
+    response: Response,
+    background: BackgroundTasks,
+) -> JobRead:
+    """Queue a fine-tuning job."""
+    parts.storage.base_model(spec.base_model, hub_models=parts.settings.hub_models)
+    job = jobs.submit(session, spec)
+    background.add_task(parts.doorbell.ring)
+    response.headers["Location"] = f"/jobs/{job.id}"
+    return _view(session, job)
+
+
+@router.get("")
+def list_jobs(
+    session: Reading,
+    status: JobStatus | None = None,
+    base_model: str | None = None,
+    after: Annotated[str | None, Query(description="Id of the last job of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JobPage:
+    """Jobs, newest first."""
+    found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
+    places = jobs.queue_positions(session, found)
+    data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
+    return JobPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+
+
+@router.get("/{job_id}", response_model=JobRead, responses={304: {"description": "Nothing has changed"}})
+async def read_job(
+    job_id: str,
+    parts: PartsDep,
+    wait: Annotated[float, Query(ge=0, description="Seconds to wait for a change, or for the end")] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One job.
+
+    With `wait`, the answer comes once the job differs from the ETag in `If-None-Match`, or, without that header,
+    once the job has ended; at the latest after so many seconds.
+    """
+    until = time.monotonic() + min(wait, parts.settings.max_wait_seconds)
+    while True:
+        job = await run_in_threadpool(_load, parts, job_id)
+        body = job.model_dump_json().encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        is_news = etag != if_none_match if if_none_match else job.status in ENDED
+        if is_news or time.monotonic() >= until:
+            break
+        await anyio.sleep(_LOOK_SECONDS)
+    if etag == if_none_match:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
+    return Response(body, media_type="application/json", headers={"ETag": etag, "Cache-Control": "no-cache"})
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: str, session: Writing) -> JobRead:
+    """End a job: at once if it waits, within seconds if it runs."""
+    return _view(session, jobs.request_cancel(session, job_id))
+
+
+def _load(parts: Parts, job_id: str) -> JobRead:
+    with parts.database.reading() as session:
+        return _view(session, jobs.get(session, job_id))
+
+
+def _view(session: Session, job: Job) -> JobRead:
+    return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id))

@@ -1,0 +1,18 @@
+"""How the API is deployed."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from store.settings import StoreSettings
+
+
+class Settings(StoreSettings):
+    """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
+
+    max_upload_bytes: Annotated[int, Field(gt=0)] = 8 * 1024**3
+    """Largest dataset that is taken."""
+    check_seconds: Annotated[float, Field(gt=0)] = 600
+    """Longest time that checking an uploaded dataset may take."""
+    max_wait_seconds: Annotated[float, Field(gt=0)] = 60
+    """Longest time that `GET /jobs/{id}?wait=` waits."""

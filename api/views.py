@@ -1,0 +1,223 @@
+"""What the API answers: rows as people and programs read them, with nothing in them that is the service's own."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from store.lifecycle import JobStatus
+from store.progress import Progress
+from store.tables import Artifact, Job
+from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.events import Phase
+from trainer_core.contract.manifest import Manifest, ManifestFile
+from trainer_core.contract.spec import JobSpec
+
+
+class View(BaseModel):
+    """Read from a row's attributes."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, use_attribute_docstrings=True)
+
+
+class DatasetRead(View):
+    """An uploaded dataset."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
+    num_rows: int
+    num_images: int
+    created_at: datetime
+
+
+class FailureRead(View):
+    """Why a job failed."""
+
+    code: FailureCode
+    message: str
+    faults: tuple[DatasetFault, ...] = ()
+
+
+class ArtifactSummary(View):
+    """What there is to download."""
+
+    num_bytes: int
+    num_files: int
+    manifest_sha256: str
+
+
+class JobRead(View):
+    """A job."""
+
+    id: str
+    status: JobStatus
+    phase: Phase | None
+    """Where a running job is."""
+    spec: JobSpec
+    attempt: int
+    """How often a worker has started it."""
+    queue_position: int | None
+    """1 starts next; null if it does not wait."""
+    progress: Progress | None
+    failure: FailureRead | None
+    artifact: ArtifactSummary | None
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job, queue_position: int | None) -> Self:
+        """The view of a job's row and its place in the queue."""
+        failure = None
+        if job.failure_code is not None:
+            failure = FailureRead(
+                code=FailureCode(job.failure_code),
+                message=job.failure_message or "",
+                faults=job.failure_faults or (),
+            )
+        return cls(
+            id=job.id,
+            status=job.status,
+            phase=Phase(job.phase) if job.phase else None,
+            spec=job.spec,
+            attempt=job.attempt,
+            queue_position=queue_position,
+            progress=job.progress,
+            failure=failure,
+            artifact=ArtifactSummary.model_validate(job.artifact) if job.artifact else None,
+            cancel_requested_at=job.cancel_requested_at,
+            created_at=job.created_at,
+            queued_at=job.queued_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+
+
+class JobPage(View):
+    """Jobs, newest first."""
+
+    data: list[JobRead]
+    has_more: bool
+    last_id: str | None
+    """Give it as `after` to read on."""
+
+
+class EventRead(View):
+    """Something that happened to a job."""
+
+    id: int
+    created_at: datetime
+    attempt: int
+    type: str
+    message: str
+    data: dict[str, Any]
+
+
+class EventPage(View):
+    """Events, oldest first."""
+
+    data: list[EventRead]
+    has_more: bool
+    last_id: int
+    """Give it as `after` to read on."""
+
+
+class LogLineRead(View):
+    """A line that the trainer wrote to stderr."""
+
+    id: int
+    created_at: datetime
+    attempt: int
+    line: str
+
+
+class LogPage(View):
+    """Lines, oldest first."""
+
+    data: list[LogLineRead]
+    has_more: bool
+    last_id: int
+    """Give it as `after` to read on."""
+
+
+class SeriesRead(View):
+    """One metric over the steps; both lists have one length."""
+
+    name: str
+    steps: list[int]
+    values: list[float]
+
+
+class SeriesList(View):
+    """Metrics, by name."""
+
+    data: list[SeriesRead]
+
+
+class CheckpointRead(View):
+    """A state that the job can go on from."""
+
+    step: int
+    epoch: float
+    attempt: int
+    num_bytes: int
+    manifest_sha256: str
+    metrics: dict[str, float]
+    created_at: datetime
+
+
+class CheckpointList(View):
+    """Checkpoints, newest first."""
+
+    data: list[CheckpointRead]
+
+
+class ArtifactRead(View):
+    """What a succeeded job left, file by file."""
+
+    job_id: str
+    attempt: int
+    num_bytes: int
+    manifest_sha256: str
+    created_at: datetime
+    files: tuple[ManifestFile, ...]
+
+    @classmethod
+    def of(cls, artifact: Artifact, manifest: Manifest) -> Self:
+        """The view of an artifact and its manifest."""
+        return cls(
+            job_id=artifact.job_id,
+            attempt=artifact.attempt,
+            num_bytes=artifact.num_bytes,
+            manifest_sha256=artifact.manifest_sha256,
+            created_at=artifact.created_at,
+            files=manifest.files,
+        )
+
+
+class ModelRead(View):
+    """A base model that is registered here."""
+
+    name: str
+
+
+class ModelList(View):
+    """Base models, by name."""
+
+    data: list[ModelRead]
+    hub_models: bool
+    """Whether a Hugging Face hub id may be given as well."""
+
+
+class Readiness(View):
+    """Whether the service can take and carry out jobs."""
+
+    database: bool
+    storage: bool
+    num_workers: int
+    """Workers seen lately; without one, jobs wait in the queue."""

@@ -1,0 +1,153 @@
+"""What can go wrong for whoever uses the client, told so that a person can act on it.
+
+```
+TuneyardError              whatever this package raises on purpose
+├─ ApiError                the service refused a request: what, where, and what to do
+├─ ServiceUnknown          no URL was given, and no service runs on the data folder
+├─ ServiceUnreachable      nobody answers at the URL
+├─ ConnectionBroken        somebody did, then the connection broke, or no answer came in time
+├─ DownloadCorrupted       a file came with a wrong checksum, twice
+├─ UnsafePath              an artifact names a file outside of the folder it is downloaded to
+├─ UnreadableInput         a file that the user named cannot be used
+└─ CannotStart             `tuneyard up` cannot start
+```
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from httpx2 import Response
+
+HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "dataset_not_found": "Upload the file first: tuneyard upload FILE",
+        "dataset_too_large": "Split the file, or raise TUNEYARD_MAX_UPLOAD_BYTES where the service runs",
+        "internal_error": "The log of the service says more; it lies in the folder `logs` of its data folder",
+        "invalid_dataset": "Correct these rows and upload the file again",
+        "invalid_request": "Correct these fields; /docs of the service describes each",
+        "job_not_finished": "Wait for its end: tuneyard watch JOB",
+        "job_not_found": "See which jobs there are: tuneyard list",
+        "no_artifact": "See why the job left nothing: tuneyard show JOB",
+        "storage_full": "Free room on the disk of the service, then try again",
+        "unknown_dataset": "Upload the file first: tuneyard upload FILE; or name a local file in the spec",
+        "unknown_model": "Name one of these, or register a folder: tuneyard up --model NAME=FOLDER",
+    }
+)
+"""What to do, by the code of a problem."""
+_START = "Start one with `tuneyard up`, or name another with --url or TUNEYARD_URL"
+
+
+class TuneyardError(Exception):
+    """Whatever this package raises on purpose."""
+
+    hint: str | None = None
+    """What to do."""
+    places: Sequence[str] = ()
+    """Where it is wrong, a line each."""
+
+    @property
+    def headline(self) -> str:
+        """What to say before the places."""
+        return str(self)
+
+
+class ApiError(TuneyardError):
+    """The service refused a request."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(f"{detail} ({code})")
+        self.status = status
+        self.code = code
+        """Which kind of problem it is; never renamed."""
+        self.detail = detail
+        self.errors = tuple(errors)
+        """Each place with what is wrong there, as the service sent it."""
+        self.hint = HINTS.get(code)
+        self.places = tuple(_place(error) for error in self.errors)
+
+    @property
+    def headline(self) -> str:
+        """Without the detail where the places say it."""
+        return f"the service refused this ({self.code}):" if self.places else str(self)
+
+    @classmethod
+    def of(cls, response: Response) -> Self:
+        """The problem in a response, or what can be said of one without."""
+        try:
+            problem = response.json()
+            return cls(response.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
+        except (ValueError, KeyError, TypeError):
+            detail = f"{response.request.url} answered {response.status_code}, and not as a Tuneyard service does"
+            return cls(response.status_code, f"http_{response.status_code}", detail)
+
+
+class ServiceUnknown(TuneyardError):
+    """No URL was given, and no service runs on the data folder."""
+
+    hint = _START
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(f"no service runs on {data_dir}")
+
+
+class ServiceUnreachable(TuneyardError):
+    """Nobody answers at the URL."""
+
+    hint = _START
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"no service at {url}")
+
+
+class ConnectionBroken(TuneyardError):
+    """The connection broke, or no answer came in time."""
+
+    hint = "Look whether the service still runs, then try again"
+
+    def __init__(self, url: str, reason: Exception) -> None:
+        super().__init__(f"the connection to {url} broke: {str(reason) or type(reason).__name__}")
+
+
+class DownloadCorrupted(TuneyardError):
+    """A file came with a wrong checksum, twice."""
+
+    hint = "What was kept is whole. Try again; if it fails again, the disk of the service may be damaged"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} does not have the checksum that the service names, even when fetched again")
+
+
+class UnsafePath(TuneyardError):
+    """An artifact names a file outside of the folder it is downloaded to."""
+
+    hint = "Nothing was downloaded. Do not trust this service"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the artifact names the file {path!r}, which would lie outside of its folder")
+
+
+class UnreadableInput(TuneyardError):
+    """A file that the user named cannot be used."""
+
+
+class CannotStart(TuneyardError):
+    """`tuneyard up` cannot start."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    """`hyperparameters.num_epochs: …` of a request, `line 3, message 0, image 1: …` of a dataset."""
+    if "location" in error:
+        return f"{error['location']}: {error.get('detail')}"
+    parts = (
+        f"{noun} {error[key]}"
+        for noun, key in (("line", "line"), ("message", "message_index"), ("image", "image_index"))
+        if error.get(key) is not None
+    )
+    where = ", ".join(parts)
+    return f"{where}: {error.get('detail')}" if where else str(error.get("detail"))

@@ -1,0 +1,92 @@
+"""The processes of one instance, found by their environment: whoever started them, and whoever has died since."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+INSTANCE_VARIABLE = "TUNEYARD_INSTANCE"
+"""Environment variable that names the data folder, absolute."""
+ROLE_VARIABLE = "TUNEYARD_ROLE"
+
+
+class Role(StrEnum):
+    """What a process of an instance is there for."""
+
+    BROKER = "broker"
+    MIGRATIONS = "migrations"
+    STARTER = "starter"
+    API = "api"
+    WORKER = "worker"
+    RUNNER = "runner"
+    TRAINER = "trainer"
+
+
+Found = Mapping[str, list[psutil.Process]]
+"""Processes by role."""
+
+
+class Processes:
+    """Finds the processes of an instance, again and again at little cost."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._instance = str(data_dir)
+        self._strangers: set[psutil.Process] = set()
+        """Seen before, and not ours: what a process is does not change."""
+
+    def by_role(self) -> Found:
+        """Every process of the instance; one that has the role of its parent is a part of it and left out."""
+        running = set(psutil.process_iter())
+        self._strangers &= running
+        roles = {process: role for process in running - self._strangers if (role := self._role(process))}
+        role_of_pid = {process.pid: role for process, role in roles.items()}
+        found: dict[str, list[psutil.Process]] = defaultdict(list)
+        for process, role in sorted(roles.items(), key=lambda item: item[0].pid):
+            if role_of_pid.get(_parent_pid(process)) != role:
+                found[role].append(process)
+        return found
+
+    def _role(self, process: psutil.Process) -> str | None:
+        try:
+            environment = process.environ()
+        except psutil.AccessDenied:
+            environment = {}
+        except psutil.NoSuchProcess:
+            return None
+        if environment.get(INSTANCE_VARIABLE) != self._instance:
+            self._strangers.add(process)
+            return None
+        return environment.get(ROLE_VARIABLE)
+
+
+def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
+    """Ask processes to end, and kill those that have not after `grace_seconds`."""
+    ending = list(processes)
+    terminate(ending)
+    _, left = psutil.wait_procs(ending, timeout=grace_seconds)
+    kill(left)
+    psutil.wait_procs(left)
+
+
+def terminate(processes: Iterable[psutil.Process]) -> None:
+    """Ask processes to end."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """End processes without asking."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _parent_pid(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return 0

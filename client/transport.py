@@ -1,0 +1,100 @@
+"""Requests and answers: what may be sent again is, within bounds, and problems become errors. It knows no job."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from client.errors import ApiError, ConnectionBroken, ServiceUnreachable, UnreadableInput
+
+_PASSING = frozenset({502, 503, 504})
+"""Statuses of a service, or of a proxy before it, that is on its way back."""
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 30.0
+_DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+"""Never through a proxy that the environment names."""
+
+
+class Transport:
+    """A connection to the service at a URL."""
+
+    def __init__(self, url: str, *, patience_seconds: float) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise UnreadableInput(f"the URL of a service begins with http:// or https://, unlike {url!r}")
+        self.url = url
+        self._patience_seconds = patience_seconds
+        self._http = httpx2.Client(
+            base_url=url,
+            timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+            mounts=dict.fromkeys(_DIRECT, httpx2.HTTPTransport()),
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience_seconds: float | None = None,
+    ) -> httpx2.Response:
+        """Read something; asked again for `patience_seconds` if the service is away."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        sent = self._http.build_request("GET", path, params=given, headers=headers)
+        return self._retrying(patience_seconds, repeats=True)(self._send, sent)
+
+    def post(self, path: str, *, repeats: bool = False, **content: Any) -> httpx2.Response:
+        """Ask for something. It is asked again only if it `repeats` harmlessly or never reached the service."""
+
+        def send() -> httpx2.Response:
+            return self._send(self._http.build_request("POST", path, **content))
+
+        return self._retrying(None, repeats=repeats)(send)
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
+        """Read something large; a connection that breaks while it is read is the reader's to answer."""
+        request = self._http.build_request("GET", path, headers={"Accept-Encoding": "identity", **headers})
+        response = self._retrying(None, repeats=True)(self._send, request, stream=True)
+        try:
+            yield response
+        except httpx2.TransportError as error:
+            raise ConnectionBroken(self.url, error) from error
+        finally:
+            response.close()
+
+    def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
+        try:
+            response = self._http.send(request, stream=stream)
+            if response.is_error:
+                response.read()
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise ServiceUnreachable(self.url) from error
+        except httpx2.TransportError as error:
+            raise ConnectionBroken(self.url, error) from error
+        if response.is_error:
+            raise ApiError.of(response)
+        return response
+
+    def _retrying(self, patience_seconds: float | None, *, repeats: bool) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(_is_passing if repeats else _has_never_arrived),
+            wait=wait_random_exponential(multiplier=0.1, max=3),
+            stop=stop_after_delay(self._patience_seconds if patience_seconds is None else patience_seconds),
+            reraise=True,
+        )
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, ApiError):
+        return error.status in _PASSING
+    return isinstance(error, ServiceUnreachable | ConnectionBroken)
+
+
+def _has_never_arrived(error: BaseException) -> bool:
+    return isinstance(error, ServiceUnreachable)

@@ -1,0 +1,188 @@
+"""The Python client: `Tuneyard()` speaks with the service of this machine, `Tuneyard(url)` with any.
+
+```python
+with Tuneyard() as tuneyard:
+    dataset = tuneyard.upload(Path("train.jsonl"))
+    job = tuneyard.submit(JobSpec(base_model="starter", train_dataset=dataset.id))
+    for job in tuneyard.watch(job.id):
+        print(job.status, job.progress)
+    tuneyard.download(job.id, Path("model"))
+```
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+from pydantic import TypeAdapter
+
+from client.download import OnBytes, download
+from client.endpoint import find_url
+from client.errors import UnreadableInput
+from client.transport import Transport
+from client.views import Artifact, Checkpoint, Dataset, Event, Job, LogLine, Series
+from trainer_core.contract.spec import JobSpec
+
+_PAGE_SIZE = 100
+_WAIT_SECONDS = 20
+"""How long one request waits for a change."""
+_FOLLOW_PATIENCE_SECONDS = 60
+"""How long the service may be away while a job is followed."""
+_CHECK_SECONDS = 900
+"""How long the answer to an upload may take: the service reads every row and decodes every image."""
+_CHUNK_BYTES = 1 << 18
+_NO_CHANGE = httpx2.codes.NOT_MODIFIED
+
+
+class Tuneyard:
+    """A service, by its URL or by the data folder that it runs on.
+
+    Args:
+        url: Where it answers; by default `TUNEYARD_URL`, or what the data folder says.
+        data_dir: The data folder; by default `TUNEYARD_DATA_DIR`, or `~/.tuneyard`.
+        patience_seconds: How long a request that repeats harmlessly is sent again while the service is away.
+    """
+
+    def __init__(self, url: str | None = None, *, data_dir: Path | None = None, patience_seconds: float = 2) -> None:
+        self._transport = Transport(find_url(url, data_dir), patience_seconds=patience_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return self._transport.url
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def models(self) -> list[str]:
+        """Names of the registered base models."""
+        return [model["name"] for model in self._transport.get("/models").json()["data"]]
+
+    def upload(self, path: Path, on_bytes: OnBytes = lambda _: None) -> Dataset:
+        """Upload a file of rows; the service checks every one of them before it answers."""
+        if not path.is_file():
+            raise UnreadableInput(f"there is no file {path}")
+        response = self._transport.post(
+            "/datasets",
+            params={"filename": path.name},
+            content=_Chunks(path, on_bytes),
+            headers={"Content-Length": str(path.stat().st_size)},
+            timeout=httpx2.Timeout(_CHECK_SECONDS, connect=5),
+        )
+        return Dataset.model_validate_json(response.content)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """An uploaded dataset."""
+        return Dataset.model_validate_json(self._transport.get(f"/datasets/{dataset_id}").content)
+
+    def submit(self, spec: JobSpec | Mapping[str, Any]) -> Job:
+        """Queue a job; a mapping goes out as it is, so that the service says what is wrong with it."""
+        body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
+        return Job.model_validate_json(self._transport.post("/jobs", json=body).content)
+
+    def job(self, job_id: str) -> Job:
+        """A job as it is now."""
+        return Job.model_validate_json(self._transport.get(f"/jobs/{job_id}").content)
+
+    def jobs(self, *, status: str | None = None, base_model: str | None = None) -> Iterator[Job]:
+        """Every job, newest first, page by page."""
+        asked = {"status": status, "base_model": base_model}
+        return (Job.model_validate(one) for one in self._pages("/jobs", **asked))
+
+    def watch(self, job_id: str) -> Iterator[Job]:
+        """The job as it is now and after each change, to its end; a service that restarts meanwhile is waited for."""
+        response = self._transport.get(f"/jobs/{job_id}")
+        while True:
+            if response.status_code != _NO_CHANGE:
+                job = Job.model_validate_json(response.content)
+                yield job
+                if job.has_ended:
+                    return
+            response = self._transport.get(
+                f"/jobs/{job_id}",
+                params={"wait": _WAIT_SECONDS},
+                headers={"If-None-Match": response.headers["ETag"]},
+                patience_seconds=_FOLLOW_PATIENCE_SECONDS,
+            )
+
+    def wait(self, job_id: str) -> Job:
+        """The job once it has ended."""
+        *_, job = self.watch(job_id)
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job: at once if it waits, within seconds if it runs."""
+        return Job.model_validate_json(self._transport.post(f"/jobs/{job_id}/cancel", repeats=True).content)
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """What happened to a job, oldest first, page by page."""
+        return (Event.model_validate(one) for one in self._pages(f"/jobs/{job_id}/events", after=after))
+
+    def logs(self, job_id: str, *, after: int = 0) -> Iterator[LogLine]:
+        """What the trainer wrote to stderr, oldest first, page by page."""
+        return (LogLine.model_validate(one) for one in self._pages(f"/jobs/{job_id}/logs", after=after))
+
+    def follow_logs(self, job_id: str) -> Iterator[LogLine]:
+        """The same, and each line that comes until the job has ended; a service that restarts is waited for."""
+        last_id, has_ended, wait_seconds = 0, False, 0
+        while not has_ended:
+            job = self._transport.get(
+                f"/jobs/{job_id}", params={"wait": wait_seconds}, patience_seconds=_FOLLOW_PATIENCE_SECONDS
+            )
+            has_ended, wait_seconds = Job.model_validate_json(job.content).has_ended, 1
+            for line in self.logs(job_id, after=last_id):
+                last_id = line.id
+                yield line
+
+    def metrics(self, job_id: str, name: str | None = None) -> list[Series]:
+        """The numbers of a job by step, one series or all."""
+        found = self._transport.get(f"/jobs/{job_id}/metrics", params={"name": name}).json()
+        return TypeAdapter(list[Series]).validate_python(found["data"])
+
+    def checkpoints(self, job_id: str) -> list[Checkpoint]:
+        """States that a job can go on from, newest first."""
+        found = self._transport.get(f"/jobs/{job_id}/checkpoints").json()
+        return TypeAdapter(list[Checkpoint]).validate_python(found["data"])
+
+    def artifact(self, job_id: str) -> Artifact:
+        """What a succeeded job left, file by file."""
+        return Artifact.model_validate_json(self._transport.get(f"/jobs/{job_id}/artifacts").content)
+
+    def download(self, job_id: str, folder: Path, on_bytes: OnBytes = lambda _: None) -> Artifact:
+        """Bring what a succeeded job left into `folder`, every file verified; what is there already is kept."""
+        artifact = self.artifact(job_id)
+        download(self._transport, artifact, folder, on_bytes)
+        return artifact
+
+    def _pages(self, path: str, **asked: Any) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self._transport.get(path, params={"limit": _PAGE_SIZE, **asked}).json()
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            asked["after"] = page["last_id"]
+
+
+class _Chunks:
+    """A file as a body that can be sent again from its beginning."""
+
+    def __init__(self, path: Path, on_bytes: Callable[[int], None]) -> None:
+        self._path = path
+        self._on_bytes = on_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+                self._on_bytes(len(chunk))

@@ -1,0 +1,63 @@
+"""`tuneyard up`: one embedded service on a data folder, from its lock to its last process. Composition root."""
+
+import time
+from collections.abc import Callable
+
+from client.deployment import Deployment
+from client.embedded import TICK_SECONDS, EmbeddedService
+from client.endpoint import ENDPOINT
+from client.listening import is_public, listen, only_one
+from client.processes import Processes, Role, end, kill
+from client.stopping import Stopping
+
+_PARTS = (Role.WORKER, Role.API, Role.BROKER, Role.MIGRATIONS, Role.STARTER)
+"""What an earlier start may have left. Runners and trainers are not among them: they finish their jobs."""
+_GRACE_SECONDS = 5.0
+
+
+def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Run a service until Ctrl-C or SIGTERM.
+
+    Raises:
+        CannotStart: Another service has the folder or the port, or a part ended at once; nothing is left running.
+    """
+    with only_one(deployment.data_dir):
+        _end_leftovers(deployment, say)
+        with listen(host, port) as listener, Stopping() as stopping:
+            if is_public(listener):
+                say(f"Warning: {host} can be reached from other machines, and whoever reaches it may use the service")
+            deployment.make_folders()
+            service = EmbeddedService(deployment, listener, say)
+            try:
+                service.start(stopping)
+                if not stopping.is_asked:
+                    service.tend()
+                    say(_welcome(service.url, deployment))
+                while not stopping.is_asked:
+                    time.sleep(TICK_SECONDS)
+                    service.tend()
+            finally:
+                say("Stopping")
+                service.stop(stopping)
+    say("Stopped")
+
+
+def _end_leftovers(deployment: Deployment, say: Callable[[str], None]) -> None:
+    (deployment.data_dir / ENDPOINT).unlink(missing_ok=True)
+    found = Processes(deployment.data_dir).by_role()
+    left = [process for role in _PARTS for process in found.get(role, ())]
+    if left:
+        say("Ending what an earlier start has left: " + ", ".join(str(process.pid) for process in left))
+        kill(found.get(Role.WORKER, ()))  # asked to end, it would interrupt its runners
+        end(left, _GRACE_SECONDS)
+
+
+def _welcome(url: str, deployment: Deployment) -> str:
+    return "\n".join(
+        (
+            f"Tuneyard is ready at {url}",
+            f"  data  {deployment.data_dir}",
+            f"  docs  {url}/docs",
+            f"  next  tuneyard --url {url} submit SPEC.json",
+        )
+    )

@@ -1,0 +1,150 @@
+"""What the service answers, as the client reads it: keys that a newer service adds are kept, not refused."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class View(BaseModel):
+    """Lenient and frozen."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+
+class Dataset(View):
+    """An uploaded dataset."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
+    num_rows: int
+    num_images: int
+    created_at: datetime
+
+
+class Progress(View):
+    """The newest step of a job."""
+
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float | None = None
+    learning_rate: float
+    elapsed_seconds: float
+    remaining_seconds: float
+
+
+class Fault(View):
+    """One reason why a row cannot be trained on."""
+
+    code: str
+    line: int | None = None
+    message_index: int | None = None
+    image_index: int | None = None
+    detail: str
+
+
+class Failure(View):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    faults: tuple[Fault, ...] = ()
+
+
+class ArtifactSummary(View):
+    """What there is to download."""
+
+    num_bytes: int
+    num_files: int
+    manifest_sha256: str
+
+
+class Job(View):
+    """A job. Its words are strings, since a newer service may know more of them."""
+
+    id: str
+    status: str
+    phase: str | None = None
+    spec: dict[str, Any]
+    attempt: int
+    queue_position: int | None = None
+    progress: Progress | None = None
+    failure: Failure | None = None
+    artifact: ArtifactSummary | None = None
+    cancel_requested_at: datetime | None = None
+    created_at: datetime
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """True if nothing happens any more unless somebody asks."""
+        return self.finished_at is not None
+
+    @property
+    def has_succeeded(self) -> bool:
+        """True if its artifact can be downloaded."""
+        return self.status == "succeeded"
+
+
+class Event(View):
+    """Something that happened to a job."""
+
+    id: int
+    created_at: datetime
+    attempt: int
+    type: str
+    message: str
+    data: dict[str, Any] = {}
+
+
+class LogLine(View):
+    """A line that the trainer wrote to stderr."""
+
+    id: int
+    created_at: datetime
+    attempt: int
+    line: str
+
+
+class Series(View):
+    """One metric over the steps; both lists have one length."""
+
+    name: str
+    steps: list[int]
+    values: list[float]
+
+
+class Checkpoint(View):
+    """A state that a job can go on from."""
+
+    step: int
+    epoch: float
+    attempt: int
+    num_bytes: int
+    manifest_sha256: str
+    metrics: dict[str, float] = {}
+    created_at: datetime
+
+
+class ArtifactFile(View):
+    """One file of an artifact."""
+
+    path: str
+    """Relative to the artifact's folder, with forward slashes."""
+    num_bytes: int
+    sha256: str
+
+
+class Artifact(View):
+    """What a succeeded job left, file by file."""
+
+    job_id: str
+    attempt: int
+    num_bytes: int
+    manifest_sha256: str
+    files: tuple[ArtifactFile, ...]

@@ -1,0 +1,80 @@
+"""A job on its way, for people: a live bar on a terminal, a line for each change elsewhere."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from client.views import Job
+
+_COLUMNS = (
+    SpinnerColumn(),
+    TextColumn("{task.fields[state]}"),
+    BarColumn(),
+    TextColumn("{task.fields[numbers]}"),
+)
+
+
+def show_to_end(changes: Iterable[Job], console: Console) -> Job:
+    """Show each change; gives the job as it ended."""
+    shown = _with_bar(changes, console) if console.is_terminal else _with_lines(changes, console)
+    *_, job = shown
+    console.print(ending(job), highlight=False)
+    return job
+
+
+def state(job: Job) -> str:
+    """`queued (place 2)`, `training`, `training, cancelling`, `succeeded`."""
+    if job.status == "queued":
+        again = f", attempt {job.attempt + 1}" if job.attempt else ""
+        return f"queued (place {job.queue_position}{again})"
+    if job.status != "running":
+        return job.status
+    return f"{job.phase or 'starting'}{', cancelling' if job.cancel_requested_at else ''}"
+
+
+def numbers(job: Job) -> str:
+    """`step 12/40  epoch 0.60  loss 1.2345  8 s left`."""
+    progress = job.progress
+    if progress is None:
+        return ""
+    loss = "not finite" if progress.loss is None else f"{progress.loss:.4f}"
+    left = "" if job.has_ended else f"  {duration(progress.remaining_seconds)} left"
+    return f"step {progress.step}/{progress.total_steps}  epoch {progress.epoch:.2f}  loss {loss}{left}"
+
+
+def ending(job: Job) -> str:
+    """How a job ended, and what can be done now."""
+    if job.has_succeeded:
+        return f"{job.id} succeeded; download it: tuneyard download {job.id}"
+    if job.failure:
+        return f"{job.id} {job.status}: {job.failure.message} ({job.failure.code}); more: tuneyard logs {job.id}"
+    return f"{job.id} {job.status}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3:05 min`, `2:07 h`."""
+    minutes, rest_seconds = divmod(round(seconds), 60)
+    hours, rest_minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{rest_minutes:02} h"
+    return f"{minutes}:{rest_seconds:02} min" if minutes else f"{rest_seconds} s"
+
+
+def _with_bar(changes: Iterable[Job], console: Console) -> Iterator[Job]:
+    with Progress(*_COLUMNS, console=console) as bar:
+        task = bar.add_task("", total=None, state="", numbers="")
+        for job in changes:
+            total, completed = (job.progress.total_steps, job.progress.step) if job.progress else (None, 0)
+            bar.update(task, total=total, completed=completed, state=state(job), numbers=numbers(job))
+            yield job
+
+
+def _with_lines(changes: Iterable[Job], console: Console) -> Iterator[Job]:
+    last = ""
+    for job in changes:
+        line = f"{state(job)}  {numbers(job)}".rstrip()
+        if line != last:
+            console.print(line, highlight=False, soft_wrap=True)
+        last = line
+        yield job

@@ -1,0 +1,53 @@
+"""The broker's only message: «there may be work». Losing or repeating it is harmless, since rows are the truth."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+RUN_NEXT_JOB = "tuneyard.run_next_job"
+_RING_LIVES_SECONDS = 30
+"""A ring nobody answered is worth nothing later: workers look for themselves."""
+
+log = logging.getLogger(__name__)
+
+
+def make_celery(broker_url: str) -> Celery:
+    """A Celery app with the settings that both sides of the broker share."""
+    celery = Celery("tuneyard", broker=broker_url)
+    celery.conf.update(
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="tuneyard",
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "global_keyprefix": "tuneyard:",
+            "visibility_timeout": 300,
+            "socket_timeout": 3,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+    )
+    return celery
+
+
+class Doorbell:
+    """Tells waiting workers that there may be work."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def ring(self) -> None:
+        """Ring once; a broker that is down is logged, not raised, since workers look every few seconds anyway."""
+        try:
+            self._celery.send_task(RUN_NEXT_JOB, expires=_RING_LIVES_SECONDS, retry=False)
+        except OperationalError as error:
+            log.warning("could not ring, workers will look by themselves: %s", error)

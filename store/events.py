@@ -1,0 +1,37 @@
+"""What happened to a job, oldest first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from store.clock import from_now
+from store.tables import Event
+
+
+def record(
+    session: Session,
+    job_id: str,
+    attempt: int,
+    type_: str,
+    message: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one event. Whoever calls has touched the job's row before, so that ids follow the order of facts."""
+    session.execute(
+        insert(Event).values(
+            job_id=job_id,
+            attempt=attempt,
+            type=type_,
+            message=message,
+            data=dict(data or {}),
+            created_at=from_now(),
+        )
+    )
+
+
+def after(session: Session, job_id: str, event_id: int, limit: int) -> Sequence[Event]:
+    """Events of a job behind `event_id`."""
+    statement = select(Event).where(Event.job_id == job_id, Event.id > event_id).order_by(Event.id).limit(limit)
+    return session.scalars(statement).all()

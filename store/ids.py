@@ -1,0 +1,13 @@
+"""Identifiers: a word that says what it names, and a ULID, so that they sort by age."""
+
+from ulid import ULID
+
+
+def job_id() -> str:
+    """A new job's id."""
+    return f"ftjob-{ULID()}".lower()
+
+
+def dataset_id() -> str:
+    """A new dataset's id."""
+    return f"file-{ULID()}".lower()

@@ -1,0 +1,252 @@
+"""Who may run a job: claimed by one statement, kept by beats, and every write fenced by attempt and owner token.
+
+All times are the database's. A write that touches no row means that the lease is lost: its runner must stop.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from store import events
+from store.clock import from_now
+from store.database import touched
+from store.jobs import CLAIM_ORDER
+from store.lifecycle import ENDED, JobStatus
+from store.tables import Attempt, Job
+from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.errors import FailureCode
+
+MAX_INFRA_FAILURES = 5
+"""Infrastructure faults that a job may have before it fails; its user's errors are never retried."""
+_BACKOFF_SECONDS = 5
+_MAX_BACKOFF_SECONDS = 300
+
+
+class LeaseLost(Exception):
+    """Another attempt owns the job now, or none: what this one still has to say does not count."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to run one attempt of a job."""
+
+    job_id: str
+    attempt: int
+    owner_token: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended the job."""
+
+    code: FailureCode
+    message: str
+    faults: tuple[DatasetFault, ...] = ()
+
+
+def claim(session: Session, *, worker: str, seconds: float) -> Lease | None:
+    """Take the best queued job, by priority and then age; None if none is due."""
+    owner_token = secrets.token_urlsafe(24)
+    best = (
+        select(Job.id)
+        .where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now())
+        .order_by(*CLAIM_ORDER)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    claimed = session.execute(
+        update(Job)
+        .where(Job.id == best, Job.status == JobStatus.QUEUED)
+        .values(
+            status=JobStatus.RUNNING,
+            phase="starting",
+            attempt=Job.attempt + 1,
+            owner_token=owner_token,
+            lease_until=from_now(seconds),
+            worker=worker,
+            progress=None,
+            started_at=func.coalesce(Job.started_at, from_now()),
+        )
+        .returning(Job.id, Job.attempt)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if claimed is None:
+        return None
+    lease = Lease(claimed.id, claimed.attempt, owner_token)
+    _begin_attempt(session, lease, worker)
+    return lease
+
+
+def _begin_attempt(session: Session, lease: Lease, worker: str) -> None:
+    session.execute(
+        insert(Attempt).values(
+            job_id=lease.job_id,
+            number=lease.attempt,
+            worker=worker,
+            started_at=from_now(),
+            last_beat_at=from_now(),
+        )
+    )
+    message = f"Attempt {lease.attempt} started on {worker}"
+    events.record(session, lease.job_id, lease.attempt, "attempt_started", message, {"worker": worker})
+
+
+def renew(session: Session, lease: Lease, seconds: float) -> None:
+    """Keep the lease for `seconds` from now.
+
+    Raises:
+        LeaseLost: The job has another owner, or none.
+    """
+    write(session, lease, lease_until=from_now(seconds))
+    _write_attempt(session, lease, last_beat_at=from_now())
+
+
+def introduce(session: Session, lease: Lease, **pids: int) -> None:
+    """Write down `runner_pid` or `trainer_pid` of the attempt."""
+    _write_attempt(session, lease, **pids)
+
+
+def is_cancelled(session: Session, lease: Lease) -> bool:
+    """True if somebody asked for the job's end.
+
+    Raises:
+        LeaseLost: The job has another owner, or none.
+    """
+    asked = session.execute(select(Job.cancel_requested_at).where(*_held(lease))).one_or_none()
+    if asked is None:
+        raise LeaseLost(lease.job_id)
+    return asked.cancel_requested_at is not None
+
+
+def write(session: Session, lease: Lease, **values: Any) -> None:
+    """Change columns of the job.
+
+    Raises:
+        LeaseLost: The job has another owner, or none; nothing was written.
+    """
+    if touched(session, update(Job).where(*_held(lease)).values(**values)) != 1:
+        raise LeaseLost(lease.job_id)
+
+
+def succeed(session: Session, lease: Lease) -> None:
+    """Move the job to `succeeded`."""
+    _release(session, lease, JobStatus.SUCCEEDED, "succeeded", "Job succeeded: its artifact can be downloaded")
+
+
+def cancel(session: Session, lease: Lease) -> None:
+    """Move the job to `cancelled`."""
+    _release(session, lease, JobStatus.CANCELLED, "cancelled", "Job cancelled")
+
+
+def fail(session: Session, lease: Lease, failure: Failure) -> None:
+    """Move the job to `failed`."""
+    _release(
+        session,
+        lease,
+        JobStatus.FAILED,
+        "failed",
+        f"Job failed: {failure.message}",
+        failure_code=failure.code,
+        failure_message=failure.message,
+        failure_faults=failure.faults or None,
+    )
+
+
+def give_back(session: Session, lease: Lease) -> None:
+    """Put the job back into the queue, uncharged: its worker is stopping."""
+    _requeue(session, lease, "drained", "Worker stopped; job queued again", delay_seconds=0)
+
+
+def charge(session: Session, lease: Lease, reason: str) -> None:
+    """Put the job back into the queue after an infrastructure fault, or fail it when its budget is spent."""
+    failures = session.scalar(select(Job.infra_failures).where(*_held(lease)).with_for_update())
+    if failures is None:
+        raise LeaseLost(lease.job_id)
+    if failures >= MAX_INFRA_FAILURES:
+        message = f"{reason} ({failures + 1} infrastructure faults; the budget is {MAX_INFRA_FAILURES})"
+        fail(session, lease, Failure(FailureCode.INFRA_EXHAUSTED, message))
+        return
+    delay_seconds = min(_BACKOFF_SECONDS * 2**failures, _MAX_BACKOFF_SECONDS)
+    message = f"{reason}; job queued again, to start in {delay_seconds} s at the earliest"
+    _requeue(session, lease, "lost", message, delay_seconds=delay_seconds, infra_failures=failures + 1)
+
+
+def expired(session: Session) -> Iterator[tuple[Lease, bool]]:
+    """Leases that ran out, each with whether its job was asked to end; their rows are locked until the commit."""
+    statement = (
+        select(Job.id, Job.attempt, Job.owner_token, Job.cancel_requested_at)
+        .where(Job.status == JobStatus.RUNNING, Job.lease_until < from_now())
+        .with_for_update(skip_locked=True)
+    )
+    for row in session.execute(statement).all():
+        yield Lease(row.id, row.attempt, row.owner_token or ""), row.cancel_requested_at is not None
+
+
+def is_anything_due(session: Session) -> bool:
+    """True if a queued job could be claimed now."""
+    statement = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now()).limit(1)
+    return session.scalar(statement) is not None
+
+
+def _held(lease: Lease) -> tuple[Any, ...]:
+    return (
+        Job.id == lease.job_id,
+        Job.status == JobStatus.RUNNING,
+        Job.attempt == lease.attempt,
+        Job.owner_token == lease.owner_token,
+    )
+
+
+def _requeue(
+    session: Session,
+    lease: Lease,
+    outcome: str,
+    message: str,
+    *,
+    delay_seconds: float,
+    **values: Any,
+) -> None:
+    not_before = from_now(delay_seconds)
+    _release(
+        session,
+        lease,
+        JobStatus.QUEUED,
+        outcome,
+        message,
+        queued_at=from_now(),
+        not_before=not_before,
+        **values,
+    )
+
+
+def _release(
+    session: Session,
+    lease: Lease,
+    target: JobStatus,
+    outcome: str,
+    message: str,
+    **values: Any,
+) -> None:
+    finished_at = from_now() if target in ENDED else None
+    write(
+        session,
+        lease,
+        status=target,
+        phase=None,
+        owner_token=None,
+        lease_until=None,
+        finished_at=finished_at,
+        **values,
+    )
+    _write_attempt(session, lease, ended_at=from_now(), outcome=outcome)
+    events.record(session, lease.job_id, lease.attempt, f"job_{target}", message)
+
+
+def _write_attempt(session: Session, lease: Lease, **values: Any) -> None:
+    statement = update(Attempt).where(Attempt.job_id == lease.job_id, Attempt.number == lease.attempt)
+    session.execute(statement.values(**values))

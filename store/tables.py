@@ -1,0 +1,218 @@
+"""The tables. Columns only: every query stands in the module of its noun, every change in a migration."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+from store.clock import UtcDateTime
+from store.lifecycle import JobStatus
+from store.progress import Progress
+from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.spec import JobSpec
+
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up only INTEGER keys."""
+
+
+class Stored(TypeDecorator[Any]):
+    """A pydantic type, kept as JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__(none_as_null=True)
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Dump it; None stays SQL's NULL."""
+        return None if value is None else TypeAdapter(self.kind).dump_python(value, mode="json")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Validate it again: a row is as trustworthy as a request."""
+        return None if value is None else TypeAdapter(self.kind).validate_python(value)
+
+
+class Table(DeclarativeBase):
+    """All tables of the service."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way
+        datetime: UtcDateTime(),
+        str: String(255),
+        int: Integer(),
+        float: Float(),
+        dict[str, Any]: JSON(none_as_null=True),
+    }
+
+
+class Dataset(Table):
+    """An uploaded file of training rows, checked when it came."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    num_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    num_rows: Mapped[int]
+    num_images: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Job(Table):
+    """The truth about a job."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[JobStatus] = mapped_column(String(16))
+    phase: Mapped[str | None] = mapped_column(String(16))
+    spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
+    base_model: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int]
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Counts executions; with `owner_token` it fences every write of a runner."""
+    owner_token: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+    not_before: Mapped[datetime]
+    infra_failures: Mapped[int] = mapped_column(default=0)
+    cancel_requested_at: Mapped[datetime | None]
+    pause_requested_at: Mapped[datetime | None]
+    progress: Mapped[Progress | None] = mapped_column(Stored(Progress))
+    failure_code: Mapped[str | None] = mapped_column(String(64))
+    failure_message: Mapped[str | None] = mapped_column(Text)
+    failure_faults: Mapped[tuple[DatasetFault, ...] | None] = mapped_column(Stored(tuple[DatasetFault, ...]))
+    created_at: Mapped[datetime]
+    queued_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    artifact: Mapped["Artifact | None"] = relationship(viewonly=True, lazy="selectin")
+
+    __table_args__ = (
+        CheckConstraint(
+            "(status = 'running') = (owner_token IS NOT NULL AND lease_until IS NOT NULL)",
+            name="ck_jobs_running_is_leased",
+        ),
+        Index("ix_jobs_claim", "status", "priority", "queued_at", "id"),
+        Index("ix_jobs_base_model", "base_model", "id"),
+    )
+
+
+class Attempt(Table):
+    """One execution of a job by a worker."""
+
+    __tablename__ = "attempts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    worker: Mapped[str]
+    runner_pid: Mapped[int | None]
+    trainer_pid: Mapped[int | None]
+    started_at: Mapped[datetime]
+    last_beat_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    exit_code: Mapped[int | None]
+
+
+class Event(Table):
+    """Something that happened to a job."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    attempt: Mapped[int]
+    type: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(Text)
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_events_job", "job_id", "id"),)
+
+
+class Metric(Table):
+    """One number at one step. An attempt that repeats a step replaces it in what is read."""
+
+    __tablename__ = "metrics"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class LogLine(Table):
+    """One line that a trainer wrote to stderr."""
+
+    __tablename__ = "log_lines"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    attempt: Mapped[int]
+    line: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_log_lines_job", "job_id", "id"),)
+
+
+class Checkpoint(Table):
+    """A state that a job can go on from."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[float]
+    path: Mapped[str] = mapped_column(Text)
+    """Relative to the attempt's run folder."""
+    num_bytes: Mapped[int] = mapped_column(BigInteger)
+    manifest_sha256: Mapped[str] = mapped_column(String(64))
+    metrics: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class Artifact(Table):
+    """What a succeeded job left to download; at most one a job."""
+
+    __tablename__ = "artifacts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    attempt: Mapped[int]
+    path: Mapped[str] = mapped_column(Text)
+    """Relative to the attempt's run folder."""
+    num_bytes: Mapped[int] = mapped_column(BigInteger)
+    num_files: Mapped[int]
+    manifest_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Worker(Table):
+    """A worker that looks for jobs, by the name it was given."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    num_slots: Mapped[int]
+    started_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]

@@ -1,0 +1,54 @@
+"""One live service and one trained job for all tests."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client.views import Job
+from tests.e2e.live_service import QUICK, Service, running, until
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Two jobs, one submitted right after the other, that have ended; and which roles had processes meanwhile."""
+
+    job: Job
+    next_job: Job
+    roles: frozenset[str]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 64 digits in `train.jsonl` and 8 others in `heldout.jsonl`."""
+    folder = tmp_path_factory.mktemp("digits")
+    subprocess.run([sys.executable, EXAMPLE / "dataset.py", folder], check=True, stdout=subprocess.DEVNULL)
+    for name, num_rows in (("train.jsonl", 64), ("heldout.jsonl", 8)):
+        rows = (folder / name).read_text().splitlines(keepends=True)[:num_rows]
+        (folder / name).write_text("".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_id(service: Service, digits: Path) -> str:
+    return service.tuneyard.upload(digits / "train.jsonl").id
+
+
+@pytest.fixture(scope="session")
+def trained(service: Service, dataset_id: str) -> Trained:
+    job_id = service.submit(dataset_id, QUICK, eval_dataset={"fraction": 0.25})
+    next_id = service.submit(dataset_id, QUICK)
+    pids = until(lambda: (found := service.endpoint().pids)["trainer"] and found, 30)
+    job, next_job = service.ended(job_id, 60), service.ended(next_id, 60)
+    return Trained(job, next_job, frozenset(role for role, several in pids.items() if several))

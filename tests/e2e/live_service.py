@@ -1,0 +1,90 @@
+"""A service started by the real `tuneyard up`, and what tests look at it with."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from client.endpoint import Endpoint
+from client.processes import Processes
+from client.tuneyard import Tuneyard
+from client.views import Job
+
+TUNEYARD = [sys.executable, "-m", "client"]
+QUICK = {"max_steps": 3, "batch_size": 16}
+ENDLESS = {"num_epochs": 1000, "batch_size": 16}
+_STOP_SECONDS = 60
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service."""
+
+    process: subprocess.Popen[str]
+    data_dir: Path
+    url: str
+    tuneyard: Tuneyard
+
+    def endpoint(self) -> Endpoint:
+        found = Endpoint.load(self.data_dir)
+        assert found is not None
+        return found
+
+    def submit(self, train_dataset: str, hyperparameters: dict[str, object], **spec: object) -> str:
+        asked = {"base_model": "starter", "train_dataset": train_dataset, "hyperparameters": hyperparameters, **spec}
+        return self.tuneyard.submit(asked).id
+
+    def until_trains(self, job_id: str) -> None:
+        until(lambda: self.tuneyard.job(job_id).progress, 60)
+
+    def ended(self, job_id: str, seconds: float) -> Job:
+        until(lambda: self.tuneyard.job(job_id).has_ended, seconds)
+        return self.tuneyard.job(job_id)
+
+    def stop(self) -> int:
+        """End it as a user does; gives its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_STOP_SECONDS)
+
+
+@contextmanager
+def running(data_dir: Path) -> Iterator[Service]:
+    """A service on a free port, on one slot."""
+    command = [*TUNEYARD, "up", "--port", "0", "--slots", "1", "--data-dir", str(data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
+        url = next(match[1] for match in told if match)
+        with Tuneyard(url) as tuneyard:
+            service = Service(process, data_dir, url, tuneyard)
+            yield service
+        if process.poll() is None:
+            service.stop()
+
+
+def until(look: Callable[[], T], seconds: float) -> T:
+    """What `look` gives once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+    return found
+
+
+def cli(service: Service, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    return subprocess.run(
+        [*TUNEYARD, "--url", service.url, *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def roles(data_dir: Path) -> set[str]:
+    """What runs of an instance."""
+    return set(Processes(data_dir).by_role())

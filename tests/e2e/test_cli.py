@@ -1,0 +1,64 @@
+"""The command line against a real service."""
+
+import json
+from pathlib import Path
+
+from tests.e2e.conftest import Trained
+from tests.e2e.live_service import QUICK, Service, cli
+from trainer_core.contract.manifest import Manifest
+
+
+def test_job_is_submitted_with_a_local_file_and_watched_to_its_end(
+    service: Service, digits: Path, tmp_path: Path
+) -> None:
+    spec = {"base_model": "starter", "train_dataset": str(digits / "train.jsonl"), "hyperparameters": QUICK}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+
+    submitted = cli(service, "submit", str(tmp_path / "spec.json"), "--json")
+    job_id = json.loads(submitted.stdout)["id"]
+    watched = cli(service, "watch", job_id)
+
+    assert f"Uploaded {digits / 'train.jsonl'} as file-" in submitted.stderr
+    assert watched.returncode == 0, watched.stdout
+    assert f"{job_id} succeeded; download it: tuneyard download {job_id}" in watched.stdout
+
+
+def test_list_shows_the_job(service: Service, trained: Trained) -> None:
+    done = cli(service, "list", "--status", "succeeded")
+
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(trained.job.id)]
+    assert "succeeded" in line
+    assert "3/3" in line
+
+
+def test_list_refuses_a_status_that_is_none(service: Service) -> None:
+    done = cli(service, "list", "--status", "done")
+
+    assert done.returncode == 1
+    assert "status" in done.stderr
+
+
+def test_show_tells_what_happened(service: Service, trained: Trained) -> None:
+    done = cli(service, "show", trained.job.id)
+
+    assert "Job submitted" in done.stdout
+    assert "Run succeeded after 3 steps" in done.stdout
+
+
+def test_logs_hold_no_event(service: Service, trained: Trained) -> None:
+    done = cli(service, "logs", trained.job.id, "--follow")
+
+    assert done.returncode == 0
+    assert '"step_completed"' not in done.stdout
+
+
+def test_download_brings_the_model_and_tells_so(service: Service, trained: Trained, tmp_path: Path) -> None:
+    done = cli(service, "download", trained.job.id, "--output", str(tmp_path / "model"))
+
+    assert "every checksum verified" in done.stderr
+    assert Manifest.load(tmp_path / "model").is_true_of(tmp_path / "model")
+
+
+def test_watch_tells_a_failure_by_its_exit_code(service: Service, trained: Trained) -> None:
+    assert cli(service, "watch", trained.job.id).returncode == 0
+    assert cli(service, "watch", "ftjob-nowhere").returncode == 1

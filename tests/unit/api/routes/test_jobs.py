@@ -1,0 +1,180 @@
+"""/jobs: what a client sends and what it gets."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.examples import SPECS
+from store import leases
+from store.database import Database
+from store.leases import Lease
+from trainer_core.contract.spec import JobSpec
+
+
+def body(spec: JobSpec, **changes: object) -> dict[str, object]:
+    return spec.model_dump(mode="json") | changes
+
+
+def test_a_submitted_job_is_created_where_location_says(client: TestClient, spec: JobSpec) -> None:
+    created = client.post("/jobs", json=body(spec))
+
+    assert created.status_code == 201
+    assert client.get(created.headers["Location"]).json()["id"] == created.json()["id"]
+
+
+def test_a_submitted_job_rings_once(client: TestClient, spec: JobSpec, doorbell: object) -> None:
+    client.post("/jobs", json=body(spec))
+
+    assert doorbell.num_rings == 1  # type: ignore[attr-defined]
+
+
+def test_a_refused_job_does_not_ring(client: TestClient, spec: JobSpec, doorbell: object) -> None:
+    client.post("/jobs", json=body(spec, train_dataset="file-none"))
+
+    assert doorbell.num_rings == 0  # type: ignore[attr-defined]
+
+
+def test_a_waiting_job_tells_its_place(client: TestClient, spec: JobSpec) -> None:
+    client.post("/jobs", json=body(spec))
+
+    assert client.post("/jobs", json=body(spec)).json()["queue_position"] == 2
+
+
+@pytest.mark.parametrize("name", list(SPECS))
+def test_every_example_of_the_docs_is_a_spec(client: TestClient, spec: JobSpec, name: str) -> None:
+    example = SPECS[name]["value"] | {"train_dataset": spec.train_dataset}
+
+    assert client.post("/jobs", json=example).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "location"),
+    [
+        ({"epochs": 3}, "epochs"),
+        ({"hyperparameters": {"lr": 0.1}}, "hyperparameters.lr"),
+        ({"hyperparameters": {"num_epochs": "three"}}, "hyperparameters.num_epochs"),
+        ({"hyperparameters": {"num_epochs": "3"}}, "hyperparameters.num_epochs"),
+        ({"hyperparameters": {"learning_rate": 0}}, "hyperparameters.learning_rate"),
+        ({"method": {"type": "lora", "rank": 0}}, "method.lora.rank"),
+        ({"method": {"type": "full", "rank": 8}}, "method.full.rank"),
+        ({"method": {"type": "prefix"}}, "method"),
+        ({"seed": -1}, "seed"),
+        ({"priority": 2**63}, "priority"),
+        ({"version": 2}, "version"),
+        ({"suffix": "../x"}, "suffix"),
+        ({"metadata": {"k": 1}}, "metadata.k"),
+        ({"metadata": {str(n): "v" for n in range(17)}}, "metadata"),
+    ],
+)
+def test_a_wrong_value_is_named(client: TestClient, spec: JobSpec, changes: dict[str, object], location: str) -> None:
+    problem = client.post("/jobs", json=body(spec, **changes)).json()
+
+    assert (problem["status"], problem["code"]) == (422, "invalid_request")
+    assert [error["location"] for error in problem["errors"]] == [location]
+
+
+def test_a_number_that_is_none_is_refused(client: TestClient) -> None:
+    text = '{"base_model": "starter", "train_dataset": "file-1", "hyperparameters": {"learning_rate": NaN}}'
+
+    problem = client.post("/jobs", content=text, headers={"Content-Type": "application/json"}).json()
+
+    assert problem["errors"][0]["location"] == "hyperparameters.learning_rate"
+
+
+def test_a_body_that_is_no_json_is_told_so(client: TestClient) -> None:
+    problem = client.post("/jobs", content="{", headers={"Content-Type": "application/json"}).json()
+
+    assert (problem["status"], problem["code"]) == (422, "invalid_request")
+
+
+def test_a_forgotten_content_type_is_told(client: TestClient) -> None:
+    problem = client.post("/jobs", content="{}").json()
+
+    assert "Content-Type: application/json" in problem["detail"]
+
+
+def test_an_unknown_dataset_is_named(client: TestClient, spec: JobSpec) -> None:
+    problem = client.post("/jobs", json=body(spec, train_dataset="file-none")).json()
+
+    assert (problem["status"], problem["code"], "file-none" in problem["detail"]) == (422, "unknown_dataset", True)
+
+
+def test_an_unknown_model_is_named_with_those_that_are_known(client: TestClient, spec: JobSpec) -> None:
+    problem = client.post("/jobs", json=body(spec, base_model="startr")).json()
+
+    assert (problem["status"], problem["code"]) == (422, "unknown_model")
+    assert "'startr'" in problem["detail"]
+    assert "registered: starter" in problem["detail"]
+
+
+def test_a_problem_has_its_own_media_type(client: TestClient) -> None:
+    assert client.get("/jobs/ftjob-none").headers["Content-Type"] == "application/problem+json"
+
+
+def test_an_unknown_job_is_404(client: TestClient) -> None:
+    problem = client.get("/jobs/ftjob-none").json()
+
+    assert (problem["status"], problem["code"]) == (404, "job_not_found")
+
+
+def test_pages_join_without_gap_or_repeat(client: TestClient, spec: JobSpec) -> None:
+    submitted = {client.post("/jobs", json=body(spec)).json()["id"] for _ in range(3)}
+
+    first = client.get("/jobs", params={"limit": 2}).json()
+    second = client.get("/jobs", params={"limit": 2, "after": first["last_id"]}).json()
+
+    assert (first["has_more"], second["has_more"]) == (True, False)
+    assert {job["id"] for job in first["data"] + second["data"]} == submitted
+
+
+def test_a_list_can_be_of_one_status(client: TestClient, job_id: str) -> None:
+    assert [job["id"] for job in client.get("/jobs", params={"status": "queued"}).json()["data"]] == [job_id]
+    assert client.get("/jobs", params={"status": "failed"}).json()["data"] == []
+
+
+def test_what_has_not_changed_is_not_sent_again(client: TestClient, job_id: str) -> None:
+    etag = client.get(f"/jobs/{job_id}").headers["ETag"]
+
+    assert client.get(f"/jobs/{job_id}", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_what_has_changed_is_sent_at_once(client: TestClient, job_id: str, database: Database) -> None:
+    etag = client.get(f"/jobs/{job_id}").headers["ETag"]
+    with database.writing() as session:
+        leases.claim(session, worker="w", seconds=90)
+
+    answer = client.get(f"/jobs/{job_id}", params={"wait": 60}, headers={"If-None-Match": etag})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "running")
+
+
+def test_waiting_for_an_ended_job_ends_at_once(client: TestClient, job_id: str) -> None:
+    client.post(f"/jobs/{job_id}/cancel")
+
+    assert client.get(f"/jobs/{job_id}", params={"wait": 60}).json()["status"] == "cancelled"
+
+
+def test_waiting_in_vain_answers_with_what_there_is(client: TestClient, job_id: str) -> None:
+    assert client.get(f"/jobs/{job_id}", params={"wait": 0.1}).json()["status"] == "queued"
+
+
+def test_a_waiting_job_is_cancelled_at_once(client: TestClient, job_id: str) -> None:
+    assert client.post(f"/jobs/{job_id}/cancel").json()["status"] == "cancelled"
+
+
+def test_a_running_job_is_asked_to_end(client: TestClient, lease: Lease) -> None:
+    job = client.post(f"/jobs/{lease.job_id}/cancel").json()
+
+    assert (job["status"], job["cancel_requested_at"] is not None) == ("running", True)
+
+
+def test_an_ended_job_cannot_be_cancelled(client: TestClient, lease: Lease, database: Database) -> None:
+    with database.writing() as session:
+        leases.succeed(session, lease)
+
+    problem = client.post(f"/jobs/{lease.job_id}/cancel").json()
+
+    assert (problem["status"], problem["code"]) == (409, "job_already_ended")
+
+
+def test_nothing_secret_is_in_a_job(client: TestClient, lease: Lease) -> None:
+    assert lease.owner_token not in client.get(f"/jobs/{lease.job_id}").text

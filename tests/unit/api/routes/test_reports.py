@@ -1,0 +1,73 @@
+"""/jobs/{id}/…: what a job tells."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from store import checkpoints, logs, metrics
+from store.database import Database
+from store.leases import Lease
+from store.metrics import Point
+from trainer_core.contract.events import CheckpointSaved
+
+
+@pytest.mark.parametrize("report", ["events", "metrics", "logs", "checkpoints", "artifacts", "archive"])
+def test_an_unknown_job_has_no_report(client: TestClient, report: str) -> None:
+    assert client.get(f"/jobs/ftjob-none/{report}").json()["code"] == "job_not_found"
+
+
+def test_events_are_told_oldest_first(client: TestClient, lease: Lease) -> None:
+    events = client.get(f"/jobs/{lease.job_id}/events").json()["data"]
+
+    assert [event["type"] for event in events] == ["job_submitted", "attempt_started"]
+
+
+def test_events_go_on_behind_the_last_one(client: TestClient, lease: Lease) -> None:
+    first = client.get(f"/jobs/{lease.job_id}/events", params={"limit": 1}).json()
+
+    rest = client.get(f"/jobs/{lease.job_id}/events", params={"after": first["last_id"]}).json()
+
+    assert first["has_more"]
+    assert [event["type"] for event in rest["data"]] == ["attempt_started"]
+
+
+def test_metrics_can_be_cut_to_a_range(client: TestClient, lease: Lease, database: Database) -> None:
+    with database.writing() as session:
+        metrics.record(session, lease, [Point("loss", step, 1 / step) for step in (1, 2, 4)])
+
+    found = client.get(f"/jobs/{lease.job_id}/metrics", params={"from_step": 2}).json()
+
+    assert found == {"data": [{"name": "loss", "steps": [2, 4], "values": [0.5, 0.25]}]}
+
+
+def test_log_lines_come_in_their_order(client: TestClient, lease: Lease, database: Database) -> None:
+    with database.writing() as session:
+        logs.record(session, lease, ["first", "second"])
+
+    found = client.get(f"/jobs/{lease.job_id}/logs").json()
+
+    assert [line["line"] for line in found["data"]] == ["first", "second"]
+
+
+def test_checkpoints_are_told_newest_first(client: TestClient, lease: Lease, database: Database) -> None:
+    with database.writing() as session:
+        for step in (10, 20):
+            checkpoints.record(session, lease, saved(step))
+
+    found = client.get(f"/jobs/{lease.job_id}/checkpoints").json()["data"]
+
+    assert [checkpoint["step"] for checkpoint in found] == [20, 10]
+
+
+@pytest.mark.parametrize("query", [{"after": 2**64}, {"after": -1}, {"limit": 0}])
+def test_a_cursor_out_of_bounds_is_refused(client: TestClient, job_id: str, query: dict[str, int]) -> None:
+    assert client.get(f"/jobs/{job_id}/events", params=query).json()["code"] == "invalid_request"
+
+
+def test_an_id_with_a_nul_is_no_error_of_the_service(client: TestClient) -> None:
+    assert 400 <= client.get("/jobs/a%00b/events").status_code < 500
+
+
+def saved(step: int) -> CheckpointSaved:
+    return CheckpointSaved(
+        step=step, epoch=1.0, path=f"checkpoints/step-{step}", num_bytes=1, manifest_sha256="0" * 64, metrics={}
+    )

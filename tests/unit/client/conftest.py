@@ -1,0 +1,34 @@
+"""A service that answers as told, and clients of it."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from client.transport import Transport
+from client.tuneyard import Tuneyard
+from tests.unit.client.stub_service import StubService
+
+
+@pytest.fixture
+def stub() -> Iterator[StubService]:
+    with StubService() as service:
+        thread = threading.Thread(target=service.serve_forever, args=(0.01,))
+        thread.start()
+        yield service
+        service.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def transport(stub: StubService) -> Iterator[Transport]:
+    """Asks again for a second."""
+    transport = Transport(stub.url, patience_seconds=1)
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def tuneyard(stub: StubService) -> Iterator[Tuneyard]:
+    with Tuneyard(stub.url) as tuneyard:
+        yield tuneyard

@@ -1,0 +1,83 @@
+"""A real HTTP server on loopback that answers as a test tells it to, faults included."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came in."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, or the first part of one."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut_at: int | None = None
+    """Close the connection after so many bytes of the body."""
+
+
+Told = Answer | Callable[[Asked], Answer]
+
+
+def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
+    return Answer(json.dumps(value).encode(), status, headers)
+
+
+def problem(status: int, code: str, detail: str = "no", **extra: object) -> Answer:
+    return as_json({"status": status, "code": code, "detail": detail, **extra}, status)
+
+
+def ranged(content: bytes, cut_at: int | None = None) -> Callable[[Asked], Answer]:
+    """A file that honours Range, over a connection that may close after so many bytes."""
+
+    def answer(asked: Asked) -> Answer:
+        found = re.fullmatch(r"bytes=(\d+)-", asked.headers.get("Range", ""))
+        return Answer(content[int(found[1]) if found else 0 :], 206 if found else 200, cut_at=cut_at)
+
+    return answer
+
+
+class StubService(ThreadingHTTPServer):
+    """Gives the answers that were put in, in their order; the last one again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.asked: list[Asked] = []
+        self.answers: list[Told] = []
+
+    def answer(self, asked: Asked) -> Answer:
+        self.asked.append(asked)
+        told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return told(asked) if callable(told) else told
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StubService
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answer = self.server.answer(Asked(self.command, self.path, dict(self.headers), body))
+        self.send_response(answer.status)
+        for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body[: answer.cut_at])
+
+    do_POST = do_GET  # noqa: N815 - http.server's own name
+
+    def log_message(self, *_: object) -> None:
+        """Be silent."""

@@ -1,0 +1,153 @@
+"""Downloads from a service that breaks off, flips bytes, or lies."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from client.download import download
+from client.errors import ConnectionBroken, DownloadCorrupted, UnsafePath
+from client.transport import Transport
+from client.views import Artifact, ArtifactFile
+from tests.unit.client.stub_service import StubService, ranged
+from trainer_core.contract.manifest import Manifest
+
+CONTENT = bytes(range(256)) * 8
+FLIPPED = b"\xff" + CONTENT[1:]
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def artifact(*paths: str) -> Artifact:
+    files = tuple(ArtifactFile(path=path, num_bytes=len(CONTENT), sha256=SHA256) for path in paths)
+    return Artifact(job_id="ftjob-1", attempt=1, num_bytes=len(CONTENT), manifest_sha256="", files=files)
+
+
+def fetch(transport: Transport, folder: Path, *paths: str) -> int:
+    """Download; gives the bytes that were told of."""
+    told: list[int] = []
+    download(transport, artifact(*paths), folder, told.append)
+    return sum(told)
+
+
+def test_folder_holds_every_file_and_a_manifest_true_of_them(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    stub.answers = [ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin", "sub/weights.bin")
+
+    assert {file.path for file in Manifest.load(tmp_path).files} == {"model.bin", "sub/weights.bin"}
+    assert Manifest.load(tmp_path).is_true_of(tmp_path)
+
+
+def test_cut_connection_goes_on_where_it_was(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    stub.answers = [ranged(CONTENT, cut_at=700)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert [asked.headers.get("Range") for asked in stub.asked] == [None, "bytes=700-", "bytes=1400-"]
+
+
+def test_connection_that_brings_nothing_ends_the_download(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    stub.answers = [ranged(CONTENT, cut_at=0)]
+
+    with pytest.raises(ConnectionBroken):
+        fetch(transport, tmp_path, "model.bin")
+
+
+def test_download_that_broke_off_earlier_is_resumed(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    (tmp_path / "model.bin.part").write_bytes(CONTENT[:1000])
+    stub.answers = [ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert stub.asked[0].headers["Range"] == "bytes=1000-"
+    assert stub.asked[0].headers["If-Range"] == f'"{SHA256}"'
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+def test_service_without_ranges_sends_the_file_from_its_beginning(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    (tmp_path / "model.bin.part").write_bytes(CONTENT[:1000])
+    stub.answers = [lambda asked: ranged(CONTENT)(type(asked)(asked.method, asked.path, {}, b""))]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+def test_flipped_byte_is_fetched_again(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    stub.answers = [ranged(FLIPPED), ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+def test_byte_flipped_twice_is_an_error_and_leaves_nothing(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    stub.answers = [ranged(FLIPPED)]
+
+    with pytest.raises(DownloadCorrupted, match=r"model\.bin"):
+        fetch(transport, tmp_path, "model.bin")
+
+    assert len(stub.asked) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_is_shorter_than_told_is_an_error(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    stub.answers = [ranged(CONTENT[:100])]
+
+    with pytest.raises(DownloadCorrupted):
+        fetch(transport, tmp_path, "model.bin")
+
+
+def test_whole_file_is_not_fetched_again(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(CONTENT)
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert stub.asked == []
+
+
+def test_file_that_changed_on_disk_is_fetched_again(transport: Transport, stub: StubService, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(FLIPPED)
+    stub.answers = [ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("answers", [[ranged(CONTENT)], [ranged(FLIPPED), ranged(CONTENT, cut_at=700)]])
+def test_bytes_told_add_up_to_the_size(
+    transport: Transport, stub: StubService, tmp_path: Path, answers: list[object]
+) -> None:
+    stub.answers = list(answers)
+
+    num_bytes = fetch(transport, tmp_path, "model.bin")
+
+    assert num_bytes == len(CONTENT)
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "sub/../../evil", "", "a\\..\\evil", "a\0b"])
+def test_path_out_of_the_folder_is_refused_before_anything_is_fetched(
+    transport: Transport, stub: StubService, tmp_path: Path, path: str
+) -> None:
+    with pytest.raises(UnsafePath):
+        fetch(transport, tmp_path / "model", "good.bin", path)
+
+    assert stub.asked == []
+
+
+def test_link_in_the_folder_leads_nowhere_else(transport: Transport, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "sub").symlink_to(tmp_path)
+
+    with pytest.raises(UnsafePath):
+        fetch(transport, tmp_path / "model", "sub/model.bin")

@@ -1,0 +1,69 @@
+"""Where a service is found."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from client.endpoint import ENDPOINT, Endpoint, find_url
+from client.errors import ServiceUnknown
+
+HERE = Endpoint(url="http://127.0.0.1:8001", pids={"api": [1]})
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNEYARD_URL", raising=False)
+    monkeypatch.delenv("TUNEYARD_DATA_DIR", raising=False)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    HERE.save(tmp_path)
+
+    assert Endpoint.load(tmp_path) == HERE
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    HERE.save(tmp_path)
+
+    assert stat.S_IMODE((tmp_path / ENDPOINT).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "not JSON"])
+def test_data_folder_without_a_service_is_told(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / ENDPOINT).write_text(content)
+
+    with pytest.raises(ServiceUnknown, match=str(tmp_path)):
+        find_url(data_dir=tmp_path)
+
+
+def test_url_of_the_data_folder_is_found(tmp_path: Path) -> None:
+    HERE.save(tmp_path)
+
+    assert find_url(data_dir=tmp_path) == HERE.url
+
+
+def test_data_folder_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    HERE.save(tmp_path)
+    monkeypatch.setenv("TUNEYARD_DATA_DIR", str(tmp_path))
+
+    assert find_url() == HERE.url
+
+
+def test_url_of_the_environment_goes_before_the_usual_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HERE.save(tmp_path)
+    monkeypatch.setenv("TUNEYARD_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TUNEYARD_URL", "http://other:1/")
+
+    assert find_url() == "http://other:1"
+
+
+def test_what_is_given_goes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    HERE.save(tmp_path)
+    monkeypatch.setenv("TUNEYARD_URL", "http://other:1")
+
+    assert find_url("http://given:2", tmp_path) == "http://given:2"
+    assert find_url(data_dir=tmp_path) == HERE.url

@@ -1,0 +1,34 @@
+"""Wishes to stop."""
+
+import os
+import signal
+
+import pytest
+
+from client.stopping import Stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_asks_for_the_end(number: signal.Signals) -> None:
+    with Stopping() as stopping:
+        os.kill(os.getpid(), number)
+
+    assert stopping.is_asked
+    assert not stopping.is_hurried
+
+
+def test_second_signal_hurries() -> None:
+    with Stopping() as stopping:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert stopping.is_hurried
+
+
+def test_handlers_of_before_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with Stopping():
+        pass
+
+    assert signal.getsignal(signal.SIGTERM) == before

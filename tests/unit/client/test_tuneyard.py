@@ -1,0 +1,130 @@
+"""The Python client against a service that answers as told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from client.errors import ApiError, UnreadableInput
+from client.tuneyard import Tuneyard
+from tests.unit.client.samples import JOB, RUNNING, SUCCEEDED
+from tests.unit.client.stub_service import Answer, StubService, as_json, problem
+from trainer_core.contract.spec import JobSpec
+
+NO_CHANGE = Answer(status=304, headers={"ETag": '"1"'})
+DATASET = {
+    "id": "file-1",
+    "filename": "train.jsonl",
+    "num_bytes": 300_000,
+    "sha256": "0" * 64,
+    "num_rows": 3,
+    "num_images": 3,
+    "created_at": "2026-11-24T10:00:00Z",
+}
+
+
+def line(number: int) -> dict[str, object]:
+    return {"id": number, "created_at": "2026-11-24T10:00:00Z", "attempt": 1, "line": f"line {number}"}
+
+
+def page(*data: object, has_more: bool = False, last_id: object = None) -> Answer:
+    return as_json({"data": data, "has_more": has_more, "last_id": last_id})
+
+
+def test_spec_is_sent_whole(tuneyard: Tuneyard, stub: StubService) -> None:
+    spec = JobSpec(base_model="starter", train_dataset="file-1")
+    stub.answers = [as_json(JOB, 201)]
+
+    job = tuneyard.submit(spec)
+
+    assert job.id == "ftjob-1"
+    assert JobSpec.model_validate_json(stub.asked[0].body) == spec
+
+
+def test_mapping_is_sent_as_it_is_so_that_the_service_judges_it(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [problem(422, "invalid_request", errors=[{"location": "num_epoch", "detail": "unknown key"}])]
+
+    with pytest.raises(ApiError) as caught:
+        tuneyard.submit({"num_epoch": 3})
+
+    assert json.loads(stub.asked[0].body) == {"num_epoch": 3}
+    assert caught.value.places == ("num_epoch: unknown key",)
+
+
+def test_file_is_sent_under_its_name_and_told_byte_by_byte(
+    tuneyard: Tuneyard, stub: StubService, tmp_path: Path
+) -> None:
+    (tmp_path / "my rows.jsonl").write_bytes(b"x" * 300_000)
+    stub.answers = [as_json(DATASET, 201)]
+    told: list[int] = []
+
+    dataset = tuneyard.upload(tmp_path / "my rows.jsonl", told.append)
+
+    assert dataset.id == "file-1"
+    assert stub.asked[0].path == "/datasets?filename=my+rows.jsonl"
+    assert stub.asked[0].body == b"x" * 300_000
+    assert sum(told) == 300_000
+
+
+def test_file_that_is_not_there_is_told(tuneyard: Tuneyard, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="there is no file"):
+        tuneyard.upload(tmp_path / "missing.jsonl")
+
+
+def test_every_page_is_read(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [page(line(1), line(2), has_more=True, last_id=2), page(line(3))]
+
+    lines = [line.line for line in tuneyard.logs("ftjob-1")]
+
+    assert lines == ["line 1", "line 2", "line 3"]
+    assert stub.asked[1].path == "/jobs/ftjob-1/logs?limit=100&after=2"
+
+
+def test_filters_go_to_the_service(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [page(JOB)]
+
+    jobs = list(tuneyard.jobs(status="queued"))
+
+    assert [job.id for job in jobs] == ["ftjob-1"]
+    assert stub.asked[0].path == "/jobs?limit=100&status=queued"
+
+
+def test_job_is_watched_from_now_to_its_end(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [
+        as_json(JOB, ETag='"0"'),
+        as_json(RUNNING, ETag='"1"'),
+        NO_CHANGE,
+        as_json(SUCCEEDED, ETag='"2"'),
+    ]
+
+    statuses = [job.status for job in tuneyard.watch("ftjob-1")]
+
+    assert statuses == ["queued", "running", "succeeded"]
+    assert [asked.headers.get("If-None-Match") for asked in stub.asked] == [None, '"0"', '"1"', '"1"']
+
+
+def test_watching_goes_on_when_the_service_was_away(tuneyard: Tuneyard, stub: StubService) -> None:
+    cut = Answer(b"half an answer", cut_at=3)
+    stub.answers = [as_json(JOB, ETag='"0"'), cut, problem(503, "database_unavailable"), as_json(SUCCEEDED)]
+
+    job = tuneyard.wait("ftjob-1")
+
+    assert job.has_succeeded
+
+
+def test_log_is_followed_to_the_last_line_after_the_end(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json(RUNNING), page(line(1)), as_json(SUCCEEDED), page(line(2))]
+
+    lines = [line.line for line in tuneyard.follow_logs("ftjob-1")]
+
+    assert lines == ["line 1", "line 2"]
+    assert stub.asked[3].path == "/jobs/ftjob-1/logs?limit=100&after=1"
+
+
+def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json(JOB | {"status": "dreaming", "mood": "good"})]
+
+    job = tuneyard.job("ftjob-1")
+
+    assert job.status == "dreaming"
+    assert job.model_dump()["mood"] == "good"

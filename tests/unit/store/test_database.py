@@ -1,0 +1,40 @@
+"""Sessions that read, and sessions that write."""
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store import datasets, workers
+from store.clock import from_now
+from store.database import Database
+from store.datasets import DatasetNotFound
+
+
+def test_an_error_undoes_the_transaction(database: Database) -> None:
+    with pytest.raises(DatasetNotFound), database.writing() as session:
+        _see_then_fail(session)
+
+    with database.reading() as session:
+        assert not workers.alive(session)
+
+
+def _see_then_fail(session: Session) -> None:
+    workers.see(session, "w", 1)
+    datasets.get(session, "file-none")
+
+
+def test_a_time_comes_back_in_utc(database: Database) -> None:
+    with database.writing() as session:
+        values = {"num_bytes": 1, "sha256": "0" * 64, "num_rows": 1, "num_images": 0}
+        dataset = datasets.add(session, dataset_id="file-1", filename="x", **values)  # type: ignore[arg-type]
+
+    offset = dataset.created_at.utcoffset()
+    assert offset is not None
+    assert offset.total_seconds() == 0
+
+
+def test_the_clock_counts_seconds(database: Database) -> None:
+    with database.reading() as session:
+        earlier, later = session.execute(select(from_now(0), from_now(60))).one()
+
+    assert 59 < (later - earlier).total_seconds() < 61

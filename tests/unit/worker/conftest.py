@@ -1,0 +1,33 @@
+"""What the tests of the worker share: its settings, and a job that is claimed."""
+
+import pytest
+
+from store import jobs, leases
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease
+from trainer_core.contract.spec import JobSpec
+from worker.settings import WorkerSettings
+
+
+@pytest.fixture
+def settings(database_url: str, storage: Storage) -> WorkerSettings:
+    """Short graces, so that a trainer that does not listen is soon killed."""
+    return WorkerSettings(
+        database_url=database_url,
+        broker_url="redis://127.0.0.1:1/0",  # type: ignore[arg-type]
+        storage_root=storage.root,
+        worker_name="w",
+        word_grace_seconds=0.2,
+        kill_grace_seconds=0.2,
+    )
+
+
+@pytest.fixture
+def lease(database: Database, spec: JobSpec) -> Lease:
+    """The lease of a job that was submitted and claimed."""
+    with database.writing() as session:
+        jobs.submit(session, spec)
+        lease = leases.claim(session, worker="w", seconds=90)
+    assert lease is not None
+    return lease

@@ -1,0 +1,94 @@
+"""What a sweep does."""
+
+import pytest
+
+from store import jobs, leases, workers
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease
+from store.lifecycle import JobStatus
+from trainer_core.contract.spec import JobSpec
+from worker.attempt import Attempts
+from worker.rescue import Rescue
+from worker.settings import WorkerSettings
+from worker.slots import Slots
+
+
+class CountingDoorbell:
+    """Stands where the broker would be."""
+
+    num_rings = 0
+
+    def ring(self) -> None:
+        self.num_rings += 1
+
+
+@pytest.fixture
+def doorbell() -> CountingDoorbell:
+    return CountingDoorbell()
+
+
+@pytest.fixture
+def rescue(settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell) -> Rescue:
+    attempts = Attempts(settings, database, Slots(storage.root / "slots", 1))
+    return Rescue(settings, database, doorbell, attempts)  # type: ignore[arg-type]
+
+
+def expire(database: Database, lease: Lease) -> None:
+    with database.writing() as session:
+        leases.renew(session, lease, -1)
+
+
+def status(database: Database, lease: Lease) -> JobStatus:
+    with database.reading() as session:
+        return jobs.get(session, lease.job_id).status
+
+
+def test_a_sweep_tells_that_the_worker_lives(rescue: Rescue, database: Database) -> None:
+    rescue.sweep()
+
+    with database.reading() as session:
+        assert [worker.name for worker in workers.alive(session)] == ["w"]
+
+
+def test_a_job_whose_lease_expired_is_queued_again(rescue: Rescue, database: Database, lease: Lease) -> None:
+    expire(database, lease)
+
+    rescue.sweep()
+
+    assert status(database, lease) == JobStatus.QUEUED
+
+
+def test_a_job_that_was_asked_to_end_ends_when_its_lease_expires(
+    rescue: Rescue, database: Database, lease: Lease
+) -> None:
+    with database.writing() as session:
+        jobs.request_cancel(session, lease.job_id)
+    expire(database, lease)
+
+    rescue.sweep()
+
+    assert status(database, lease) == JobStatus.CANCELLED
+
+
+def test_a_job_with_a_live_lease_is_left_alone(rescue: Rescue, database: Database, lease: Lease) -> None:
+    rescue.sweep()
+
+    assert status(database, lease) == JobStatus.RUNNING
+
+
+def test_a_waiting_job_is_rung_for_again(
+    rescue: Rescue, database: Database, spec: JobSpec, doorbell: CountingDoorbell
+) -> None:
+    with database.writing() as session:
+        jobs.submit(session, spec)
+
+    rescue.sweep()
+
+    assert doorbell.num_rings == 1
+
+
+def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:
+    rescue.sweep()
+
+    assert doorbell.num_rings == 0

@@ -1,0 +1,321 @@
+"""One attempt, with a real database, real files and a real process that plays the trainer."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+from store import checkpoints, events, jobs, leases, logs, metrics
+from store.artifacts import of_job
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease, LeaseLost
+from store.lifecycle import JobStatus
+from store.tables import Attempt as AttemptRow
+from store.tables import Job
+from trainer_core.contract.events import CheckpointSaved
+from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.spec import HeldOutSplit, JobSpec, Resources
+from worker.runner import Runner, resolve
+from worker.settings import WorkerSettings
+
+PROGRAM = (sys.executable, str(Path(__file__).parent / "scripted_trainer.py"))
+
+Attempt = Callable[..., Runner]
+
+
+@pytest.fixture
+def attempt(settings: WorkerSettings, database: Database, storage: Storage) -> Attempt:
+    """Makes the runner of a lease, whose trainer plays a script."""
+
+    def make(lease: Lease, script: str) -> Runner:
+        return Runner(settings, database, storage, lease, program=(*PROGRAM, script))
+
+    return make
+
+
+def claim(database: Database, spec: JobSpec) -> Lease:
+    with database.writing() as session:
+        jobs.submit(session, spec)
+        lease = leases.claim(session, worker="w", seconds=90)
+    assert lease is not None
+    return lease
+
+
+def job_of(database: Database, lease: Lease) -> Job:
+    with database.reading() as session:
+        return jobs.get(session, lease.job_id)
+
+
+def log_of(database: Database, lease: Lease) -> list[str]:
+    with database.reading() as session:
+        return [line.line for line in logs.after(session, lease.job_id, 0, 100)]
+
+
+def when_log_has(database: Database, lease: Lease, beginning: str, act: Callable[[str], None]) -> threading.Thread:
+    """Call `act` with the rest of the first log line that begins so, as soon as it is there."""
+
+    def wait() -> None:
+        while True:
+            for line in log_of(database, lease):
+                if line.startswith(beginning):
+                    act(line.removeprefix(beginning))
+                    return
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_run_that_succeeds_is_published(database: Database, storage: Storage, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    job = job_of(database, lease)
+    folder = storage.run_dir(lease.job_id, 1) / of_job(job).path
+    assert job.status == JobStatus.SUCCEEDED
+    assert Manifest.load(folder).is_true_of(folder)
+
+
+def test_every_step_is_kept(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    with database.reading() as session:
+        (loss,) = metrics.read(session, lease.job_id, name="loss", from_step=None, to_step=None)
+    assert (loss.steps, loss.values) == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4])
+
+
+def test_progress_is_that_of_the_last_step(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    progress = job_of(database, lease).progress
+    assert progress is not None
+    assert (progress.step, progress.total_steps, progress.remaining_seconds) == (4, 4, 0)
+
+
+def test_an_evaluation_is_a_metric(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    with database.reading() as session:
+        (loss,) = metrics.read(session, lease.job_id, name="eval_loss", from_step=None, to_step=None)
+    assert (loss.steps, loss.values) == ([4], [0.25])
+
+
+def test_a_checkpoint_is_listed(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    with database.reading() as session:
+        (checkpoint,) = checkpoints.of_job(session, lease.job_id)
+    assert (checkpoint.step, checkpoint.metrics) == (4, {"loss": 0.5})
+
+
+def test_what_the_trainer_writes_to_stderr_is_its_log(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    assert log_of(database, lease) == ["a line for the log"]
+
+
+def test_a_stray_line_on_stdout_is_log_too(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "babble").run()
+
+    assert log_of(database, lease) == ["no event at all"]
+    assert job_of(database, lease).status == JobStatus.SUCCEEDED
+
+
+def test_a_run_that_fails_tells_why(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "fail").run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.failure_code) == (JobStatus.FAILED, "out_of_memory")
+
+
+def test_a_trainer_that_dies_without_a_word_is_an_infrastructure_fault(
+    database: Database, lease: Lease, attempt: Attempt
+) -> None:
+    attempt(lease, "die").run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 1)
+
+
+def test_a_cancelled_run_hears_the_word(database: Database, lease: Lease, attempt: Attempt) -> None:
+    with database.writing() as session:
+        jobs.request_cancel(session, lease.job_id)
+
+    attempt(lease, "obey").run()
+
+    assert job_of(database, lease).status == JobStatus.CANCELLED
+    assert log_of(database, lease)[1:] == ["heard cancel"]
+
+
+def test_a_drained_run_goes_back_to_the_queue(database: Database, lease: Lease, attempt: Attempt) -> None:
+    runner = attempt(lease, "obey")
+    runner.drain()
+
+    runner.run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
+    assert log_of(database, lease)[1:] == ["heard drain"]
+
+
+def test_a_trainer_that_does_not_listen_is_killed_with_its_children(
+    database: Database, lease: Lease, attempt: Attempt
+) -> None:
+    children: list[int] = []
+
+    def cancel(pid: str) -> None:
+        children.append(int(pid))
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
+
+    watcher = when_log_has(database, lease, "child ", cancel)
+    attempt(lease, "ignore").run()
+    watcher.join()
+
+    assert job_of(database, lease).status == JobStatus.CANCELLED
+    assert not is_running(children[0])
+
+
+def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt: Attempt) -> None:
+    lease = claim(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=1)}))
+
+    attempt(lease, "ignore").run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.failure_code) == (JobStatus.FAILED, "max_runtime_exceeded")
+
+
+def test_a_runner_that_lost_its_lease_kills_its_trainer_and_writes_nothing(
+    database: Database, lease: Lease, attempt: Attempt
+) -> None:
+    trainers: list[int] = []
+
+    def take_away(pid: str) -> None:
+        trainers.append(int(pid))
+        with database.writing() as session:
+            leases.give_back(session, lease)
+            leases.claim(session, worker="another", seconds=90)
+
+    watcher = when_log_has(database, lease, "pid ", take_away)
+    with pytest.raises(LeaseLost):
+        attempt(lease, "obey").run()
+    watcher.join()
+
+    job = job_of(database, lease)
+    assert (job.status, job.worker, job.attempt) == (JobStatus.RUNNING, "another", 2)
+    assert not is_running(trainers[0])
+
+
+def test_a_second_attempt_resumes_from_the_newest_whole_checkpoint(
+    database: Database, storage: Storage, lease: Lease, attempt: Attempt
+) -> None:
+    for step in (10, 20):
+        write_checkpoint(database, storage, lease, step)
+    torn = storage.run_dir(lease.job_id, 1) / "checkpoints/step-20/model.safetensors"
+    torn.write_text("torn")
+
+    attempt(lease, "resume").run()
+
+    whole = storage.run_dir(lease.job_id, 1) / "checkpoints/step-10"
+    assert log_of(database, lease) == [f"resumed from {whole}"]
+
+
+def test_a_first_attempt_resumes_from_nothing(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "resume").run()
+
+    assert log_of(database, lease) == ["resumed from nothing"]
+
+
+def test_a_trainer_sees_no_credential(
+    database: Database, lease: Lease, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TUNEYARD_DATABASE_URL", "TUNEYARD_BROKER_URL", "AWS_SECRET_ACCESS_KEY", "PASSWORD"):
+        monkeypatch.setenv(name, "secret")
+
+    attempt(lease, "environment").run()
+
+    (names,) = log_of(database, lease)
+    assert not {"TUNEYARD_DATABASE_URL", "TUNEYARD_BROKER_URL", "AWS_SECRET_ACCESS_KEY", "PASSWORD"} & {*names.split()}
+
+
+def test_a_base_model_that_is_gone_fails_the_job(
+    database: Database, storage: Storage, lease: Lease, attempt: Attempt
+) -> None:
+    (storage.root / "models" / "starter" / "config.json").unlink()
+
+    attempt(lease, "succeed").run()
+
+    assert job_of(database, lease).failure_code == "base_model_unusable"
+
+
+def test_the_story_of_a_run_is_told(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    with database.reading() as session:
+        story = [event.type for event in events.after(session, lease.job_id, 0, 100)]
+    assert story == [
+        "job_submitted",
+        "attempt_started",
+        "phase_entered",
+        "run_started",
+        "evaluation_completed",
+        "checkpoint_saved",
+        "run_succeeded",
+        "job_succeeded",
+    ]
+
+
+def test_names_become_paths(storage: Storage) -> None:
+    resolved = resolve(
+        JobSpec(base_model="starter", train_dataset="file-1", eval_dataset="file-2"), storage, hub_models=False
+    )
+
+    assert resolved.base_model == str(storage.root / "models/starter")
+    assert resolved.train_dataset == str(storage.root / "datasets/file-1.jsonl")
+    assert resolved.eval_dataset == str(storage.root / "datasets/file-2.jsonl")
+
+
+def test_a_split_stays_a_split(storage: Storage) -> None:
+    spec = JobSpec(base_model="starter", train_dataset="file-1", eval_dataset=HeldOutSplit(fraction=0.1))
+
+    assert resolve(spec, storage, hub_models=False).eval_dataset == HeldOutSplit(fraction=0.1)
+
+
+def write_checkpoint(database: Database, storage: Storage, lease: Lease, step: int) -> None:
+    path = f"checkpoints/step-{step}"
+    folder = storage.run_dir(lease.job_id, lease.attempt) / path
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_text(str(step))
+    manifest = Manifest.of(folder)
+    manifest.save(folder)
+    saved = CheckpointSaved(
+        step=step,
+        epoch=1.0,
+        path=path,
+        num_bytes=manifest.num_bytes,
+        manifest_sha256=manifest.sha256,
+        metrics={},
+    )
+    with database.writing() as session:
+        checkpoints.record(session, lease, saved)
+
+
+def is_running(pid: int) -> bool:
+    """A zombie whose parent has not reaped it yet does not run."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_runner_introduces_itself(database: Database, lease: Lease, attempt: Attempt) -> None:
+    attempt(lease, "succeed").run()
+
+    with database.reading() as session:
+        row = session.scalars(select(AttemptRow)).one()
+    assert row.runner_pid == os.getpid()

@@ -1,0 +1,119 @@
+"""`python -m trainer_core SPEC.json --run-dir DIR`: one run; events as JSON lines on stdout, the log on stderr.
+
+In the spec, base model and datasets are paths (or a hub id). Ctrl-C and SIGTERM finish the step, save and end.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+
+from trainer_core.contract.control import ExitCode
+from trainer_core.contract.errors import FailureCode, InvalidDataset, TrainerError
+from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
+from trainer_core.contract.spec import JobSpec
+from trainer_core.training.stopping import StopAsked, StopRequest
+
+MAX_FAULTS = 20
+log = logging.getLogger("trainer_core")
+
+
+def main() -> int:
+    """Carry a run out; the exit code is a `contract.control.ExitCode`."""
+    arguments = _parse()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    told = _claim_stdout()
+    stop = StopRequest()
+    stop.listen_to_signals()
+    if arguments.supervised:
+        stop.listen_to_stdin()
+
+    last_step = 0
+
+    def emit(event: RunEvent) -> None:
+        nonlocal last_step
+        match event:
+            case RunStarted():
+                last_step = event.first_step
+            case StepCompleted():
+                last_step = event.step
+        print(event.model_dump_json(), file=told, flush=True)
+
+    try:
+        spec = _read(arguments.spec)
+        _run(spec, arguments, emit, stop)
+    except StopAsked as asked:
+        log.info("stopped: %s", asked.word)
+        emit(RunStopped(step=last_step))
+        return ExitCode.STOPPED
+    except TrainerError as failure:
+        log.error("%s: %s", failure.code, failure.message)  # noqa: TRY400 - its traceback was logged where it was made
+        faults = failure.faults[:MAX_FAULTS] if isinstance(failure, InvalidDataset) else ()
+        emit(RunFailed(code=failure.code, message=failure.message, faults=faults))
+        return ExitCode.FAILED
+    return ExitCode.SUCCEEDED
+
+
+def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent], None], stop: StopRequest) -> None:
+    """Load torch, which takes seconds, and train; every error becomes a `TrainerError`."""
+    from trainer_core.train import train  # noqa: PLC0415
+    from trainer_core.training.failures import failure_of  # noqa: PLC0415
+
+    _quieten()
+    try:
+        arguments.run_dir.mkdir(parents=True, exist_ok=True)
+        train(spec, arguments.run_dir, emit, stop, arguments.resume)
+    except (StopAsked, TrainerError):
+        raise
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.code is FailureCode.INTERNAL_ERROR:
+            log.exception("the run failed")
+        raise failure from error
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m trainer_core", description=__doc__)
+    parser.add_argument("spec", type=Path, help="a JobSpec as JSON")
+    parser.add_argument("--run-dir", type=Path, required=True, help="folder for checkpoints and the artifact")
+    parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
+    parser.add_argument("--supervised", action="store_true", help="obey words on stdin, and end when it closes")
+    return parser.parse_args()
+
+
+def _claim_stdout() -> TextIO:
+    """Keep stdout for events alone: whatever libraries print goes to stderr."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return events
+
+
+def _read(path: Path) -> JobSpec:
+    try:
+        return JobSpec.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise TrainerError(FailureCode.INVALID_SPEC, f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise TrainerError(FailureCode.INVALID_SPEC, f"{path} is no JobSpec: {wrong}") from error
+
+
+def _quieten() -> None:
+    import warnings  # noqa: PLC0415
+
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    for chatty in ("pytorch_lightning", "bitsandbytes"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""The base of every type that crosses a process border: closed, frozen, strict."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Closed(BaseModel):
+    """Refuses unknown keys by name, values of a wrong type, NaN and infinity; never changes."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

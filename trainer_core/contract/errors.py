@@ -1,0 +1,55 @@
+"""Why a run failed: stable codes that reports, clients and documentation share.
+
+```
+TrainerError            a run that cannot go on, with its code
+└─ InvalidDataset       rows that cannot be trained on, each fault with its place
+```
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from trainer_core.contract.dataset import DatasetFault
+
+
+class FailureCode(StrEnum):
+    """Why a job failed. Codes are never renamed; each member's docstring says what to do."""
+
+    INVALID_SPEC = "invalid_spec"
+    """The spec cannot be read. The message names its wrong fields."""
+    BASE_MODEL_UNUSABLE = "base_model_unusable"
+    """The base model cannot be loaded. Check its folder or hub id, revision and processor."""
+    INVALID_DATASET = "invalid_dataset"
+    """Rows cannot be trained on. The details name them by line, message and image."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The device's memory is too small. Lower batch_size, use LoRA or a quantised base model."""
+    NON_FINITE_LOSS = "non_finite_loss"
+    """The loss became NaN or infinite. Lower learning_rate, or look at the rows of that step."""
+    RESOURCES_UNAVAILABLE = "resources_unavailable"
+    """The spec asks for a GPU that the worker does not have. Lower resources.gpus, or start a worker that has one."""
+    STORAGE_FULL = "storage_full"
+    """The storage has no room for a checkpoint. Free room and submit the job again."""
+    MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
+    """The job ran longer than resources.max_runtime_seconds. Raise the limit or train for less."""
+    INFRA_EXHAUSTED = "infra_exhausted"
+    """The trainer died again and again without a word of its own. Read the job's logs."""
+    INTERNAL_ERROR = "internal_error"
+    """A defect of the trainer. The logs hold the traceback; please report it."""
+
+
+class TrainerError(Exception):
+    """A run that cannot go on."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class InvalidDataset(TrainerError):
+    """Rows that cannot be trained on."""
+
+    def __init__(self, faults: Sequence[DatasetFault]) -> None:
+        self.faults = tuple(faults)
+        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        super().__init__(FailureCode.INVALID_DATASET, f"{self.faults[0]}{more}")

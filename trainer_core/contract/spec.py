@@ -1,0 +1,121 @@
+"""What to train: the one class that is request body, stored JSON, trainer input and OpenAPI schema.
+
+The service resolves names to paths before the trainer sees them; the trainer knows paths and hub ids only.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from trainer_core.contract.closed import Closed
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Interval = Literal["epoch"] | PositiveInt
+"""How often: at each epoch's end, or every so many optimizer steps."""
+
+
+class FullFineTune(Closed):
+    """Train every parameter."""
+
+    type: Literal["full"] = "full"
+
+
+class Lora(Closed):
+    """Train low-rank adapters beside frozen weights (Hu et al. 2021), the base model quantised if wanted."""
+
+    type: Literal["lora"] = "lora"
+    rank: PositiveInt = 16
+    alpha: PositiveInt = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    target_modules: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    """Names of the linear layers to adapt; None means every linear layer of the language model."""
+    quantization: Literal["none", "nf4", "int8"] = "none"
+    """How the frozen language model is held in memory (bitsandbytes); tower, projector and head never are."""
+
+
+Method = Annotated[FullFineTune | Lora, Field(discriminator="type")]
+
+
+class HeldOutSplit(Closed):
+    """Hold a part of the training rows out for evaluation, chosen by the job's seed."""
+
+    fraction: Annotated[float, Field(gt=0, le=0.5)]
+
+
+class Hyperparameters(Closed):
+    """How the optimizer walks."""
+
+    num_epochs: Annotated[int, Field(gt=0, le=1000)] = 3
+    max_steps: PositiveInt | None = None
+    """Stop after so many optimizer steps, even inside an epoch."""
+    batch_size: PositiveInt = 8
+    """Rows in one forward pass on one device."""
+    gradient_accumulation_steps: PositiveInt = 1
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    learning_rate_schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_ratio: Fraction = 0.03
+    """Part of all steps in which the learning rate rises from 0."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    max_tokens: PositiveInt | None = None
+    """Longest row in tokens, image tokens included; a longer row is refused, never cut."""
+    freeze_language_model: bool = False
+    freeze_vision_model: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bfloat16 where the device computes in it natively, else float32."""
+
+
+class Evaluation(Closed):
+    """When the loss on held-out rows is measured."""
+
+    every: Interval = "epoch"
+    batch_size: PositiveInt | None = None
+    """Rows in one forward pass; None means the training batch size."""
+
+
+class Checkpointing(Closed):
+    """When a checkpoint is written, and how many are kept."""
+
+    every: Interval = "epoch"
+    keep_last: PositiveInt = 2
+
+
+class Resources(Closed):
+    """What a run may use."""
+
+    gpus: Literal[0, 1, "auto"] = "auto"
+    """auto takes the GPU of the worker's slot, and the CPU where it has none."""
+    num_loader_workers: Annotated[int, Field(ge=0, le=32)] = 0
+    """Processes that prepare batches; 0 prepares them in the trainer itself."""
+    max_runtime_seconds: PositiveInt | None = None
+
+
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+
+
+class JobSpec(Closed):
+    """A fine-tuning job, immutable."""
+
+    version: Literal[1] = 1
+    base_model: Reference
+    """Name of a registered base model, or a Hugging Face hub id (`organisation/name`)."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[\w./-]{1,128}$")] | None = None
+    """Commit, tag or branch of a hub model."""
+    train_dataset: Reference
+    """Id of an uploaded dataset."""
+    eval_dataset: Reference | HeldOutSplit | None = None
+    """Id of a dataset to evaluate on, or a part of the training rows to hold out."""
+    method: Method = FullFineTune()
+    hyperparameters: Hyperparameters = Hyperparameters()
+    evaluation: Evaluation = Evaluation()
+    checkpointing: Checkpointing = Checkpointing()
+    resources: Resources = Resources()
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    suffix: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$")] | None = None
+    """A word of yours in the trained model's name."""
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16, default_factory=dict)]
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Higher starts first."""

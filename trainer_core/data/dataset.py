@@ -1,0 +1,84 @@
+"""Encoded rows by number: which of a file train, which are held out, and those that fit kept in memory."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import torch
+from torch.utils.data import Dataset
+
+from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.errors import InvalidDataset
+from trainer_core.contract.spec import HeldOutSplit, JobSpec
+from trainer_core.data.encoding import EncodedRow, Encoder
+from trainer_core.data.reader import MAX_FAULTS, Line, lines, read
+
+_MAX_KEPT_BYTES = 4 * 1024**3
+_KEPT_SHARE = 4
+"""Rows of one dataset take at most this part of the free memory."""
+
+
+class EncodedRows(Dataset[EncodedRow]):
+    """Some lines of a file, encoded once; those that do not fit into memory are encoded again when asked for."""
+
+    def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder) -> None:
+        self._path = path
+        self._lines = chosen
+        self._encoder = encoder
+        self.pad_token_id = encoder.pad_token_id
+        self._kept: dict[int, EncodedRow] = {}
+        self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, index: int) -> EncodedRow:
+        if index in self._kept:
+            return self._kept[index]
+        line = self._lines[index]
+        row = self._encoder(line, read(self._path, line))
+        num_bytes = sum(tensor.nbytes for tensor in row.values())
+        if num_bytes <= self._free_bytes:
+            self._free_bytes -= num_bytes
+            self._kept[index] = row
+        return row
+
+    def prepare(self, before_each: Callable[[], None]) -> None:
+        """Encode every row, so that each fault is known before the first step.
+
+        Raises:
+            InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
+        """
+        faults: list[DatasetFault] = []
+        for index in range(len(self)):
+            before_each()
+            try:
+                self[index]
+            except InvalidDataset as error:
+                faults += error.faults
+            if len(faults) >= MAX_FAULTS:
+                break
+        if not len(self):
+            faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
+        if faults:
+            raise InvalidDataset(faults)
+
+
+def open_rows(spec: JobSpec, encoder: Encoder) -> tuple[EncodedRows, EncodedRows | None]:
+    """The rows to train on and those to evaluate on, as the spec says; its datasets are paths here."""
+    path = Path(spec.train_dataset)
+    found = list(lines(path))
+    if spec.eval_dataset is None:
+        return EncodedRows(path, found, encoder), None
+    if not isinstance(spec.eval_dataset, HeldOutSplit):
+        eval_path = Path(spec.eval_dataset)
+        return EncodedRows(path, found, encoder), EncodedRows(eval_path, list(lines(eval_path)), encoder)
+    held_out, kept = split(found, spec.eval_dataset.fraction, spec.seed)
+    return EncodedRows(path, kept, encoder), EncodedRows(path, held_out, encoder)
+
+
+def split(found: Sequence[Line], fraction: float, seed: int) -> tuple[list[Line], list[Line]]:
+    """A part of the lines, at least one, drawn by the seed, and the rest; both in the order of the file."""
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed)).tolist()
+    num_drawn = max(1, round(len(found) * fraction))
+    return [found[index] for index in sorted(order[:num_drawn])], [found[index] for index in sorted(order[num_drawn:])]

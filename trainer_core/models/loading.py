@@ -1,0 +1,112 @@
+"""Models and processors of the hub or of a folder, text models included, quantised where asked."""
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+from trainer_core.models.parts import language_model, linear_names
+
+Quantization = Literal["none", "nf4", "int8"]
+Processor = ProcessorMixin | PreTrainedTokenizerBase
+
+
+def load_model(
+    name: str,
+    *,
+    pretrained: bool = True,
+    dtype: torch.dtype | None = None,
+    default_dtype: torch.dtype = torch.bfloat16,
+    quantization: Quantization = "none",
+    trust_remote_code: bool = False,
+    **kwargs: Any,
+) -> PreTrainedModel:
+    """Load a model, or make one with random weights.
+
+    Args:
+        dtype: Of the weights; None takes what the config says, and `default_dtype` where it says nothing.
+        quantization: For the language model alone; tower, projector and head stay as they are.
+    """
+    source = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
+    config = AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **source)
+    auto = _auto_class(config)
+    dtype = dtype or config.dtype or default_dtype
+    if quantization != "none":
+        kwargs["quantization_config"] = _bitsandbytes(auto, config, quantization, dtype)
+    if pretrained:
+        model, found = auto.from_pretrained(
+            name, dtype=dtype, trust_remote_code=trust_remote_code, output_loading_info=True, **kwargs
+        )
+        if found["missing_keys"]:
+            # transformers would fill them with random numbers.
+            raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
+    else:
+        model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code)
+    assert isinstance(model, PreTrainedModel)
+    return model
+
+
+def load_processor(name: str, *, trust_remote_code: bool = False, **kwargs: Any) -> Processor:
+    """The processor of a model; for a text model, its tokenizer."""
+    config = AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **kwargs)
+    auto = AutoProcessor if _reads_images(config) else AutoTokenizer
+    processor = auto.from_pretrained(name, trust_remote_code=trust_remote_code, **kwargs)
+    assert isinstance(processor, ProcessorMixin | PreTrainedTokenizerBase)
+    return processor
+
+
+def context_tokens(name: str, **kwargs: Any) -> int | None:
+    """How many tokens a model was made to read at once, where its config says so."""
+    config = AutoConfig.from_pretrained(name, **kwargs).get_text_config()
+    return getattr(config, "max_position_embeddings", None)
+
+
+def own_dtype(name: str, **kwargs: Any) -> torch.dtype:
+    """Of the weights as they lie in a model's folder."""
+    return AutoConfig.from_pretrained(name, **kwargs).dtype or torch.float32
+
+
+def _reads_images(config: PreTrainedConfig) -> bool:
+    return type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING or "AutoModelForImageTextToText" in (
+        getattr(config, "auto_map", None) or {}
+    )
+
+
+def _auto_class(config: PreTrainedConfig) -> Any:
+    return AutoModelForImageTextToText if _reads_images(config) else AutoModelForCausalLM
+
+
+def _bitsandbytes(
+    auto: Any,
+    config: PreTrainedConfig,
+    quantization: Quantization,
+    dtype: torch.dtype,
+) -> BitsAndBytesConfig:
+    with torch.device("meta"):
+        skeleton = auto.from_config(config)
+    quantised = set(linear_names(skeleton, language_model(skeleton)))
+    kept = [
+        name for name, module in skeleton.named_modules() if isinstance(module, nn.Linear) and name not in quantised
+    ]
+    if quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=kept,
+    )

@@ -1,0 +1,57 @@
+"""One run, from its spec to its artifact: composition root of the trainer."""
+
+from pathlib import Path
+
+from pytorch_lightning import seed_everything
+
+from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
+from trainer_core.contract.spec import JobSpec
+from trainer_core.training.checkpoints import Checkpoint, Checkpoints
+from trainer_core.training.conductor import Conductor, Emit
+from trainer_core.training.devices import Device
+from trainer_core.training.failures import loading
+from trainer_core.training.fine_tuning import FineTuning
+from trainer_core.training.folders import write_folder
+from trainer_core.training.lightning import eval_loader, make_trainer, train_loader
+from trainer_core.training.plan import Plan
+from trainer_core.training.preparation import prepare
+from trainer_core.training.stopping import StopRequest
+
+
+def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: Path | None = None) -> None:
+    """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact."""
+    emit(PhaseEntered(phase=Phase.LOADING))
+    seed_everything(spec.seed, workers=True, verbose=False)
+    device = Device.of(spec)
+    checkpoint = Checkpoint.load(resume) if resume else None
+    processor, train_rows, eval_rows = prepare(spec, stop)
+    plan = Plan.of(spec, len(train_rows), checkpoint.step if checkpoint else 0)
+    evaluated = eval_loader(spec, eval_rows) if eval_rows else None
+    checkpoints = Checkpoints(run_dir, plan, spec.checkpointing.keep_last)
+    conductor = Conductor(plan, emit, stop, checkpoints, evaluated, checkpoint)
+    trainer = make_trainer(device, plan, [conductor])
+    module = FineTuning(spec, plan, processor, device.dtype, resume)
+    with loading(spec.base_model), trainer.init_module(empty_init=False):
+        module.configure_model()
+    stop.obey()
+    emit(started(module, plan, device, len(eval_rows or ())))
+    trainer.fit(module, train_loader(spec, train_rows, plan))
+    training_seconds = conductor.elapsed_seconds
+    stop.obey()
+    emit(PhaseEntered(phase=Phase.SAVING))
+    write_folder(run_dir / "artifact", module.save_artifact)
+    emit(RunSucceeded(step=plan.total_steps, path="artifact", training_seconds=training_seconds))
+
+
+def started(module: FineTuning, plan: Plan, device: Device, num_eval_rows: int) -> RunStarted:
+    """What is about to be trained."""
+    return RunStarted(
+        first_step=plan.first_step,
+        total_steps=plan.total_steps,
+        num_train_rows=plan.num_rows,
+        num_eval_rows=num_eval_rows,
+        num_parameters=sum(parameter.numel() for parameter in module.parameters()),
+        num_trainable_parameters=sum(parameter.numel() for parameter in module.trainable_parameters()),
+        device=device.name,
+        precision=device.precision,
+    )

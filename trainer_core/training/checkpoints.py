@@ -1,0 +1,106 @@
+"""Checkpoints: a model folder like an artifact, and beside it what training needs to go on."""
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from trainer_core.contract.errors import FailureCode, TrainerError
+from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
+from trainer_core.module import HFAutoModelForImageTextToText
+from trainer_core.training.folders import write_folder
+from trainer_core.training.plan import Plan
+
+STATE = "training_state.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint to go on from."""
+
+    folder: Path
+    step: int
+    state: dict[str, Any]
+    """State of optimizer, schedule and random number generators."""
+
+    @classmethod
+    def load(cls, folder: Path) -> "Checkpoint":
+        """Read the training state; nothing in it can run code.
+
+        Raises:
+            TrainerError: The folder is no checkpoint.
+        """
+        if not (folder / STATE).is_file():
+            raise TrainerError(FailureCode.INVALID_SPEC, f"{folder} is no checkpoint: it has no {STATE}")
+        state = torch.load(folder / STATE, weights_only=True, map_location="cpu")
+        return cls(folder, state["step"], state)
+
+    def restore(self, trainer: pl.Trainer) -> None:
+        """Put optimizer, schedule and random number generators back to where they were."""
+        trainer.optimizers[0].load_state_dict(self.state["optimizer"])
+        trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self.state["scheduler"])
+        torch.set_rng_state(self.state["torch_rng"])
+        if torch.cuda.is_available() and self.state["cuda_rng"]:
+            torch.cuda.set_rng_state_all(self.state["cuda_rng"])
+        version, internal, gauss = self.state["python_rng"]
+        random.setstate((version, tuple(internal), gauss))
+
+
+class Checkpoints:
+    """Writes the checkpoints of one run and deletes those that are too old."""
+
+    def __init__(self, run_dir: Path, plan: Plan, keep_last: int) -> None:
+        self._run_dir = run_dir
+        self._plan = plan
+        self._keep_last = keep_last
+        self._steps: list[int] = []
+
+    def save(
+        self, trainer: pl.Trainer, module: HFAutoModelForImageTextToText, step: int, metrics: dict[str, float]
+    ) -> list[CheckpointSaved | CheckpointDeleted]:
+        """Write the checkpoint of a step, unless it is there, and tell what was written and deleted."""
+        if step in self._steps:
+            return []
+        path = _path(step)
+
+        def write(folder: Path) -> None:
+            module.save_pretrained(folder)
+            torch.save(_state(trainer, step), folder / STATE)
+
+        manifest = write_folder(self._run_dir / path, write)
+        saved = CheckpointSaved(
+            step=step,
+            epoch=self._plan.epoch(step),
+            path=path,
+            num_bytes=manifest.num_bytes,
+            manifest_sha256=manifest.sha256,
+            metrics=metrics,
+        )
+        self._steps.append(step)
+        return [saved, *self._delete_old()]
+
+    def _delete_old(self) -> list[CheckpointDeleted]:
+        old, self._steps = self._steps[: -self._keep_last], self._steps[-self._keep_last :]
+        for step in old:
+            shutil.rmtree(self._run_dir / _path(step))
+        return [CheckpointDeleted(step=step, path=_path(step)) for step in old]
+
+
+def _path(step: int) -> str:
+    return f"checkpoints/step-{step:06d}"
+
+
+def _state(trainer: pl.Trainer, step: int) -> dict[str, Any]:
+    version, internal, gauss = random.getstate()
+    return {
+        "step": step,
+        "optimizer": trainer.optimizers[0].state_dict(),
+        "scheduler": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+        "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python_rng": [version, list(internal), gauss],
+    }

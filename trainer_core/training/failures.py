@@ -1,0 +1,39 @@
+"""Whatever went wrong, as a `TrainerError` with its stable code."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from trainer_core.contract.errors import FailureCode, TrainerError
+
+
+def failure_of(error: Exception) -> TrainerError:
+    """The failure that an error means."""
+    if isinstance(error, TrainerError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        message = "the device is out of memory; lower batch_size and raise gradient_accumulation_steps, or use LoRA"
+        return TrainerError(FailureCode.OUT_OF_MEMORY, message)
+    if _is_full_disk(error):
+        return TrainerError(FailureCode.STORAGE_FULL, "the storage has no room for a checkpoint or the artifact")
+    return TrainerError(FailureCode.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def loading(base_model: str) -> Iterator[None]:
+    """While a base model is loaded, an error that is nobody else's is the model's: it cannot be used."""
+    try:
+        yield
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.code is not FailureCode.INTERNAL_ERROR:
+            raise failure from error
+        message = f"the base model {base_model!r} cannot be used: {failure.message}"
+        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
+
+
+def _is_full_disk(error: Exception) -> bool:
+    # safetensors and torch.save wrap the operating system's word in an error of their own.
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)

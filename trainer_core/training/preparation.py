@@ -1,0 +1,38 @@
+"""What a run needs before its model: a processor that can write chats, and rows that can be trained on."""
+
+from typing import Any
+
+from trainer_core.contract.errors import FailureCode, TrainerError
+from trainer_core.contract.spec import JobSpec
+from trainer_core.data.dataset import EncodedRows, open_rows
+from trainer_core.data.encoding import Encoder, Processor
+from trainer_core.models.loading import context_tokens, load_processor
+from trainer_core.training.failures import loading
+from trainer_core.training.stopping import StopRequest
+
+
+def hub_source(spec: JobSpec) -> dict[str, Any]:
+    """Keywords of `from_pretrained` that say which state of a hub model is meant."""
+    return {"revision": spec.revision} if spec.revision else {}
+
+
+def prepare(spec: JobSpec, stop: StopRequest) -> tuple[Processor, EncodedRows, EncodedRows | None]:
+    """The processor, the rows to train on and those to evaluate on, each looked at.
+
+    Raises:
+        TrainerError: The base model has no processor, or one without a chat template.
+        InvalidDataset: Some row cannot be trained on.
+    """
+    source = hub_source(spec)
+    with loading(spec.base_model):
+        processor = load_processor(spec.base_model, **source)
+        context = context_tokens(spec.base_model, **source)
+    if not processor.chat_template:
+        message = f"the base model {spec.base_model!r} has no chat template; add a chat_template.jinja to its folder"
+        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message)
+    limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
+    train_rows, eval_rows = open_rows(spec, Encoder(processor, min(limits, default=None)))
+    train_rows.prepare(stop.obey)
+    if eval_rows is not None:
+        eval_rows.prepare(stop.obey)
+    return processor, train_rows, eval_rows

@@ -1,0 +1,57 @@
+"""Being asked to end: by a word on stdin, or by a signal. It is heard at once and obeyed between two batches."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from trainer_core.contract.control import Control
+
+
+class StopAsked(Exception):
+    """The run was asked to end."""
+
+    def __init__(self, word: Control) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+class StopRequest:
+    """What was asked, if anything."""
+
+    def __init__(self) -> None:
+        self.word: Control | None = None
+
+    def ask(self, word: Control) -> None:
+        """Ask the run to end; who cancels a run that drains need not wait for its checkpoint."""
+        if self.word is not Control.CANCEL:
+            self.word = word
+
+    def obey(self) -> None:
+        """Raise `StopAsked` if the run was asked to end."""
+        if self.word is not None:
+            raise StopAsked(self.word)
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM and SIGINT ask to save and end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._drain)
+
+    def listen_to_stdin(self) -> None:
+        """Hear words of a runner; when it is gone, so is this whole process group."""
+        threading.Thread(target=self._hear, name="control", daemon=True).start()
+
+    def _drain(self, _number: int, _frame: FrameType | None) -> None:
+        self.ask(Control.DRAIN)
+
+    def _hear(self) -> None:
+        # Unbuffered: at exit, Python could not close a buffer that this thread is waiting in.
+        with Path("/dev/stdin").open("rb", buffering=0) as words:
+            for word in words:
+                with suppress(ValueError):
+                    self.ask(Control(word.decode().strip()))
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(signal.SIGKILL)

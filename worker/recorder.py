@@ -1,0 +1,153 @@
+"""What a trainer says becomes rows: gathered, and written in one fenced transaction at a time."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from store import checkpoints, events, leases, logs, metrics
+from store.database import Database
+from store.leases import Lease
+from store.metrics import Point
+from store.progress import Progress
+from trainer_core.contract.events import (
+    CheckpointDeleted,
+    CheckpointSaved,
+    EvaluationCompleted,
+    PhaseEntered,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    RunStopped,
+    RunSucceeded,
+    StepCompleted,
+)
+
+_MAX_BATCH = 500
+_MAX_WAIT_SECONDS = 1.0
+_MAX_LOG_LINES = 100_000
+_MAX_LINE_CHARACTERS = 8_192
+
+
+class Recorder:
+    """Writes for one attempt; every write renews its lease."""
+
+    def __init__(self, database: Database, lease: Lease, lease_seconds: float) -> None:
+        self._database = database
+        self._lease = lease
+        self._lease_seconds = lease_seconds
+        self._waiting: list[RunEvent | str] = []
+        self._first_step = 0
+        self._num_log_lines = 0
+        self.written_at = time.monotonic()
+        """When the newest write that came through was begun: the lease is sure to last from there."""
+
+    def take(self, said: RunEvent | str) -> None:
+        """Keep an event or a line of the log for the next write."""
+        if isinstance(said, RunStarted):
+            self._first_step = said.first_step
+        if isinstance(said, str):
+            self._num_log_lines += 1
+            if self._num_log_lines > _MAX_LOG_LINES:
+                return
+            said = _shortened(said, is_last=self._num_log_lines == _MAX_LOG_LINES)
+        self._waiting.append(said)
+
+    def is_due(self, beat_seconds: float) -> bool:
+        """True if enough waits, or has waited long enough, or the lease wants renewing."""
+        waited_seconds = time.monotonic() - self.written_at
+        if self._waiting:
+            return len(self._waiting) >= _MAX_BATCH or waited_seconds >= _MAX_WAIT_SECONDS
+        return waited_seconds >= beat_seconds
+
+    def flush(self) -> None:
+        """Write all that waits and renew the lease.
+
+        Raises:
+            LeaseLost: The job has another owner, or none.
+            OperationalError: The database did not answer; everything still waits.
+        """
+        begun_at = time.monotonic()
+        with self._database.writing() as session:
+            self._write(session)
+        self._waiting.clear()
+        self.written_at = begun_at
+
+    def _write(self, session: Session) -> None:
+        leases.renew(session, self._lease, self._lease_seconds)
+        if columns := self._newest():
+            leases.write(session, self._lease, **columns)
+        told = [said for said in self._waiting if not isinstance(said, str)]
+        for event in told:
+            self._record(session, event)
+        metrics.record(session, self._lease, (point for event in told for point in points(event)))
+        logs.record(session, self._lease, (said for said in self._waiting if isinstance(said, str)))
+
+    def _newest(self) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        for event in self._waiting:
+            if isinstance(event, PhaseEntered):
+                columns["phase"] = event.phase
+            if isinstance(event, StepCompleted):
+                columns["progress"] = Progress.after(event, first_step=self._first_step)
+        return columns
+
+    def _record(self, session: Session, event: RunEvent) -> None:
+        if isinstance(event, CheckpointSaved):
+            checkpoints.record(session, self._lease, event)
+        if isinstance(event, CheckpointDeleted):
+            checkpoints.remove(session, self._lease, event.step)
+        if not isinstance(event, StepCompleted):
+            data = event.model_dump(mode="json", exclude={"type"})
+            events.record(session, self._lease.job_id, self._lease.attempt, event.type, in_words(event), data)
+
+
+def points(event: RunEvent) -> Iterator[Point]:
+    """The numbers in an event; those that are not finite are left out."""
+    match event:
+        case StepCompleted():
+            numbers = {
+                "loss": event.loss,
+                "learning_rate": event.learning_rate,
+                "grad_norm": event.grad_norm,
+                "epoch": event.epoch,
+                "supervised_tokens_per_second": event.num_supervised_tokens / max(event.step_seconds, 1e-9),
+            }
+        case EvaluationCompleted():
+            numbers = {"eval_loss": event.loss}
+        case _:
+            return
+    yield from (Point(name, event.step, value) for name, value in numbers.items() if value is not None)
+
+
+def in_words(event: RunEvent) -> str:  # noqa: PLR0911 - one sentence a kind of event
+    """One line for people."""
+    match event:
+        case PhaseEntered():
+            return f"Run is {event.phase}"
+        case RunStarted():
+            return f"Run started: {event.total_steps} steps over {event.num_train_rows} rows on {event.device}"
+        case StepCompleted():
+            return f"Step {event.step}/{event.total_steps}: loss {event.loss}"
+        case EvaluationCompleted():
+            return f"Evaluation at step {event.step}: loss {event.loss} on {event.num_rows} rows"
+        case CheckpointSaved():
+            return f"Checkpoint saved at step {event.step}"
+        case CheckpointDeleted():
+            return f"Checkpoint of step {event.step} deleted: newer ones are kept"
+        case RunSucceeded():
+            return f"Run succeeded after {event.step} steps in {event.training_seconds:.1f} s"
+        case RunStopped():
+            return f"Run stopped at step {event.step}"
+        case RunFailed():
+            return f"Run failed: {event.message}"
+
+
+def _shortened(line: str, *, is_last: bool) -> str:
+    line = line.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL keeps no NUL
+    if is_last:
+        return f"… log cut here: it has reached {_MAX_LOG_LINES} lines"
+    if len(line) <= _MAX_LINE_CHARACTERS:
+        return line
+    return f"{line[:_MAX_LINE_CHARACTERS]} … ({len(line)} characters)"

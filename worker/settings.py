@@ -1,0 +1,29 @@
+"""How a worker is deployed."""
+
+import socket
+from typing import Annotated
+
+from pydantic import Field
+
+from store.settings import StoreSettings
+
+
+class WorkerSettings(StoreSettings):
+    """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
+
+    worker_name: str = Field(default_factory=socket.gethostname)
+    """What attempts on this worker are called by; each worker needs its own."""
+    num_slots: Annotated[int, Field(gt=0)] = 1
+    """Jobs that run here at the same time."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 90
+    """How long a job stays with a runner that gives no sign of life."""
+    beat_seconds: Annotated[float, Field(gt=0)] = 10
+    """How often a runner renews its lease."""
+    sweep_seconds: Annotated[float, Field(gt=0)] = 5
+    """How often a worker looks for expired leases and for queued jobs that nobody rang for."""
+    word_grace_seconds: Annotated[float, Field(gt=0)] = 8
+    """How long a trainer that was asked to cancel has before SIGTERM."""
+    drain_grace_seconds: Annotated[float, Field(gt=0)] = 45
+    """How long a trainer that was asked to save and end has before SIGTERM."""
+    kill_grace_seconds: Annotated[float, Field(gt=0)] = 4
+    """How long its process group has between SIGTERM and SIGKILL."""
