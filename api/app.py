@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
@@ -33,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         parts.database.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages at /docs come from here, not from another host
         title="Tuneyard",
         version="0.1.0",
         description=DESCRIPTION,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +70,7 @@ def up(
     """Run the service on this machine until Ctrl-C."""
     models = dict(_named_folder(one) for one in model or ())
     deployment = Deployment((data_dir or default_data_dir()).resolve(), num_slots=slots, models=models)
-    service.run(deployment, host, port, typer.echo)
+    service.run(deployment, host, port, _say)
 
 
 @app.command()
@@ -169,6 +170,11 @@ def logs(
             typer.echo(line.line)
 
 
+def _say(words: str) -> None:
+    with suppress(OSError):  # a terminal that was closed, or a pipe, must not keep the service from stopping in order
+        typer.echo(words)
+
+
 def _named_folder(given: str) -> tuple[str, Path]:
     name, separator, folder = given.partition("=")
     if not (name and separator and folder):
@@ -179,6 +185,8 @@ def _named_folder(given: str) -> tuple[str, Path]:
 def _tell(result: BaseModel | Sequence[BaseModel], words: str | Table, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(to_jsonable_python(result), ensure_ascii=False))
+    elif isinstance(words, str):
+        typer.echo(words)
     else:
         stdout().print(words)
 

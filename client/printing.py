@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from client.errors import TuneyardError
 from client.views import Event, Job
@@ -40,7 +40,9 @@ def print_error(error: TuneyardError) -> None:
 
 def job_table(jobs: Iterable[Job]) -> Table:
     """A row for each job."""
-    table = Table("job", "status", "base model", "step", "loss", "submitted", box=None, pad_edge=False)
+    table = Table(
+        Column("job", no_wrap=True), "status", "base model", "step", "loss", "submitted", box=None, pad_edge=False
+    )
     for job in jobs:
         progress = job.progress
         step = f"{progress.step}/{progress.total_steps}" if progress else ""

@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM as a wish that is looked at between two steps: once to stop, twice to hurry."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish that is looked at between two steps: once to stop, twice to hurry."""
 
 import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopping:
@@ -15,7 +15,8 @@ class Stopping:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if number != signal.SIGHUP or not _is_under_nohup()]
+        self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(
@@ -40,3 +41,7 @@ class Stopping:
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         self.ask()
+
+
+def _is_under_nohup() -> bool:
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

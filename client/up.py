@@ -16,7 +16,7 @@ _GRACE_SECONDS = 5.0
 
 
 def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Run a service until Ctrl-C or SIGTERM.
+    """Run a service until Ctrl-C, SIGTERM or the end of its terminal.
 
     Raises:
         CannotStart: Another service has the folder or the port, or a part ended at once; nothing is left running.

@@ -1,4 +1,4 @@
-"""A job on its way, for people: a live bar on a terminal, a line for each change elsewhere."""
+"""A job on its way, for people: a live bar on a terminal, elsewhere a line for each twentieth of the way."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ def show_to_end(changes: Iterable[Job], console: Console) -> Job:
     """Show each change; gives the job as it ended."""
     shown = _with_bar(changes, console) if console.is_terminal else _with_lines(changes, console)
     *_, job = shown
-    console.print(ending(job), highlight=False)
+    console.print(ending(job), highlight=False, markup=False, soft_wrap=True)
     return job
 
 
@@ -39,7 +39,7 @@ def numbers(job: Job) -> str:
     if progress is None:
         return ""
     loss = "not finite" if progress.loss is None else f"{progress.loss:.4f}"
-    left = "" if job.has_ended else f"  {duration(progress.remaining_seconds)} left"
+    left = f"  {duration(progress.remaining_seconds)} left" if progress.step < progress.total_steps else ""
     return f"step {progress.step}/{progress.total_steps}  epoch {progress.epoch:.2f}  loss {loss}{left}"
 
 
@@ -71,10 +71,14 @@ def _with_bar(changes: Iterable[Job], console: Console) -> Iterator[Job]:
 
 
 def _with_lines(changes: Iterable[Job], console: Console) -> Iterator[Job]:
-    last = ""
+    last = None
     for job in changes:
-        line = f"{state(job)}  {numbers(job)}".rstrip()
-        if line != last:
-            console.print(line, highlight=False, soft_wrap=True)
-        last = line
+        milestone = (state(job), _twentieths(job))
+        if milestone != last:
+            console.print(f"{state(job)}  {numbers(job)}".rstrip(), highlight=False, soft_wrap=True)
+        last = milestone
         yield job
+
+
+def _twentieths(job: Job) -> int:
+    return 20 * job.progress.step // job.progress.total_steps if job.progress else 0

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
+
+# On models this small, threads only wait for each other; processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Row = dict[str, Any]
 QUESTION = "Which digit is this?"

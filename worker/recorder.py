@@ -129,9 +129,9 @@ def in_words(event: RunEvent) -> str:  # noqa: PLR0911 - one sentence a kind of 
         case RunStarted():
             return f"Run started: {event.total_steps} steps over {event.num_train_rows} rows on {event.device}"
         case StepCompleted():
-            return f"Step {event.step}/{event.total_steps}: loss {event.loss}"
+            return f"Step {event.step}/{event.total_steps}: {_loss(event.loss)}"
         case EvaluationCompleted():
-            return f"Evaluation at step {event.step}: loss {event.loss} on {event.num_rows} rows"
+            return f"Evaluation at step {event.step}: {_loss(event.loss)} on {event.num_rows} rows"
         case CheckpointSaved():
             return f"Checkpoint saved at step {event.step}"
         case CheckpointDeleted():
@@ -142,6 +142,10 @@ def in_words(event: RunEvent) -> str:  # noqa: PLR0911 - one sentence a kind of 
             return f"Run stopped at step {event.step}"
         case RunFailed():
             return f"Run failed: {event.message}"
+
+
+def _loss(value: float | None) -> str:
+    return "loss not finite" if value is None else f"loss {value:.4f}"
 
 
 def _shortened(line: str, *, is_last: bool) -> str:

@@ -116,6 +116,7 @@ class JobSpec(Closed):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     suffix: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$")] | None = None
     """A word of yours in the trained model's name."""
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16, default_factory=dict)]
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] = Field(default_factory=dict)
+    """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts first."""

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
-from trainer_core.contract.dataset import DatasetFault, FaultCode
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.images import InvalidImage, decode
 from trainer_core.data.reader import Line
@@ -63,7 +62,9 @@ class Encoder:
         try:
             text, spans = assistant_spans(row.messages, self._messages(row.messages), self._render)
         except (UnstableTemplate, TemplateError) as error:
-            raise _invalid("invalid_row", line, f"the model's chat template does not take this row: {error}") from error
+            raise InvalidDataset(
+                [line.fault("invalid_row", f"the model's chat template does not take this row: {error}")]
+            ) from error
         return self._ended(text, spans)
 
     def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
@@ -92,11 +93,13 @@ class Encoder:
         found = []
         for image_index, (message_index, part) in enumerate(row.images()):
             if not self._reads_images:
-                raise _invalid("invalid_image", line, "this base model reads text only", message_index, image_index)
+                raise InvalidDataset(
+                    [line.fault("invalid_image", "this base model reads text only", message_index, image_index)]
+                )
             try:
                 found.append(decode(part.image_url.url))
             except InvalidImage as error:
-                raise _invalid("invalid_image", line, str(error), message_index, image_index) from error
+                raise InvalidDataset([line.fault("invalid_image", str(error), message_index, image_index)]) from error
         return found
 
     def _process(self, line: Line, text: str, images: list[Image.Image]) -> dict[str, Any]:
@@ -113,12 +116,14 @@ class Encoder:
         try:
             return dict(self._processor(**asked))
         except ValueError as error:  # an image token typed into a text, say
-            raise _invalid("invalid_row", line, f"the model's processor does not take this row: {error}") from error
+            raise InvalidDataset(
+                [line.fault("invalid_row", f"the model's processor does not take this row: {error}")]
+            ) from error
 
     def _check_length(self, line: Line, num_tokens: int) -> None:
         if self._max_tokens is not None and num_tokens > self._max_tokens:
             detail = f"{num_tokens} tokens, images included, where {self._max_tokens} are allowed; shorten the row"
-            raise _invalid("too_long", line, detail)
+            raise InvalidDataset([line.fault("too_long", detail)])
 
     def _check_answer(self, line: Line, ids: Tensor, answer: str) -> None:
         """The tokens on which the loss is taken must read as the answer with its stop token."""
@@ -126,7 +131,9 @@ class Encoder:
         # A tokenizer may write text its own way (Unicode forms, case), the answer by itself as well.
         if learned == answer.strip() or learned == self._text(self._tokenizer.encode(answer, add_special_tokens=False)):
             return
-        raise _invalid("invalid_row", line, f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")
+        raise InvalidDataset(
+            [line.fault("invalid_row", f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")]
+        )
 
     def _text(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -140,12 +147,3 @@ def _part(part: TextPart | ImagePart) -> dict[str, str]:
 def _covered(offsets: Tensor, span: Span) -> Tensor:
     """Which tokens lie in a span of characters: (T, 2) offsets to (T,) bool."""
     return (offsets[:, 0] < span[1]) & (offsets[:, 1] > span[0])
-
-
-def _invalid(
-    code: FaultCode, line: Line, detail: str, message_index: int | None = None, image_index: int | None = None
-) -> InvalidDataset:
-    fault = DatasetFault(
-        code=code, line=line.number, message_index=message_index, image_index=image_index, detail=detail
-    )
-    return InvalidDataset([fault])

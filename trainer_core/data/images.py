@@ -1,7 +1,6 @@
 """An image out of a data URL, upright and RGB; anything else is refused with a reason."""
 
 import base64
-import binascii
 import re
 import warnings
 from io import BytesIO
@@ -14,9 +13,7 @@ MAX_IMAGE_PIXELS = 40_000_000
 _DATA_URL = re.compile(r"data:image/(png|jpe?g|webp);base64,")
 _WHITE = (255, 255, 255)
 
-# Pillow warns above its limit and refuses at twice as much; `_open` refuses above ours.
 Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class InvalidImage(ValueError):
@@ -29,35 +26,38 @@ def decode(url: str) -> Image.Image:
     Raises:
         InvalidImage: It is no data URL, or not a whole PNG, JPEG or WebP image, or too large.
     """
+    encoded = _bytes_of(url)
     try:
-        image = ImageOps.exif_transpose(_open(_bytes_of(url)))
-        image.load()
-    except InvalidImage:
-        raise
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise InvalidImage(f"not a whole {', '.join(FORMATS)} image: {error}") from error
-    return _on_white(image)
+        return _on_white(_upright(encoded))
+    except UnidentifiedImageError as error:
+        raise InvalidImage("not a PNG, JPEG or WebP image") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise InvalidImage(f"more than {MAX_IMAGE_PIXELS // 1_000_000} million pixels; make it smaller") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidImage(f"not a whole image: {error}") from error
 
 
 def _bytes_of(url: str) -> bytes:
     match = _DATA_URL.match(url)
     if match is None:
-        what = "an https URL" if url.startswith(("http://", "https://")) else f"{url[:40]!r}"
-        raise InvalidImage(f"{what} is not read; give a data URL: data:image/png;base64,…")
+        what = "the address of an image" if url.startswith(("http://", "https://")) else f"{url[:40]!r}"
+        raise InvalidImage(f"{what} is not read; give the image itself, as data:image/png;base64,… (or jpeg, webp)")
     try:
         encoded = base64.b64decode(url[match.end() :], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidImage(f"its base64 is broken: {error}") from error
     if len(encoded) > MAX_IMAGE_BYTES:
-        raise InvalidImage(f"{len(encoded)} bytes; an image may have {MAX_IMAGE_BYTES}")
+        raise InvalidImage(f"{len(encoded)} bytes, where {MAX_IMAGE_BYTES} are allowed; make it smaller")
     return encoded
 
 
-def _open(encoded: bytes) -> Image.Image:
-    image = Image.open(BytesIO(encoded), formats=FORMATS)
-    if image.width * image.height > MAX_IMAGE_PIXELS:
-        raise InvalidImage(f"{image.width} x {image.height} pixels; an image may have {MAX_IMAGE_PIXELS}")
-    return image
+def _upright(encoded: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        # Pillow warns above its limit, and refuses only at twice as much.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(BytesIO(encoded), formats=FORMATS)
+    image.load()
+    return ImageOps.exif_transpose(image)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

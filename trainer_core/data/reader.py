@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from trainer_core.contract.dataset import DatasetFault, DatasetReport, FaultCode
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.images import InvalidImage, decode
-from trainer_core.data.rows import MAX_IMAGES, Row
+from trainer_core.data.rows import FORMS, MAX_IMAGES, ImagePart, Message, Row, TextPart
 
 MAX_LINE_BYTES = 160 * 1024**2
 """Ten images of 10 MB in base64, and text."""
 MAX_FAULTS = 20
 """Faults that a report shows; all are counted."""
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "tuple_type": "must be a list",
+}
+"""What pydantic means, for people who write JSON."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -30,6 +38,14 @@ class Line:
     offset: int
     num_bytes: int
 
+    def fault(
+        self, code: FaultCode, detail: str, message_index: int | None = None, image_index: int | None = None
+    ) -> DatasetFault:
+        """A fault of the row on this line."""
+        return DatasetFault(
+            code=code, line=self.number, message_index=message_index, image_index=image_index, detail=detail
+        )
+
 
 def lines(path: Path) -> Iterator[Line]:
     """Every line of a file that is not blank, however long; only a part of a very long one is looked at."""
@@ -38,7 +54,7 @@ def lines(path: Path) -> Iterator[Line]:
         while piece := file.readline(MAX_LINE_BYTES + 1):
             number += 1
             start, offset = offset, offset + len(piece)
-            is_blank = not piece.strip()
+            is_blank = not piece.removeprefix(_BOM).strip()
             while not piece.endswith(b"\n") and (piece := file.readline(MAX_LINE_BYTES + 1)):
                 offset += len(piece)
                 is_blank = is_blank and not piece.strip()
@@ -53,7 +69,9 @@ def read(path: Path, line: Line) -> Row:
         InvalidDataset: It is no row; the faults say why and where.
     """
     if line.num_bytes > MAX_LINE_BYTES:
-        raise _invalid("invalid_row", line, f"{line.num_bytes} bytes long; a line may have {MAX_LINE_BYTES}")
+        raise InvalidDataset(
+            [line.fault("invalid_row", f"{line.num_bytes} bytes long; a line may have {MAX_LINE_BYTES}")]
+        )
     with path.open("rb") as file:
         file.seek(line.offset)
         text = file.read(line.num_bytes).strip()
@@ -69,7 +87,7 @@ def parse(text: bytes, line: Line) -> Row:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        raise _invalid("not_utf8", line, f"byte {error.start} of the line is not UTF-8") from error
+        raise InvalidDataset([line.fault("not_utf8", f"byte {error.start} of the line is not UTF-8")]) from error
     try:
         row = Row.model_validate_json(text)
     except ValidationError as error:
@@ -102,15 +120,7 @@ def _check_images(row: Row, line: Line) -> int:
         try:
             decode(part.image_url.url)
         except InvalidImage as error:
-            faults.append(
-                DatasetFault(
-                    code="invalid_image",
-                    line=line.number,
-                    message_index=message_index,
-                    image_index=image_index,
-                    detail=str(error),
-                )
-            )
+            faults.append(line.fault("invalid_image", str(error), message_index, image_index))
     if faults:
         raise InvalidDataset(faults)
     return len(images)
@@ -118,34 +128,41 @@ def _check_images(row: Row, line: Line) -> int:
 
 def _check_turns(row: Row, line: Line) -> None:
     if not any(message.is_trained for message in row.messages):
-        raise _invalid("no_assistant_message", line, "no assistant message with weight 1, so nothing to learn from")
-    images = list(row.images())
-    if len(images) > MAX_IMAGES:
-        raise _invalid("invalid_row", line, f"{len(images)} images; a row may have {MAX_IMAGES}")
-    for message_index, _ in images:
-        if row.messages[message_index].role != "user":
-            detail = f"an image in a message of the role {row.messages[message_index].role}; only users send images"
-            raise _invalid("invalid_row", line, detail, message_index)
+        detail = "no assistant message with weight 1, so nothing to learn from"
+        raise InvalidDataset([line.fault("no_assistant_message", detail)])
     if row.messages[0].is_trained:
-        raise _invalid("invalid_row", line, "an answer to nothing: begin with a user's message, or give weight 0", 0)
+        detail = "an answer to nothing: begin with a user's message, or give weight 0"
+        raise InvalidDataset([line.fault("invalid_row", detail, 0)])
+    if (num_images := len(list(row.images()))) > MAX_IMAGES:
+        raise InvalidDataset([line.fault("invalid_row", f"{num_images} images, where {MAX_IMAGES} are allowed")])
     for message_index, message in enumerate(row.messages):
-        if message.is_trained and not any(part.text.strip() for part in message.parts if part.type == "text"):
-            raise _invalid("invalid_row", line, "an empty answer teaches nothing; give it weight 0", message_index)
+        if reason := _why_not(message):
+            raise InvalidDataset([line.fault("invalid_row", reason, message_index)])
 
 
-def _invalid(code: FaultCode, line: Line, detail: str, message_index: int | None = None) -> InvalidDataset:
-    return InvalidDataset([DatasetFault(code=code, line=line.number, message_index=message_index, detail=detail)])
+def _why_not(message: Message) -> str | None:
+    if not message.parts:
+        return "content: must not be empty"
+    if message.role != "user" and any(isinstance(part, ImagePart) for part in message.parts):
+        return f"an image in a message of the role {message.role}; only users send images"
+    if message.is_trained and not any(part.text.strip() for part in message.parts if isinstance(part, TextPart)):
+        return "an empty answer teaches nothing; give it weight 0"
+    return None
 
 
 def _faults(error: ValidationError, line: Line) -> list[DatasetFault]:
-    faults = []
-    for one in error.errors(include_url=False, include_input=False, include_context=False):
-        if one["type"] == "json_invalid":
-            return [DatasetFault(code="not_json", line=line.number, detail=one["msg"])]
-        loc = one["loc"]
-        message_index = loc[1] if len(loc) > 1 and loc[0] == "messages" and isinstance(loc[1], int) else None
-        inside = ".".join(str(part) for part in (loc[2:] if message_index is not None else loc))
-        what = "unknown key" if one["type"] == "extra_forbidden" else one["msg"]
-        detail = f"{inside}: {what}" if inside else what
-        faults.append(DatasetFault(code="invalid_row", line=line.number, message_index=message_index, detail=detail))
-    return faults
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    if found[0]["type"] == "json_invalid":
+        return [line.fault("not_json", found[0]["msg"].removeprefix("Invalid JSON: "))]
+    return [_fault(one, line) for one in found]
+
+
+def _fault(one: ErrorDetails, line: Line) -> DatasetFault:
+    match one["loc"]:
+        case ("messages", int(index), *inside):
+            message_index: int | None = index
+        case (*inside,):
+            message_index = None
+    detail = _WORDS.get(one["type"], one["msg"])
+    where = ".".join(str(part) for part in inside if part not in FORMS)
+    return line.fault("invalid_row", f"{where}: {detail}" if where else detail, message_index)

@@ -33,20 +33,25 @@ class ImagePart(Closed):
     image_url: ImageUrl
 
 
+# Fail fast: one fault is told, rather than one for each of a million items.
 Parts = Annotated[
-    tuple[Annotated[TextPart | ImagePart, Field(discriminator="type")], ...], Field(strict=False, min_length=1)
+    tuple[Annotated[TextPart | ImagePart, Field(discriminator="type")], ...], Field(strict=False, fail_fast=True)
 ]
 
 
+FORMS = ("written as text", "written as parts")
+"""How a content may be written; no key of a row, so that places of faults can leave it out."""
+
+
 def _form_of(content: Any) -> str:
-    return "text" if isinstance(content, str) else "parts"
+    return FORMS[0] if isinstance(content, str) else FORMS[1]
 
 
 class Message(Closed):
     """One turn."""
 
     role: Literal["system", "user", "assistant"]
-    content: Annotated[Annotated[str, Tag("text")] | Annotated[Parts, Tag("parts")], Discriminator(_form_of)]
+    content: Annotated[Annotated[str, Tag(FORMS[0])] | Annotated[Parts, Tag(FORMS[1])], Discriminator(_form_of)]
     weight: Literal[0, 1] = 1
     """0 leaves an assistant's turn out of the loss."""
 
@@ -66,7 +71,7 @@ class Message(Closed):
 class Row(Closed):
     """A conversation."""
 
-    messages: Annotated[tuple[Message, ...], Field(strict=False, min_length=1)]
+    messages: Annotated[tuple[Message, ...], Field(strict=False, fail_fast=True)]
 
     def images(self) -> Iterator[tuple[int, ImagePart]]:
         """Every image in its order, with the index of its message."""

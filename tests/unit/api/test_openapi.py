@@ -1,5 +1,7 @@
 """The schema that clients are made from."""
 
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -29,5 +31,9 @@ def test_fields_are_explained(schema: dict[str, dict[str, dict[str, dict[str, di
     assert "bitsandbytes" in lora["quantization"]["description"]
 
 
-def test_the_page_for_people_is_there(client: TestClient) -> None:
-    assert client.get("/docs").status_code == 200
+def test_the_page_for_people_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/docs").text
+
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert [client.get(source).status_code for source in sources] == [200] * len(sources)

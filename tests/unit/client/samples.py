@@ -28,7 +28,8 @@ STEP: dict[str, Any] = {
     "remaining_seconds": 8.2,
 }
 RUNNING = JOB | {"status": "running", "phase": "training", "attempt": 1, "queue_position": None, "progress": STEP}
-ENDED = RUNNING | {"phase": None, "finished_at": "2026-11-24T10:01:00Z"}
+LAST_STEP = STEP | {"step": 40, "epoch": 2.0, "loss": 0.1, "remaining_seconds": 0.0}
+ENDED = RUNNING | {"phase": None, "finished_at": "2026-11-24T10:01:00Z", "progress": LAST_STEP}
 SUCCEEDED = ENDED | {
     "status": "succeeded",
     "artifact": {"num_bytes": 4_200_000, "num_files": 7, "manifest_sha256": "0" * 64},

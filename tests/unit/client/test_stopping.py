@@ -8,7 +8,7 @@ import pytest
 from client.stopping import Stopping
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_asks_for_the_end(number: signal.Signals) -> None:
     with Stopping() as stopping:
         os.kill(os.getpid(), number)
@@ -23,6 +23,16 @@ def test_second_signal_hurries() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert stopping.is_hurried
+
+
+def test_closed_terminal_means_nothing_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with Stopping() as stopping:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert not stopping.is_asked
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_handlers_of_before_are_put_back() -> None:

@@ -9,6 +9,8 @@ from client.views import Job
 from client.watching import duration, ending, numbers, show_to_end, state
 from tests.unit.client.samples import CANCELLED, FAILED, JOB, RUNNING, SUCCEEDED
 
+SLIGHTLY_LATER = RUNNING | {"progress": RUNNING["progress"] | {"step": 13}}
+
 
 def job(told: dict[str, object]) -> Job:
     return Job.model_validate(told)
@@ -34,7 +36,7 @@ def test_state_in_words(told: dict[str, object], words: str) -> None:
     [
         (JOB, ""),
         (RUNNING, "step 12/40  epoch 0.60  loss 1.2346  8 s left"),
-        (SUCCEEDED, "step 12/40  epoch 0.60  loss 1.2346"),
+        (SUCCEEDED, "step 40/40  epoch 2.00  loss 0.1000"),
         (
             RUNNING | {"progress": RUNNING["progress"] | {"loss": None}},
             "step 12/40  epoch 0.60  loss not finite  8 s left",
@@ -62,16 +64,16 @@ def test_duration_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_elsewhere_than_on_a_terminal_each_change_is_a_line() -> None:
+def test_elsewhere_than_on_a_terminal_there_is_a_line_for_each_twentieth() -> None:
     console = Console(file=io.StringIO(), width=200)
 
-    shown = show_to_end([job(one) for one in (JOB, JOB, RUNNING, SUCCEEDED)], console)
+    shown = show_to_end([job(one) for one in (JOB, JOB, RUNNING, SLIGHTLY_LATER, SUCCEEDED)], console)
 
     assert shown.has_succeeded
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
         "queued (place 2)",
         "training  step 12/40  epoch 0.60  loss 1.2346  8 s left",
-        "succeeded  step 12/40  epoch 0.60  loss 1.2346",
+        "succeeded  step 40/40  epoch 2.00  loss 0.1000",
         "ftjob-1 succeeded; download it: tuneyard download ftjob-1",
     ]
 
@@ -81,5 +83,5 @@ def test_on_a_terminal_there_is_a_bar() -> None:
 
     show_to_end([job(one) for one in (JOB, RUNNING, SUCCEEDED)], console)
 
-    assert "step 12/40" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "step 40/40" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "━" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,0 +1,51 @@
+"""Rows of different lengths and kinds in one batch."""
+
+import torch
+
+from trainer_core.data.collation import StepCollator, collate
+from trainer_core.data.encoding import EncodedRow
+
+
+def text_row(num_tokens: int) -> EncodedRow:
+    ids = torch.ones(1, num_tokens, dtype=torch.int64)
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids.clone()}
+
+
+def image_row(num_tokens: int, tiles: int, side: int) -> EncodedRow:
+    return {**text_row(num_tokens), "pixel_values": torch.ones(1, tiles, 3, side, side)}
+
+
+def test_short_rows_are_padded_on_the_right() -> None:
+    batch = collate([text_row(3), text_row(1)], pad_token_id=9)
+
+    assert batch["input_ids"].tolist() == [[1, 1, 1], [1, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["labels"].tolist() == [[1, 1, 1], [1, -100, -100]]
+
+
+def test_rows_without_a_picture_add_no_pixels() -> None:
+    batch = collate([image_row(2, 1, 4), text_row(2), image_row(2, 1, 4)], pad_token_id=0)
+
+    assert batch["input_ids"].shape == (3, 2)
+    assert batch["pixel_values"].shape == (2, 1, 3, 4, 4)
+
+
+def test_pictures_of_different_sizes_are_filled_up_with_zeros() -> None:
+    batch = collate([image_row(2, 1, 2), image_row(2, 2, 4)], pad_token_id=0)
+
+    assert batch["pixel_values"].shape == (2, 2, 3, 4, 4)
+    assert batch["pixel_values"][0].sum() == 3 * 2 * 2
+
+
+def test_entries_that_only_some_processors_make_are_kept() -> None:
+    grids = [{**text_row(2), "image_grid_thw": torch.tensor([[1, 2, 2]])} for _ in range(2)]
+
+    batch = collate(grids, pad_token_id=0)
+
+    assert batch["image_grid_thw"].tolist() == [[1, 2, 2], [1, 2, 2]]
+
+
+def test_the_rows_of_a_step_come_in_batches() -> None:
+    batches = StepCollator(batch_size=2, pad_token_id=0)([text_row(1), text_row(2), text_row(3)])
+
+    assert [tuple(batch["input_ids"].shape) for batch in batches] == [(2, 2), (1, 3)]

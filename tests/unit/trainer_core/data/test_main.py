@@ -1,0 +1,52 @@
+"""`python -m trainer_core.data` as the API runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from trainer_core.contract.dataset import DatasetReport
+
+
+def checked(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trainer_core.data", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_good_dataset_is_reported_with_exit_code_0(shades_file: Path) -> None:
+    done = checked(shades_file)
+
+    report = DatasetReport.model_validate_json(done.stdout)
+    assert (done.returncode, report.num_rows, report.num_images) == (0, 12, 12)
+
+
+def test_a_bad_dataset_is_reported_with_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("{}")
+
+    done = checked(tmp_path / "bad.jsonl")
+
+    [fault] = DatasetReport.model_validate_json(done.stdout).faults
+    assert (done.returncode, fault.detail) == (1, "messages: is missing")
+
+
+def test_a_missing_file_is_a_word_and_no_traceback(tmp_path: Path) -> None:
+    done = checked(tmp_path / "nowhere.jsonl")
+
+    assert done.returncode == 2
+    assert "No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_row_made_to_exhaust_memory_ends_the_check_alone(tmp_path: Path) -> None:
+    """The limit itself; reaching it takes seconds and gigabytes."""
+    source = (
+        "import resource, runpy, sys; sys.argv[1:] = [sys.argv[1]]\n"
+        "try: runpy.run_module('trainer_core.data', run_name='__main__')\n"
+        "finally: print(resource.getrlimit(resource.RLIMIT_AS)[0])"
+    )
+    (tmp_path / "rows.jsonl").write_text("{}")
+
+    done = subprocess.run(
+        [sys.executable, "-c", source, tmp_path / "rows.jsonl"], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.splitlines()[-1] == str(4 * 1024**3)

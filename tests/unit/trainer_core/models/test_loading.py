@@ -1,0 +1,40 @@
+"""Models and processors of a folder."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerBase
+
+from trainer_core.models.loading import context_tokens, load_model, load_processor, own_dtype
+from trainer_core.models.parts import vision_model
+
+
+def test_a_text_model_has_a_tokenizer_for_a_processor(text_model_dir: Path) -> None:
+    assert isinstance(load_processor(str(text_model_dir)), PreTrainedTokenizerBase)
+
+
+def test_a_text_model_has_no_tower(text_model_dir: Path) -> None:
+    assert vision_model(load_model(str(text_model_dir))) is None
+
+
+def test_the_dtype_asked_for_is_taken(starter_dir: Path) -> None:
+    model = load_model(str(starter_dir), dtype=torch.bfloat16)
+
+    assert model.dtype == torch.bfloat16
+    assert own_dtype(str(starter_dir)) == torch.float32
+
+
+def test_the_context_is_that_of_the_language_model(starter_dir: Path, text_model_dir: Path) -> None:
+    assert (context_tokens(str(starter_dir)), context_tokens(str(text_model_dir))) == (512, 128)
+
+
+def test_missing_weights_are_not_made_up(own_starter_dir: Path) -> None:
+    path = own_starter_dir / "model.safetensors"
+    weights = load_file(path)
+    missing = next(name for name in weights if "vision" in name)
+    save_file({name: value for name, value in weights.items() if name != missing}, path, {"format": "pt"})
+
+    with pytest.raises(ValueError, match="its weights lack"):
+        load_model(str(own_starter_dir))
