@@ -44,7 +44,10 @@ class Storage:
 
     def base_models(self) -> list[str]:
         """Names of the registered base models."""
-        return sorted(path.name for path in (self.root / "models").iterdir() if _is_model(path))
+        # A folder in the making begins with a dot, so it has no name yet.
+        return sorted(
+            path.name for path in (self.root / "models").iterdir() if _NAME.fullmatch(path.name) and _is_model(path)
+        )
 
     def base_model(self, name: str, *, hub_models: bool) -> str:
         """What the trainer loads for the base model `name`: a folder, or a hub id.

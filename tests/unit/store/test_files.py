@@ -24,6 +24,13 @@ def test_a_path_is_no_base_model(storage: Storage, name: str) -> None:
         storage.base_model(name, hub_models=True)
 
 
+def test_a_model_in_the_making_is_not_listed(storage: Storage) -> None:
+    (storage.root / "models" / ".starter-x1").mkdir()
+    (storage.root / "models" / ".starter-x1" / "config.json").write_text("{}")
+
+    assert storage.base_models() == ["starter"]
+
+
 def test_only_folders_with_a_config_are_listed(storage: Storage) -> None:
     (storage.root / "models" / "half-copied").mkdir()
 
