@@ -3,10 +3,7 @@
 from fastapi.openapi.models import Example
 
 SPECS: dict[str, Example] = {
-    "shortest": Example(
-        summary="Every default",
-        value={"base_model": "starter", "train_dataset": "file-01k0"},
-    ),
+    "shortest": Example(summary="Every default", value={"base_model": "starter", "train_dataset": "file-01k0"}),
     "lora": Example(
         summary="LoRA on a hub model, evaluated on a tenth of the rows",
         value={

@@ -96,6 +96,16 @@ def shades_file(
     return write_rows(tmp_path_factory.mktemp("rows") / "train.jsonl", rows)
 
 
+@pytest.fixture(scope="session")
+def text_file(
+    chat: Callable[..., Row],
+    write_rows: Callable[[Path, Sequence[Row]], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Four rows without a picture."""
+    return write_rows(tmp_path_factory.mktemp("rows") / "text.jsonl", [chat(str(n), shade=None) for n in range(4)])
+
+
 @pytest.fixture
 def own_starter_dir(starter_dir: Path, tmp_path: Path) -> Path:
     """A copy of the starter that a test may spoil."""

@@ -49,6 +49,6 @@ def dataset_id(service: Service, digits: Path) -> str:
 def trained(service: Service, dataset_id: str) -> Trained:
     job_id = service.submit(dataset_id, QUICK, eval_dataset={"fraction": 0.25})
     next_id = service.submit(dataset_id, QUICK)
-    pids = until(lambda: (found := service.endpoint().pids)["trainer"] and found, 30)
+    pids = until(lambda: found if (found := service.endpoint().pids)["trainer"] else {}, 30)
     job, next_job = service.ended(job_id, 60), service.ended(next_id, 60)
     return Trained(job, next_job, frozenset(role for role, several in pids.items() if several))

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Service:
         assert found is not None
         return found
 
-    def submit(self, train_dataset: str, hyperparameters: dict[str, object], **spec: object) -> str:
+    def submit(self, train_dataset: str, hyperparameters: Mapping[str, object], **spec: object) -> str:
         asked = {"base_model": "starter", "train_dataset": train_dataset, "hyperparameters": hyperparameters, **spec}
         return self.tuneyard.submit(asked).id
 

@@ -60,7 +60,7 @@ def test_downloaded_model_is_what_the_job_left(model: Path, trained: Trained) ->
 
 
 def test_downloaded_model_reads_digits_with_plain_transformers(model: Path, digits: Path) -> None:
-    command = [sys.executable, EXAMPLE / "evaluate.py", model, digits / "heldout.jsonl"]
+    command = [sys.executable, str(EXAMPLE / "evaluate.py"), str(model), str(digits / "heldout.jsonl")]
 
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

@@ -42,7 +42,7 @@ def postgres() -> Iterator[Callable[[str], str]]:
     with PostgresServer(folder, cleanup_mode="delete") as server:
 
         def url(name: str) -> str:
-            return server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+            return str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")
 
         _execute(url("postgres"), f"CREATE DATABASE {TEMPLATE}")
         migrate(url(TEMPLATE))

@@ -177,6 +177,7 @@ def test_only_the_api_is_published_and_by_default_to_this_machine_only() -> None
 
 def test_a_stopping_worker_has_time_for_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     made = settings("worker", monkeypatch)
+    assert isinstance(made, WorkerSettings)
 
     stop_seconds = int(OURS["worker"]["stop_grace_period"].removesuffix("s"))
 

@@ -35,7 +35,7 @@ def doorbell() -> CountingDoorbell:
 def app(database_url: str, storage: Storage, doorbell: CountingDoorbell) -> FastAPI:
     settings = Settings(
         database_url=database_url,
-        broker_url="redis://127.0.0.1:1/0",  # type: ignore[arg-type]
+        broker_url="redis://127.0.0.1:1/0",
         storage_root=storage.root,
         max_upload_bytes=1_000_000,
     )

@@ -1,6 +1,7 @@
 """The schema that clients are made from."""
 
 import re
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,23 +10,21 @@ from trainer_core.contract.spec import JobSpec
 
 
 @pytest.fixture
-def schema(client: TestClient) -> dict[str, object]:
-    found = client.get("/openapi.json").json()
-    assert isinstance(found, dict)
-    return found
+def schema(client: TestClient) -> Any:
+    return client.get("/openapi.json").json()
 
 
-def test_the_body_of_a_job_is_the_spec_itself(schema: dict[str, dict[str, dict[str, object]]]) -> None:
-    assert schema["components"]["schemas"]["JobSpec"]["properties"].keys() == JobSpec.model_fields.keys()  # type: ignore[attr-defined]
+def test_the_body_of_a_job_is_the_spec_itself(schema: Any) -> None:
+    assert schema["components"]["schemas"]["JobSpec"]["properties"].keys() == JobSpec.model_fields.keys()
 
 
-def test_every_operation_has_an_id_of_its_own(schema: dict[str, dict[str, dict[str, dict[str, str]]]]) -> None:
+def test_every_operation_has_an_id_of_its_own(schema: Any) -> None:
     ids = [operation["operationId"] for path in schema["paths"].values() for operation in path.values()]
 
     assert len(ids) == len(set(ids))
 
 
-def test_fields_are_explained(schema: dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]]) -> None:
+def test_fields_are_explained(schema: Any) -> None:
     lora = schema["components"]["schemas"]["Lora"]["properties"]
 
     assert "bitsandbytes" in lora["quantization"]["description"]

@@ -9,7 +9,7 @@ from client.download import download
 from client.errors import ConnectionBroken, DownloadCorrupted, UnsafePath
 from client.transport import Transport
 from client.views import Artifact, ArtifactFile
-from tests.unit.client.stub_service import StubService, ranged
+from tests.unit.client.stub_service import Answer, StubService, ranged
 from trainer_core.contract.manifest import Manifest
 
 CONTENT = bytes(range(256)) * 8
@@ -126,9 +126,9 @@ def test_file_that_changed_on_disk_is_fetched_again(transport: Transport, stub: 
 
 @pytest.mark.parametrize("answers", [[ranged(CONTENT)], [ranged(FLIPPED), ranged(CONTENT, cut_at=700)]])
 def test_bytes_told_add_up_to_the_size(
-    transport: Transport, stub: StubService, tmp_path: Path, answers: list[object]
+    transport: Transport, stub: StubService, tmp_path: Path, answers: list[Answer]
 ) -> None:
-    stub.answers = list(answers)
+    stub.answers = [*answers]
 
     num_bytes = fetch(transport, tmp_path, "model.bin")
 

@@ -50,9 +50,14 @@ def test_local_file_is_uploaded_and_its_id_put_in_its_place(tmp_path: Path) -> N
 def test_file_named_twice_is_uploaded_once(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").touch()
     uploads: list[Path] = []
+
+    def upload(path: Path) -> str:
+        uploads.append(path)
+        return "file-1"
+
     spec = {"train_dataset": str(tmp_path / "rows.jsonl"), "eval_dataset": str(tmp_path / "rows.jsonl")}
 
-    sent = with_uploads(spec, lambda path: uploads.append(path) or "file-1")
+    sent = with_uploads(spec, upload)
 
     assert sent == {"train_dataset": "file-1", "eval_dataset": "file-1"}
     assert len(uploads) == 1

@@ -15,7 +15,7 @@ def settings(database_url: str, storage: Storage) -> WorkerSettings:
     """Short graces, so that a trainer that does not listen is soon killed."""
     return WorkerSettings(
         database_url=database_url,
-        broker_url="redis://127.0.0.1:1/0",  # type: ignore[arg-type]
+        broker_url="redis://127.0.0.1:1/0",
         storage_root=storage.root,
         worker_name="w",
         word_grace_seconds=0.2,

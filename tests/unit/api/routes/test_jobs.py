@@ -41,7 +41,7 @@ def test_a_waiting_job_tells_its_place(client: TestClient, spec: JobSpec) -> Non
 
 @pytest.mark.parametrize("name", list(SPECS))
 def test_every_example_of_the_docs_is_a_spec(client: TestClient, spec: JobSpec, name: str) -> None:
-    example = SPECS[name]["value"] | {"train_dataset": spec.train_dataset}
+    example = dict(SPECS[name]["value"] or {}, train_dataset=spec.train_dataset)
 
     assert client.post("/jobs", json=example).status_code == 201
 

@@ -45,7 +45,7 @@ def turns(*contents: str, weights: Sequence[int] = ()) -> dict[str, Any]:
 def learned(starter_dir: Path) -> Callable[[EncodedRow], str]:
     """What the labels of a row read."""
     tokenizer = AutoTokenizer.from_pretrained(starter_dir)
-    return lambda row: tokenizer.decode(row["labels"][0][row["labels"][0] != IGNORED])
+    return lambda row: str(tokenizer.decode(row["labels"][0][row["labels"][0] != IGNORED]))
 
 
 def test_the_answer_and_its_stop_token_are_learned(

@@ -4,12 +4,13 @@ from itertools import chain
 
 import pytest
 
-from trainer_core.contract.spec import Hyperparameters, JobSpec
+from trainer_core.contract.spec import Hyperparameters, Interval, JobSpec
 from trainer_core.training.plan import Plan, StepSampler
 
 
 def plan(num_rows: int = 10, first_step: int = 0, seed: int = 0, **chosen: int) -> Plan:
-    hyperparameters = Hyperparameters(**{"num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2, **chosen})
+    least = {"num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2}
+    hyperparameters = Hyperparameters.model_validate(least | chosen)
     spec = JobSpec(base_model="m", train_dataset="d", seed=seed, hyperparameters=hyperparameters)
     return Plan.of(spec, num_rows, first_step)
 
@@ -56,5 +57,5 @@ def test_epochs_are_counted_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("every", "due"), [("epoch", [3, 6]), (2, [2, 4, 6]), (4, [4, 6]), (100, [6])])
-def test_what_is_due_after_which_step(every: object, due: list[int]) -> None:
+def test_what_is_due_after_which_step(every: Interval, due: list[int]) -> None:
     assert [step for step in range(1, 7) if plan().is_due(every, step)] == due

@@ -13,7 +13,9 @@ from trainer_core.training.schedule import factor
     ("name", "theirs"), [("cosine", "cosine"), ("linear", "linear"), ("constant", "constant_with_warmup")]
 )
 def test_curves_are_those_of_transformers(name: str, theirs: str, warmup_ratio: float) -> None:
-    ours = factor(Hyperparameters(learning_rate_schedule=name, warmup_ratio=warmup_ratio), total_steps=12)
+    ours = factor(
+        Hyperparameters.model_validate({"learning_rate_schedule": name, "warmup_ratio": warmup_ratio}), total_steps=12
+    )
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
     scheduler = get_scheduler(theirs, optimizer, num_warmup_steps=round(12 * warmup_ratio), num_training_steps=12)
