@@ -38,14 +38,15 @@ class Stored(TypeDecorator[Any]):
     def __init__(self, kind: Any) -> None:
         super().__init__(none_as_null=True)
         self.kind = kind
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Dump it; None stays SQL's NULL."""
-        return None if value is None else TypeAdapter(self.kind).dump_python(value, mode="json")
+        return None if value is None else self._adapter.dump_python(value, mode="json")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Validate it again: a row is as trustworthy as a request."""
-        return None if value is None else TypeAdapter(self.kind).validate_python(value)
+        return None if value is None else self._adapter.validate_python(value)
 
 
 class Table(DeclarativeBase):

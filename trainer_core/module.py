@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from trainer_core.data.encoding import IGNORED
 from trainer_core.models.loading import Processor, load_model, load_processor
 from trainer_core.models.parts import freeze
 
 Batch = Mapping[str, Any]
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-IGNORED = -100
-"""Label of a position without a target."""
 SKIPPED_TOKENS = frozenset(
     {
         # Qwen-VL

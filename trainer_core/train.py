@@ -1,8 +1,10 @@
 """One run, from its spec to its artifact: composition root of the trainer."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from pytorch_lightning import seed_everything
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
 from trainer_core.contract.spec import JobSpec
@@ -35,12 +37,12 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
         module.configure_model()
     stop.obey()
     emit(started(module, plan, device, len(eval_rows or ())))
-    trainer.fit(module, train_loader(spec, train_rows, plan))
-    training_seconds = conductor.elapsed_seconds
+    with suppress(SIGTERMException):  # Lightning's own answer to SIGTERM; ours comes next
+        trainer.fit(module, train_loader(spec, train_rows, plan))
     stop.obey()
     emit(PhaseEntered(phase=Phase.SAVING))
     write_folder(run_dir / "artifact", module.save_artifact)
-    emit(RunSucceeded(step=plan.total_steps, path="artifact", training_seconds=training_seconds))
+    emit(RunSucceeded(step=plan.total_steps, path="artifact", training_seconds=conductor.training_seconds))
 
 
 def started(module: FineTuning, plan: Plan, device: Device, num_eval_rows: int) -> RunStarted:

@@ -69,7 +69,8 @@ class Checkpoints:
 
         def write(folder: Path) -> None:
             module.save_pretrained(folder)
-            torch.save(_state(trainer, step), folder / STATE)
+            with (folder / STATE).open("wb") as file:  # by its path, torch would not tell that the disk is full
+                torch.save(_state(trainer, step), file)
 
         manifest = write_folder(self._run_dir / path, write)
         saved = CheckpointSaved(

@@ -44,9 +44,9 @@ class Conductor(pl.Callback):
         self._started_at = self._stepped_at = time.monotonic()
 
     @property
-    def elapsed_seconds(self) -> float:
-        """Wall time since the first batch."""
-        return time.monotonic() - self._started_at
+    def training_seconds(self) -> float:
+        """Wall time from the first batch to the last step."""
+        return self._stepped_at - self._started_at
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Go on where the checkpoint was."""
@@ -69,7 +69,7 @@ class Conductor(pl.Callback):
         self.step += 1
         self._tell(pl_module.result)
         spec = pl_module.spec
-        if self._eval_loader and self._plan.is_due(spec.evaluation.every, self.step):
+        if self._eval_loader is not None and self._plan.is_due(spec.evaluation.every, self.step):
             self._evaluate(trainer, pl_module, self._eval_loader)
         is_due = self._stop.word is None and self._plan.is_due(spec.checkpointing.every, self.step)
         if is_due or self._stop.word is Control.DRAIN:

@@ -34,6 +34,9 @@ def loading(base_model: str) -> Iterator[None]:
         raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
 
 
-def _is_full_disk(error: Exception) -> bool:
+def _is_full_disk(error: BaseException | None) -> bool:
     # safetensors and torch.save wrap the operating system's word in an error of their own.
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+    if error is None:
+        return False
+    is_said = getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+    return is_said or _is_full_disk(error.__context__)

@@ -10,6 +10,7 @@ from store.database import Database
 from store.leases import MAX_INFRA_FAILURES, Failure, Lease, LeaseLost
 from store.lifecycle import JobStatus
 from store.tables import Attempt, Job
+from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.spec import JobSpec
 
@@ -150,6 +151,17 @@ def test_a_failure_is_told_with_its_code(database: Database, spec: JobSpec) -> N
 
     found = job(database, lease.job_id)
     assert (found.status, found.failure_code, found.failure_message) == (JobStatus.FAILED, "out_of_memory", "too big")
+
+
+def test_the_faults_of_a_dataset_are_kept_with_the_failure(database: Database, spec: JobSpec) -> None:
+    submit(database, spec)
+    lease = claimed(database)
+    fault = DatasetFault(code="too_long", line=3, detail="900 tokens")
+
+    with database.writing() as session:
+        leases.fail(session, lease, Failure(FailureCode.INVALID_DATASET, "too long", (fault,)))
+
+    assert job(database, lease.job_id).failure_faults == (fault,)
 
 
 def test_a_drained_job_is_queued_again_and_not_charged(database: Database, spec: JobSpec) -> None:

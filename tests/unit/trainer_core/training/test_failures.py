@@ -1,6 +1,7 @@
 """Every error has its stable code."""
 
 import errno
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,13 @@ from trainer_core.training.failures import failure_of, loading
 )
 def test_errors_have_codes(error: Exception, code: FailureCode) -> None:
     assert failure_of(error).code is code
+
+
+def test_a_disk_that_fills_up_while_torch_saves_is_told() -> None:
+    with pytest.raises(Exception) as failed, Path("/dev/full").open("wb") as file:  # noqa: PT011 - torch's own
+        torch.save({"weights": torch.zeros(100_000)}, file)
+
+    assert failure_of(failed.value).code is FailureCode.STORAGE_FULL
 
 
 @pytest.mark.parametrize(
