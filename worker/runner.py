@@ -10,11 +10,11 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from store import artifacts, checkpoints, jobs, leases
 from store.database import Database
@@ -22,7 +22,7 @@ from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.events import RunFailed, RunSucceeded
+from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import LEASE_VARIABLE, SLOT_VARIABLE
@@ -157,7 +157,7 @@ class Runner:
         while not trainer.said.empty():
             self._take(trainer.said.get())
 
-    def _take(self, said: Any) -> None:
+    def _take(self, said: RunEvent | str) -> None:
         self._recorder.take(said)
         if isinstance(said, RunSucceeded | RunFailed):
             self._last_word = said
@@ -183,13 +183,13 @@ class Runner:
     def _publish(self, word: RunSucceeded) -> None:
         manifest = Manifest.load(self._run_dir / word.path)
 
-        def publish(session: Any, lease: Lease) -> None:
+        def publish(session: Session, lease: Lease) -> None:
             artifacts.record(session, lease, word.path, manifest)
             leases.succeed(session, lease)
 
         self._conclude(publish)
 
-    def _conclude(self, outcome: Any, *details: Any) -> None:
+    def _conclude(self, outcome: Callable[..., None], *details: object) -> None:
         """Write what is left and the outcome; a database that does not answer is asked until the lease ends."""
         while True:
             try:
