@@ -51,8 +51,10 @@ def download_file(path: str, folder: FolderDep) -> FileResponse:
 
 
 @router.get("/archive", response_class=StreamingResponse)
-def download_archive(job_id: str, folder: FolderDep) -> StreamingResponse:
-    """The whole artifact as one tar file, manifest included."""
-    names = [*(file.path for file in Manifest.load(folder).files), MANIFEST]
-    headers = {"Content-Disposition": f'attachment; filename="{job_id}.tar"'}
-    return StreamingResponse(tar_stream(folder, names, prefix=job_id), media_type="application/x-tar", headers=headers)
+def download_archive(job_id: str, session: Reading, folder: FolderDep) -> StreamingResponse:
+    """The whole artifact as one tar file, manifest included; its name begins with the spec's suffix."""
+    suffix = jobs.get(session, job_id).spec.suffix
+    name = f"{suffix}-{job_id}" if suffix else job_id
+    paths = [*(file.path for file in Manifest.load(folder).files), MANIFEST]
+    headers = {"Content-Disposition": f'attachment; filename="{name}.tar"'}
+    return StreamingResponse(tar_stream(folder, paths, prefix=name), media_type="application/x-tar", headers=headers)

@@ -114,8 +114,8 @@ class JobSpec(Closed):
     checkpointing: Checkpointing = Checkpointing()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    suffix: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$")] | None = None
-    """A word of yours in the trained model's name."""
+    suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
+    """A word of yours, at the beginning of the downloaded archive's name."""
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] = Field(default_factory=dict)
     """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0

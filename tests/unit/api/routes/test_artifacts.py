@@ -6,12 +6,15 @@ import tarfile
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from store import artifacts, leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from store.tables import Job
 from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.spec import JobSpec
 
 WEIGHTS = bytes(range(256)) * 10
 
@@ -98,6 +101,24 @@ def test_the_archive_holds_everything_unchanged(client: TestClient, url: str) ->
 
     assert contents.pop(f"{job_id}/manifest.json")
     assert contents == {f"{job_id}/model.safetensors": WEIGHTS, f"{job_id}/sub/note.txt": b"hello"}
+
+
+def test_the_archive_is_named_after_the_job(client: TestClient, url: str) -> None:
+    job_id = url.rsplit("/", 1)[1]
+
+    assert client.get(f"{url}/archive").headers["Content-Disposition"] == f'attachment; filename="{job_id}.tar"'
+
+
+def test_a_suffix_begins_the_name_of_the_archive(
+    client: TestClient, url: str, database: Database, spec: JobSpec
+) -> None:
+    job_id = url.rsplit("/", 1)[1]
+    with database.writing() as session:
+        session.execute(update(Job).values(spec=spec.model_copy(update={"suffix": "digits"})))
+
+    disposition = client.get(f"{url}/archive").headers["Content-Disposition"]
+
+    assert disposition == f'attachment; filename="digits-{job_id}.tar"'
 
 
 @pytest.mark.parametrize("path", ["artifacts", "artifacts/model.safetensors", "archive"])
