@@ -14,12 +14,12 @@ from typing import TextIO
 from pydantic import ValidationError
 
 from trainer_core.contract.control import ExitCode
+from trainer_core.contract.dataset import MAX_FAULTS
 from trainer_core.contract.errors import FailureCode, InvalidDataset, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
 from trainer_core.contract.spec import JobSpec
 from trainer_core.training.stopping import StopAsked, StopRequest
 
-MAX_FAULTS = 20
 log = logging.getLogger("trainer_core")
 
 

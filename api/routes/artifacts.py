@@ -12,14 +12,21 @@ from api.archives import tar_stream
 from api.dependencies import PartsDep, Reading
 from api.views import ArtifactRead
 from store import artifacts, jobs
-from store.tables import Artifact
+from store.tables import Artifact, Job
 from trainer_core.contract.manifest import MANIFEST, Manifest
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
 
 
-def _artifact(job_id: str, session: Reading) -> Artifact:
-    return artifacts.of_job(jobs.get(session, job_id))
+def _job(job_id: str, session: Reading) -> Job:
+    return jobs.get(session, job_id)
+
+
+JobDep = Annotated[Job, Depends(_job, scope="function")]
+
+
+def _artifact(job: JobDep) -> Artifact:
+    return artifacts.of_job(job)
 
 
 ArtifactDep = Annotated[Artifact, Depends(_artifact, scope="function")]
@@ -51,10 +58,9 @@ def download_file(path: str, folder: FolderDep) -> FileResponse:
 
 
 @router.get("/archive", response_class=StreamingResponse)
-def download_archive(job_id: str, session: Reading, folder: FolderDep) -> StreamingResponse:
+def download_archive(job: JobDep, folder: FolderDep) -> StreamingResponse:
     """The whole artifact as one tar file, manifest included; its name begins with the spec's suffix."""
-    suffix = jobs.get(session, job_id).spec.suffix
-    name = f"{suffix}-{job_id}" if suffix else job_id
+    name = f"{job.spec.suffix}-{job.id}" if job.spec.suffix else job.id
     paths = [*(file.path for file in Manifest.load(folder).files), MANIFEST]
     headers = {"Content-Disposition": f'attachment; filename="{name}.tar"'}
     return StreamingResponse(tar_stream(folder, paths, prefix=name), media_type="application/x-tar", headers=headers)

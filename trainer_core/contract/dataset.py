@@ -15,6 +15,10 @@ FaultCode = Literal[
 ]
 
 
+MAX_FAULTS = 20
+"""Faults of a dataset that are told; a report counts them all."""
+
+
 class DatasetFault(Closed):
     """One reason why a row cannot be trained on, by line, message and image."""
 

@@ -7,11 +7,11 @@ import psutil
 import torch
 from torch.utils.data import Dataset
 
-from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.encoding import EncodedRow, Encoder
-from trainer_core.data.reader import MAX_FAULTS, Line, lines, read
+from trainer_core.data.reader import Line, lines, read
 
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4

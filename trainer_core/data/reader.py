@@ -10,15 +10,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trainer_core.contract.dataset import DatasetFault, DatasetReport, FaultCode
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, DatasetReport, FaultCode
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.images import InvalidImage, decode
 from trainer_core.data.rows import FORMS, MAX_IMAGES, ImagePart, Message, Row, TextPart
 
 MAX_LINE_BYTES = 160 * 1024**2
 """Ten images of 10 MB in base64, and text."""
-MAX_FAULTS = 20
-"""Faults that a report shows; all are counted."""
 _WORDS = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",

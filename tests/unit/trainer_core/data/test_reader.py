@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
-from trainer_core.data.reader import MAX_FAULTS, check, lines, read
+from trainer_core.data.reader import check, lines, read
 
 GOOD = '{"messages":[{"role":"user","content":"two?"},{"role":"assistant","content":"2"}]}'
 Chat = Callable[..., dict[str, Any]]
