@@ -38,7 +38,6 @@ def refusal(spec: JobSpec, run_dir: Path, **changes: Any) -> TrainerError:
         ("model.safetensors", b"no weights", "cannot be used"),
         ("model.safetensors", None, "cannot be used"),
         ("tokenizer.json", None, "cannot be used"),
-        ("chat_template.jinja", None, "no chat template"),
     ],
 )
 def test_a_spoilt_base_model_is_unusable(

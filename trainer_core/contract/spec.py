@@ -16,8 +16,12 @@ Interval = Literal["epoch"] | PositiveInt
 """How often: at each epoch's end, or every so many optimizer steps."""
 
 
+Part = Literal["language_model", "vision_tower", "projector"]
+"""A part of a model. The projector is what stands between the other two, unless it is inside the tower."""
+
+
 class FullFineTune(Closed):
-    """Train every parameter."""
+    """Train every parameter, but for the parts that the hyperparameters freeze."""
 
     type: Literal["full"] = "full"
 
@@ -29,8 +33,14 @@ class Lora(Closed):
     rank: PositiveInt = 16
     alpha: PositiveInt = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    rslora: bool = False
+    """Scale by alpha/√rank instead of alpha/rank (Kalajdzievski 2023), which high ranks need."""
+    dora: bool = False
+    """Learn the weights' magnitudes apart from their directions (Liu et al. 2024)."""
+    parts: Annotated[tuple[Part, ...], Field(strict=False, min_length=1)] = ("language_model",)
+    """Whose linear layers are adapted."""
     target_modules: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
-    """Names of the linear layers to adapt; None means every linear layer of the language model."""
+    """Names of the linear layers to adapt; None means every linear layer of `parts`."""
     quantization: Literal["none", "nf4", "int8"] = "none"
     """How the frozen language model is held in memory (bitsandbytes); tower, projector and head never are."""
 
@@ -54,15 +64,30 @@ class Hyperparameters(Closed):
     """Rows in one forward pass on one device."""
     gradient_accumulation_steps: PositiveInt = 1
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    vision_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of the image tower; None means `learning_rate`."""
+    projector_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of the projector; None means `learning_rate`."""
     learning_rate_schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_ratio: Fraction = 0.03
     """Part of all steps in which the learning rate rises from 0."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit keeps its state in a quarter of the memory (bitsandbytes)."""
+    neftune_noise_alpha: Annotated[float, Field(gt=0)] | None = None
+    """Strength of the noise on the embedded tokens while training (Jain et al. 2023)."""
+    gradient_checkpointing: bool = False
+    """Compute the language model's activations twice instead of keeping them."""
+    train_on: Literal["answers", "last_answer", "everything"] = "answers"
+    """Where the loss is taken: every assistant's turn, the last one of a row, or every token but those of images."""
+    group_by_length: bool = False
+    """Put rows of like length into a micro-batch, so that less of it is padding."""
     max_tokens: PositiveInt | None = None
     """Longest row in tokens, image tokens included; a longer row is refused, never cut."""
     freeze_language_model: bool = False
     freeze_vision_model: bool = False
+    freeze_projector: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bfloat16 where the device computes in it natively, else float32."""
 

@@ -12,6 +12,7 @@ from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.encoding import EncodedRow, Encoder
 from trainer_core.data.reader import Line, lines, read
+from trainer_core.data.rows import Row
 
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4
@@ -19,29 +20,54 @@ _KEPT_SHARE = 4
 
 
 class EncodedRows(Dataset[EncodedRow]):
-    """Some lines of a file, encoded once; those that do not fit into memory are encoded again when asked for."""
+    """Samples of some lines of a file, encoded once; those that do not fit into memory are encoded again when asked.
+
+    A line is one sample, unless the model's chat template cannot write its answers together.
+    """
 
     def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder) -> None:
         self._path = path
         self._lines = chosen
+        self._samples: list[tuple[Line, int]] = [(line, 0) for line in chosen]
         self._encoder = encoder
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
+        self._num_tokens: list[int] = []
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._samples)
 
     def __getitem__(self, index: int) -> EncodedRow:
         if index in self._kept:
             return self._kept[index]
-        line = self._lines[index]
-        row = self._encoder(line, read(self._path, line))
+        line, part = self._samples[index]
+        row = self._encoder(line, self._parts(line)[part])
+        self._keep(index, row)
+        return row
+
+    @property
+    def num_tokens(self) -> list[int]:
+        """Length of each sample, known once the rows are prepared."""
+        return self._num_tokens
+
+    def line(self, index: int) -> Line:
+        """Where a sample stands in its file."""
+        return self._samples[index][0]
+
+    def row(self, index: int) -> Row:
+        """The conversation of a sample."""
+        line, part = self._samples[index]
+        return self._parts(line)[part]
+
+    def _parts(self, line: Line) -> list[Row]:
+        return self._encoder.samples(line, read(self._path, line))
+
+    def _keep(self, index: int, row: EncodedRow) -> None:
         num_bytes = sum(tensor.nbytes for tensor in row.values())
         if num_bytes <= self._free_bytes:
             self._free_bytes -= num_bytes
             self._kept[index] = row
-        return row
 
     def prepare(self, before_each: Callable[[], None]) -> None:
         """Encode every row, so that each fault is known before the first step.
@@ -50,15 +76,21 @@ class EncodedRows(Dataset[EncodedRow]):
             InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
         """
         faults: list[DatasetFault] = []
-        for index in range(len(self)):
+        samples: list[tuple[Line, int]] = []
+        for line in self._lines:
             before_each()
             try:
-                self[index]
+                for part, row in enumerate(self._parts(line)):
+                    encoded = self._encoder(line, row)
+                    self._keep(len(samples), encoded)
+                    self._num_tokens.append(encoded["input_ids"].shape[1])
+                    samples.append((line, part))
             except InvalidDataset as error:
                 faults += error.faults
             if len(faults) >= MAX_FAULTS:
                 break
-        if not len(self):
+        self._samples = samples
+        if not self._lines:
             faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
         if faults:
             raise InvalidDataset(faults)

@@ -1,93 +1,105 @@
-"""A row to tensors: the model's own chat template and processor, and labels on the assistant's turns.
+"""A row to tensors: the model's own processor, and labels on what is trained.
 
 T tokens of the row. Whatever else the processor makes (pixels, grids, token types) is passed on as it comes.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, ProcessorMixin
+from transformers import ProcessorMixin
 
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.images import InvalidImage, decode
 from trainer_core.data.reader import Line
-from trainer_core.data.rows import ImagePart, Message, Row, TextPart
-from trainer_core.data.spans import Span, UnstableTemplate, assistant_spans, shifted
+from trainer_core.data.rendering import Processor, Rendered, Renderer, TrainOn, UnrenderableRow
+from trainer_core.data.rows import Row
+from trainer_core.data.spans import Span, shifted
 
 IGNORED = -100
 """Label of a position without a target."""
-Processor = ProcessorMixin | PreTrainedTokenizerBase
 EncodedRow = dict[str, Tensor]
 """What a model takes, with a first dimension of 1 where the processor makes one, and `labels` (1, T)."""
+_NO_INPUTS = ("offset_mapping", "labels")
+"""What a processor makes that no model takes; labels are made here."""
+_MAX_SHRINKS = 4
+_LEAST_SIDE = 28
+"""Pixels; an image is not made smaller than this to fit its row."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A sample as a model reads it."""
+
+    tensors: EncodedRow
+    sizes: tuple[tuple[int, int], ...]
+    """Width and height of each image as it went into the processor."""
+    original_sizes: tuple[tuple[int, int], ...]
 
 
 class Encoder:
-    """Turns a row into tensors."""
+    """Turns a row into tensors.
 
-    def __init__(self, processor: Processor, max_tokens: int | None = None) -> None:
+    Args:
+        processor: The model's own.
+        max_tokens: Longest sample, images included; images of a longer one are made smaller first.
+        train_on: Where the loss is taken.
+    """
+
+    def __init__(self, processor: Processor, max_tokens: int | None = None, train_on: TrainOn = "answers") -> None:
         self._processor: Any = processor
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
         self._reads_images = isinstance(processor, ProcessorMixin)
         self._max_tokens = max_tokens
+        self._render = Renderer(processor, train_on)
         token_id = self._tokenizer.pad_token_id
         self.pad_token_id: int = 0 if token_id is None else token_id
 
+    def samples(self, line: Line, row: Row) -> list[Row]:
+        """The row itself, or one for each of its answers where the chat template does not allow them together.
+
+        Raises:
+            InvalidDataset: The chat template does not take the row.
+        """
+        try:
+            return self._render.samples(row)
+        except UnrenderableRow as error:
+            raise _refused(line, str(error)) from error
+
     def __call__(self, line: Line, row: Row) -> EncodedRow:
-        """Encode a row; labels come shifted: `labels[0, t]` is the target of position t, -100 where there is none.
+        """Tensors of a sample; labels come shifted: `labels[0, t]` is the target of position t, -100 where none is.
 
         Raises:
             InvalidDataset: The row is too long, or its answers are not found in what the processor made of it.
         """
-        text, spans = self._rendered(line, row)
-        encoded = self._process(line, text, self._images(line, row))
-        ids: Tensor = encoded["input_ids"]
-        self._check_length(line, ids.shape[1])
-        offsets = encoded.pop("offset_mapping")[0]
-        replacements = [one for row_of in encoded.pop("text_replacement_offsets", []) for one in row_of]
-        is_answer = torch.zeros_like(ids, dtype=torch.bool)
-        for span in spans:
-            covered = _covered(offsets, shifted(span, replacements))
-            self._check_answer(line, ids[0, covered], text[slice(*span)])
-            is_answer[0] |= covered
-        targets = ids.masked_fill(~is_answer, IGNORED)
-        tensors = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
-        return {**tensors, "labels": torch.nn.functional.pad(targets[:, 1:], (0, 1), value=IGNORED)}
+        return self.encode(line, row).tensors
 
-    def _rendered(self, line: Line, row: Row) -> tuple[str, list[Span]]:
-        """The row as the chat template writes it, and where its answers are."""
+    def encode(self, line: Line, row: Row) -> Encoded:
+        """The same with the sizes of its images."""
         try:
-            text, spans = assistant_spans(row.messages, self._messages(row.messages), self._render)
-        except (UnstableTemplate, TemplateError) as error:
-            raise InvalidDataset(
-                [line.fault("invalid_row", f"the model's chat template does not take this row: {error}")]
-            ) from error
-        return self._ended(text, spans)
+            rendered = self._render(row)
+        except UnrenderableRow as error:
+            raise _refused(line, str(error)) from error
+        originals = images = self._images(line, row)
+        encoded = self._process(line, rendered, images)
+        for _ in range(_MAX_SHRINKS):
+            if self._fits(encoded) or not images:
+                break
+            images = _shrunk(images, self._wanted_scale(encoded))
+            encoded = self._process(line, rendered, images)
+        self._check_length(line, encoded)
+        tensors = self._labelled(line, rendered, encoded)
+        return Encoded(tensors, tuple(one.size for one in images), tuple(one.size for one in originals))
 
-    def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
-        """Add the stop token where the chat template leaves it to the model, as some do: else it is never learned."""
-        stop, end = self._tokenizer.eos_token, len(text.rstrip())
-        is_ended = text[:end].endswith(tuple(self._tokenizer.all_special_tokens))
-        if not stop or is_ended or spans[-1][1] < end:
-            return text, spans
-        return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]
-
-    def _render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool) -> str:
-        text = self._processor.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
-        )
-        assert isinstance(text, str)
-        return text
-
-    def _messages(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        """Turns as the chat template takes them: parts for a processor, plain text for a tokenizer."""
-        if self._reads_images:
-            return [{"role": one.role, "content": [_part(part) for part in one.parts]} for one in messages]
-        texts = ["".join(part.text for part in one.parts if part.type == "text") for one in messages]
-        return [{"role": one.role, "content": text} for one, text in zip(messages, texts, strict=True)]
+    def prompt(self, line: Line, row: Row) -> EncodedRow:
+        """What the model reads before it writes the row's last answer; no labels."""
+        text = self._render.prompt(row)
+        encoded = self._process(line, Rendered(text, ()), self._images(line, row))
+        return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
 
     def _images(self, line: Line, row: Row) -> list[Image.Image]:
         found = []
@@ -102,28 +114,61 @@ class Encoder:
                 raise InvalidDataset([line.fault("invalid_image", str(error), message_index, image_index)]) from error
         return found
 
-    def _process(self, line: Line, text: str, images: list[Image.Image]) -> dict[str, Any]:
+    def _process(self, line: Line, rendered: Rendered, images: list[Image.Image]) -> dict[str, Any]:
         bos = self._tokenizer.bos_token
+        has_template = bool(self._processor.chat_template)
         asked: dict[str, Any] = {
-            "text": [text],
+            "text": [rendered.text],
             "return_tensors": "pt",
             "return_offsets_mapping": True,
             # As transformers' own apply_chat_template does: a second beginning would be learned.
-            "add_special_tokens": self._reads_images and not (bos and text.startswith(bos)),
+            "add_special_tokens": not (bos and rendered.text.startswith(bos))
+            and (self._reads_images or not has_template),
         }
+        if rendered.suffix is not None:
+            asked["suffix"] = [rendered.suffix]
         if self._reads_images:
             asked |= {"images": [images] if images else None, "return_text_replacement_offsets": True}
         try:
             return dict(self._processor(**asked))
         except ValueError as error:  # an image token typed into a text, say
-            raise InvalidDataset(
-                [line.fault("invalid_row", f"the model's processor does not take this row: {error}")]
-            ) from error
+            raise _refused(line, f"the model's processor does not take this row: {error}") from error
 
-    def _check_length(self, line: Line, num_tokens: int) -> None:
-        if self._max_tokens is not None and num_tokens > self._max_tokens:
+    def _fits(self, encoded: Mapping[str, Any]) -> bool:
+        return self._max_tokens is None or encoded["input_ids"].shape[1] <= self._max_tokens
+
+    def _wanted_scale(self, encoded: Mapping[str, Any]) -> float:
+        """By how much the sides of the images must shrink so that their tokens leave room for the text."""
+        assert self._max_tokens is not None
+        num_tokens = encoded["input_ids"].shape[1]
+        num_of_images = int(_is_image(encoded, self._processor).sum())
+        room = self._max_tokens - (num_tokens - num_of_images)
+        return 0.95 * math.sqrt(max(room, 1) / max(num_of_images, 1))
+
+    def _check_length(self, line: Line, encoded: Mapping[str, Any]) -> None:
+        if not self._fits(encoded):
+            num_tokens = encoded["input_ids"].shape[1]
             detail = f"{num_tokens} tokens, images included, where {self._max_tokens} are allowed; shorten the row"
             raise InvalidDataset([line.fault("too_long", detail)])
+
+    def _labelled(self, line: Line, rendered: Rendered, encoded: dict[str, Any]) -> EncodedRow:
+        ids: Tensor = encoded["input_ids"]
+        is_image = _is_image(encoded, self._processor)
+        is_target = torch.zeros_like(ids, dtype=torch.bool)
+        if rendered.suffix is not None:
+            is_target = encoded["token_type_ids"] == 1
+            self._check_answer(line, ids[is_target], rendered.suffix + self._tokenizer.eos_token)
+        for span in rendered.spans:
+            covered = _covered(encoded["offset_mapping"][0], _moved(span, rendered.text, encoded))
+            covered &= ~is_image
+            if not rendered.is_whole:
+                self._check_answer(line, ids[0, covered], rendered.text[slice(*span)])
+            is_target[0] |= covered
+        targets = ids.masked_fill(~is_target, IGNORED)
+        tensors = {
+            name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS
+        }
+        return {**tensors, "labels": torch.nn.functional.pad(targets[:, 1:], (0, 1), value=IGNORED)}
 
     def _check_answer(self, line: Line, ids: Tensor, answer: str) -> None:
         """The tokens on which the loss is taken must read as the answer with its stop token."""
@@ -131,19 +176,53 @@ class Encoder:
         # A tokenizer may write text its own way (Unicode forms, case), the answer by itself as well.
         if learned == answer.strip() or learned == self._text(self._tokenizer.encode(answer, add_special_tokens=False)):
             return
-        raise InvalidDataset(
-            [line.fault("invalid_row", f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")]
-        )
+        raise _refused(line, f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")
 
     def _text(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text.strip()
 
 
-def _part(part: TextPart | ImagePart) -> dict[str, str]:
-    return {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
+def _refused(line: Line, detail: str) -> InvalidDataset:
+    return InvalidDataset([line.fault("invalid_row", detail)])
 
 
 def _covered(offsets: Tensor, span: Span) -> Tensor:
     """Which tokens lie in a span of characters: (T, 2) offsets to (T,) bool."""
     return (offsets[:, 0] < span[1]) & (offsets[:, 1] > span[0])
+
+
+def _moved(span: Span, text: str, encoded: Mapping[str, Any]) -> Span:
+    """Where a span of the text lies once the processor has written its images out."""
+    replacements = _replacements(encoded)
+    if replacements is not None or "pixel_values" not in encoded:
+        return shifted(span, replacements or ())
+    # This processor does not tell what it wrote: what it added stands before the answers, or they will not be found.
+    gained = int(encoded["offset_mapping"].max()) - len(text)
+    return span[0] + gained, span[1] + gained
+
+
+def _replacements(encoded: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    if "text_replacement_offsets" not in encoded:
+        return None
+    return [one for row_of in encoded["text_replacement_offsets"] for one in row_of]
+
+
+def _is_image(encoded: Mapping[str, Any], processor: Any) -> Tensor:
+    """Which tokens stand for images: (T,) bool."""
+    ids = encoded["input_ids"][0]
+    found = torch.zeros_like(ids, dtype=torch.bool)
+    for one in _replacements(encoded) or ():
+        found |= _covered(encoded["offset_mapping"][0], one["new_span"])
+    token = getattr(processor, "image_token", None)
+    if token is not None:
+        found |= ids == processor.tokenizer.convert_tokens_to_ids(str(token))
+    return found
+
+
+def _shrunk(images: Sequence[Image.Image], scale: float) -> list[Image.Image]:
+    sizes = [[max(round(side * scale), min(side, _LEAST_SIDE)) for side in one.size] for one in images]
+    return [
+        one.resize((width, height), Image.Resampling.LANCZOS)
+        for one, (width, height) in zip(images, sizes, strict=True)
+    ]

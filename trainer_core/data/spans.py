@@ -58,8 +58,12 @@ def shifted(span: Span, replacements: Sequence[Mapping[str, Any]]) -> Span:
         span: Characters before the placeholders were replaced.
         replacements: A processor's `text_replacement_offsets` of that row, in their order.
     """
+    return _shifted(span[0], replacements), _shifted(span[1], replacements)
+
+
+def _shifted(place: int, replacements: Sequence[Mapping[str, Any]]) -> int:
     gained = 0
     for one in replacements:
-        if one["span"][1] <= span[0]:
+        if one["span"][1] <= place:
             gained = one["new_span"][1] - one["span"][1]
-    return span[0] + gained, span[1] + gained
+    return place + gained

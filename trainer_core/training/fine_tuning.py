@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.spec import JobSpec, Lora
 from trainer_core.data.collation import Batch
-from trainer_core.data.encoding import IGNORED, Processor
+from trainer_core.data.encoding import IGNORED
+from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import load_model, own_dtype
 from trainer_core.models.parts import freeze
 from trainer_core.module import HFAutoModelForImageTextToText

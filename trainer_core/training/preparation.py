@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows, open_rows
-from trainer_core.data.encoding import Encoder, Processor
+from trainer_core.data.encoding import Encoder
+from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import context_tokens, load_processor
 from trainer_core.training.failures import loading
 from trainer_core.training.stopping import StopRequest
@@ -20,18 +20,17 @@ def prepare(spec: JobSpec, stop: StopRequest) -> tuple[Processor, EncodedRows, E
     """The processor, the rows to train on and those to evaluate on, each looked at.
 
     Raises:
-        TrainerError: The base model has no processor, or one without a chat template.
+        TrainerError: The base model has no processor.
         InvalidDataset: Some row cannot be trained on.
     """
     source = hub_source(spec)
     with loading(spec.base_model):
         processor = load_processor(spec.base_model, **source)
         context = context_tokens(spec.base_model, **source)
-    if not processor.chat_template:
-        message = f"the base model {spec.base_model!r} has no chat template; add a chat_template.jinja to its folder"
-        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message)
     limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
-    train_rows, eval_rows = open_rows(spec, Encoder(processor, min(limits, default=None)))
+    train_rows, eval_rows = open_rows(
+        spec, Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on)
+    )
     train_rows.prepare(stop.obey)
     if eval_rows is not None:
         eval_rows.prepare(stop.obey)

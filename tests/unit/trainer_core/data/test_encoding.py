@@ -147,16 +147,74 @@ def test_a_stop_token_is_added_where_the_template_has_none(
     assert learned(row).strip() == "2<|end|>"
 
 
-def test_a_template_that_rewrites_earlier_turns_is_refused(text_model_dir: Path) -> None:
+@pytest.fixture
+def thinking_encoder(text_model_dir: Path) -> Encoder:
+    """Its template writes thoughts into the last answer only, as models that think do."""
     tokenizer = AutoTokenizer.from_pretrained(text_model_dir)
     tokenizer.chat_template = (
-        "{% for m in messages %}{{ m.role }}:{% if loop.last %}thought, {% endif %}{{ m.content }}<|end|>{% endfor %}"
+        "{% for m in messages %}{{ m.role }}:{% if loop.last and m.role == 'assistant' %}thought, {% endif %}"
+        "{{ m.content }}<|end|>{% endfor %}"
         "{% if add_generation_prompt %}assistant:{% endif %}"
     )
-    encoder = Encoder(tokenizer)
+    return Encoder(tokenizer)
 
-    with pytest.raises(InvalidDataset, match="a row of its own for each answer"):
-        encode(encoder, turns("two?", "2", "three?", "3"))
+
+def test_a_template_that_rewrites_earlier_turns_makes_a_sample_of_each_answer(
+    thinking_encoder: Encoder, learned: Callable[[EncodedRow], str]
+) -> None:
+    samples = thinking_encoder.samples(LINE, Row.model_validate(turns("two?", "2", "three?", "3")))
+
+    assert [learned(thinking_encoder(LINE, one)) for one in samples] == ["thought, 2<|end|>", "thought, 3<|end|>"]
+
+
+def test_an_answer_of_weight_0_is_no_sample_of_its_own(thinking_encoder: Encoder) -> None:
+    row = Row.model_validate(turns("two?", "2", "three?", "3", "four?", "4", weights=[1, 0, 1]))
+
+    assert [len(one.messages) for one in thinking_encoder.samples(LINE, row)] == [2, 6]
+
+
+def test_an_ordinary_template_keeps_a_row_whole(text_encoder: Encoder) -> None:
+    row = Row.model_validate(turns("two?", "2", "three?", "3"))
+
+    assert text_encoder.samples(LINE, row) == [row]
+
+
+def test_the_last_answer_alone_is_learned_if_asked_for(starter_dir: Path, learned: Callable[[EncodedRow], str]) -> None:
+    encoder = Encoder(AutoProcessor.from_pretrained(starter_dir), train_on="last_answer")
+
+    (row,) = encoder.samples(LINE, Row.model_validate(turns("two?", "2", "three?", "3")))
+
+    assert learned(encoder(LINE, row)) == "3<|end|>"
+
+
+def test_everything_but_images_is_learned_if_asked_for(
+    starter_dir: Path, chat: Chat, learned: Callable[[EncodedRow], str]
+) -> None:
+    encoder = Encoder(AutoProcessor.from_pretrained(starter_dir), train_on="everything")
+
+    row = encode(encoder, chat("seven", question="how many?"))
+
+    assert learned(row) == "<|user|>how many?<|end|><|assistant|>seven<|end|>"
+
+
+def test_without_a_template_the_answer_follows_the_question(
+    text_model_dir: Path, learned: Callable[[EncodedRow], str]
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(text_model_dir)
+    tokenizer.chat_template = None
+
+    row = encode(Encoder(tokenizer), turns("two?", "2"))
+
+    assert tokenizer.decode(row["input_ids"][0]) == "two?\n2<|end|>"
+    assert learned(row) == "2<|end|>"
+
+
+def test_without_a_template_longer_chats_are_refused(text_model_dir: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(text_model_dir)
+    tokenizer.chat_template = None
+
+    with pytest.raises(InvalidDataset, match="use a model with a chat template"):
+        encode(Encoder(tokenizer), turns("two?", "2", "three?", "3"))
 
 
 def test_a_template_that_refuses_a_row_is_quoted(text_model_dir: Path) -> None:

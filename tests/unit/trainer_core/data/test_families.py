@@ -23,8 +23,9 @@ from transformers import (
 )
 
 from trainer_core.data.collation import collate
-from trainer_core.data.encoding import IGNORED, Encoder, Processor
+from trainer_core.data.encoding import IGNORED, Encoder
 from trainer_core.data.reader import Line
+from trainer_core.data.rendering import Processor
 from trainer_core.data.rows import Row
 from trainer_core.module import HFAutoModelForImageTextToText
 

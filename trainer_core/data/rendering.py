@@ -1,0 +1,162 @@
+"""A row as the text that a model reads, and which characters of it are trained on.
+
+A chat template writes it; a base model without one gets question and answer one after the other. It knows no tokens.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase, ProcessorMixin
+
+from trainer_core.data.rows import ImagePart, Message, Row, TextPart
+from trainer_core.data.spans import Span, UnstableTemplate, assistant_spans
+
+Processor = ProcessorMixin | PreTrainedTokenizerBase
+TrainOn = Literal["answers", "last_answer", "everything"]
+_BETWEEN = "\n"
+"""Stands between question and answer where no template says what should."""
+
+
+class UnrenderableRow(ValueError):
+    """The model has no way to write this row."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a model reads."""
+
+    text: str
+    spans: tuple[Span, ...]
+    """Characters of `text` on which the loss is taken."""
+    suffix: str | None = None
+    """The answer, where the processor takes it apart from the text and adds the stop token itself."""
+    is_whole: bool = False
+    """True if all of it is trained on, the images' places left out."""
+
+
+class Renderer:
+    """Writes rows for one model."""
+
+    def __init__(self, processor: Processor, train_on: TrainOn = "answers") -> None:
+        self._processor: Any = processor
+        self._tokenizer: Any = getattr(processor, "tokenizer", processor)
+        self._train_on = train_on
+        self._takes_suffix = "suffix" in inspect.signature(type(processor).__call__).parameters
+
+    def samples(self, row: Row) -> list[Row]:
+        """The row itself, or, where the template writes earlier turns differently later on, a row for each answer.
+
+        Raises:
+            UnrenderableRow: The template does not take the row.
+        """
+        row = self._chosen(row)
+        if not self._processor.chat_template:
+            return [row]
+        try:
+            self._in_turns(row)
+        except UnstableTemplate:
+            return [_ending_at(row, turn) for turn, message in enumerate(row.messages) if message.is_trained]
+        return [row]
+
+    def __call__(self, row: Row) -> Rendered:
+        """Write one sample.
+
+        Raises:
+            UnrenderableRow: The template does not take the row, or there is none and the row is no question and answer.
+        """
+        if not self._processor.chat_template:
+            return self._completion(row)
+        try:
+            text, spans = self._ended(*self._in_turns(row))
+        except UnstableTemplate as error:
+            raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
+        if self._train_on == "everything":
+            return Rendered(text, ((0, len(text)),), is_whole=True)
+        return Rendered(text, tuple(spans))
+
+    def prompt(self, row: Row) -> str:
+        """What stands before the row's last answer: the text that the model is asked to go on from."""
+        if not self._processor.chat_template:
+            return self._question(row)
+        return self._render(self._templated(row.messages[:-1]), add_generation_prompt=True)
+
+    def _chosen(self, row: Row) -> Row:
+        if self._train_on != "last_answer":
+            return row
+        last = max(index for index, message in enumerate(row.messages) if message.is_trained)
+        return _trained_only_at(row.messages, last)
+
+    def _in_turns(self, row: Row) -> tuple[str, list[Span]]:
+        try:
+            return assistant_spans(row.messages, self._templated(row.messages), self._render)
+        except TemplateError as error:
+            raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
+
+    def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
+        """Add the stop token where the chat template leaves it to the model, as some do: else it is never learned."""
+        stop, end = self._tokenizer.eos_token, len(text.rstrip())
+        is_ended = text[:end].endswith(tuple(self._tokenizer.all_special_tokens))
+        if not stop or is_ended or spans[-1][1] < end:
+            return text, spans
+        return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]
+
+    def _render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool) -> str:
+        text = self._processor.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+        assert isinstance(text, str)
+        return text
+
+    def _templated(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        """Turns as the chat template takes them: parts for a processor, plain text for a tokenizer."""
+        if isinstance(self._processor, ProcessorMixin):
+            return [{"role": one.role, "content": [_part(part) for part in one.parts]} for one in messages]
+        return [{"role": one.role, "content": _words(one)} for one in messages]
+
+    def _completion(self, row: Row) -> Rendered:
+        if not row.messages[-1].is_trained or sum(one.role == "assistant" for one in row.messages) > 1:
+            detail = "one question and one answer to it; use a model with a chat template for longer chats"
+            raise UnrenderableRow(f"the base model has no chat template, so a row must be {detail}")
+        question, answer = self._question(row), _words(row.messages[-1]).strip()
+        if self._takes_suffix:
+            return Rendered(question, (), suffix=answer)
+        before = question + _BETWEEN
+        text = f"{before}{answer}{self._tokenizer.eos_token or ''}"
+        if self._train_on == "everything":
+            return Rendered(text, ((0, len(text)),), is_whole=True)
+        return Rendered(text, ((len(before), len(text)),))
+
+    def _question(self, row: Row) -> str:
+        marker = "" if isinstance(self._processor, PreTrainedTokenizerBase) else _image_marker(self._processor)
+        pictures = "".join(marker for _ in row.images())
+        return pictures + _BETWEEN.join(_words(one) for one in row.messages if one.role != "assistant")
+
+
+def _part(part: TextPart | ImagePart) -> dict[str, str]:
+    return {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
+
+
+def _words(message: Message) -> str:
+    return "".join(part.text for part in message.parts if isinstance(part, TextPart))
+
+
+def _image_marker(processor: Any) -> str:
+    """What a processor replaces by an image; one that puts images in place by itself has a token, but no method."""
+    is_replaced = type(processor).replace_image_token is not ProcessorMixin.replace_image_token
+    return str(processor.image_token) if is_replaced else ""
+
+
+def _ending_at(row: Row, turn: int) -> Row:
+    return _trained_only_at(row.messages[: turn + 1], turn)
+
+
+def _trained_only_at(messages: Sequence[Message], turn: int) -> Row:
+    return Row(
+        messages=tuple(
+            one if index == turn or one.role != "assistant" else one.model_copy(update={"weight": 0})
+            for index, one in enumerate(messages)
+        )
+    )
