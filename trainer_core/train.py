@@ -11,10 +11,12 @@ from trainer_core.contract.spec import JobSpec
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
 from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
+from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.failures import loading
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
-from trainer_core.training.lightning import eval_loader, make_trainer, train_loader
+from trainer_core.training.improvement import Improvement
+from trainer_core.training.lightning import make_trainer, step_lines, train_loader
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import prepare
 from trainer_core.training.stopping import StopRequest
@@ -28,11 +30,13 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
     checkpoint = Checkpoint.load(resume) if resume else None
     processor, train_rows, eval_rows = prepare(spec, stop)
     plan = Plan.of(spec, len(train_rows), checkpoint.step if checkpoint else 0)
-    evaluated = eval_loader(spec, eval_rows) if eval_rows else None
-    checkpoints = Checkpoints(run_dir, plan, spec.checkpointing.keep_last)
-    conductor = Conductor(plan, emit, stop, checkpoints, evaluated, checkpoint)
+    improvement = Improvement.of(spec.evaluation.metric, checkpoint.state["improvement"] if checkpoint else None)
+    checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, improvement, checkpoint)
+    evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
+    lines = step_lines(spec, train_rows, plan)
+    conductor = Conductor(plan, emit, stop, checkpoints, improvement, evaluator, checkpoint, lines)
     trainer = make_trainer(device, plan, [conductor])
-    module = FineTuning(spec, plan, processor, device.dtype, resume)
+    module = FineTuning(spec, plan, processor, device.dtype, resume, emit, has_images=train_rows.has_images)
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
     stop.obey()
@@ -41,8 +45,18 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
         trainer.fit(module, train_loader(spec, train_rows, plan))
     stop.obey()
     emit(PhaseEntered(phase=Phase.SAVING))
+    best = checkpoints.best if spec.export.state == "best" else None
+    if best is not None:
+        module.load_weights(best.folder)
     write_folder(run_dir / "artifact", module.save_artifact)
-    emit(RunSucceeded(step=plan.total_steps, path="artifact", training_seconds=conductor.training_seconds))
+    emit(
+        RunSucceeded(
+            step=conductor.step,
+            path="artifact",
+            training_seconds=conductor.training_seconds,
+            best_step=best.step if best else None,
+        )
+    )
 
 
 def started(module: FineTuning, plan: Plan, device: Device, num_eval_rows: int) -> RunStarted:

@@ -15,6 +15,8 @@ from trainer_core.contract.events import (
     CheckpointDeleted,
     CheckpointSaved,
     EvaluationCompleted,
+    MemoryReduced,
+    ParametersUnused,
     PhaseEntered,
     RunEvent,
     RunFailed,
@@ -22,6 +24,8 @@ from trainer_core.contract.events import (
     RunStopped,
     RunSucceeded,
     StepCompleted,
+    StepSkipped,
+    StoppedEarly,
 )
 
 _MAX_BATCH = 500
@@ -107,7 +111,7 @@ def points(event: RunEvent) -> Iterator[Point]:
     """The numbers in an event; those that are not finite are left out."""
     match event:
         case StepCompleted():
-            numbers = {
+            numbers: dict[str, float | None] = {
                 "loss": event.loss,
                 "learning_rate": event.learning_rate,
                 "grad_norm": event.grad_norm,
@@ -115,13 +119,13 @@ def points(event: RunEvent) -> Iterator[Point]:
                 "supervised_tokens_per_second": event.num_supervised_tokens / max(event.step_seconds, 1e-9),
             }
         case EvaluationCompleted():
-            numbers = {"eval_loss": event.loss}
+            numbers = {"eval_loss": event.loss} | {f"eval_{name}": value for name, value in event.scores.items()}
         case _:
             return
     yield from (Point(name, event.step, value) for name, value in numbers.items() if value is not None)
 
 
-def in_words(event: RunEvent) -> str:  # noqa: PLR0911 - one sentence a kind of event
+def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sentence a kind of event
     """One line for people."""
     match event:
         case PhaseEntered():
@@ -130,8 +134,16 @@ def in_words(event: RunEvent) -> str:  # noqa: PLR0911 - one sentence a kind of 
             return f"Run started: {event.total_steps} steps over {event.num_train_rows} rows on {event.device}"
         case StepCompleted():
             return f"Step {event.step}/{event.total_steps}: {_loss(event.loss)}"
+        case StepSkipped():
+            return f"Step {event.step} skipped: its {event.what} was not finite"
+        case MemoryReduced():
+            return f"Out of memory at step {event.step}: on with {event.batch_size} rows in a forward pass"
+        case ParametersUnused():
+            return f"No forward pass uses {event.num_parameters} parameters of the tower or projector"
         case EvaluationCompleted():
             return f"Evaluation at step {event.step}: {_loss(event.loss)} on {event.num_rows} rows"
+        case StoppedEarly():
+            return f"Stopped early at step {event.step}: {event.metric} was best at step {event.best_step}"
         case CheckpointSaved():
             return f"Checkpoint saved at step {event.step}"
         case CheckpointDeleted():

@@ -13,6 +13,7 @@ from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import (
     RUN_EVENT,
     CheckpointSaved,
+    ParametersUnused,
     RunEvent,
     RunFailed,
     RunStarted,
@@ -68,6 +69,7 @@ def test_a_run_leaves_events_on_stdout_alone(starter_dir: Path, shades_file: Pat
     assert done.returncode == ExitCode.SUCCEEDED, done.stderr
     assert [type(event) for event in events if not event.type.startswith("phase")] == [
         RunStarted,
+        ParametersUnused,
         StepCompleted,
         CheckpointSaved,
         RunSucceeded,

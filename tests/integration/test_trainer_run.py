@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
 
+from tests.integration.runs import Run, changed
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import (
@@ -20,6 +21,7 @@ from trainer_core.contract.events import (
     RunStarted,
     RunSucceeded,
     StepCompleted,
+    StepSkipped,
 )
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import (
@@ -30,39 +32,9 @@ from trainer_core.contract.spec import (
     Lora,
     Resources,
 )
-from trainer_core.train import train
-from trainer_core.training.stopping import StopAsked, StopRequest
+from trainer_core.training.stopping import StopAsked
 
 WEIGHTS = "model.safetensors"
-
-
-class Run:
-    """One call of `train`, and what it told; asked to stop at the first event for which `stop_at` is true."""
-
-    def __init__(self, run_dir: Path, stop_at: Callable[[RunEvent], bool] | None = None) -> None:
-        self.run_dir = run_dir
-        self.events: list[RunEvent] = []
-        self._stop = StopRequest()
-        self._stop_at = stop_at or (lambda _: False)
-        self._word = Control.DRAIN
-
-    def of(self, spec: JobSpec, resume: Path | None = None, word: Control = Control.DRAIN) -> "Run":
-        self._word = word
-        self.run_dir.mkdir(exist_ok=True)
-        train(spec, self.run_dir, self._hear, self._stop, resume)
-        return self
-
-    def _hear(self, event: RunEvent) -> None:
-        self.events.append(event)
-        if self._stop_at(event):
-            self._stop.ask(self._word)
-
-    def told(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def losses(self) -> list[float | None]:
-        return [event.loss for event in self.told(StepCompleted)]
 
 
 @pytest.fixture(scope="module")
@@ -91,22 +63,23 @@ def short(spec: JobSpec) -> JobSpec:
     return changed(spec, max_steps=1).model_copy(update={"eval_dataset": None})
 
 
-def changed(spec: JobSpec, **hyperparameters: Any) -> JobSpec:
-    return spec.model_copy(update={"hyperparameters": spec.hyperparameters.model_copy(update=hyperparameters)})
-
-
 def test_events_come_in_order(ran: Run) -> None:
-    epoch = ["step_completed", "step_completed", "checkpoint_saved", "step_completed"]
     evaluation = ["phase_entered", "evaluation_completed", "phase_entered"]
 
     assert [event.type for event in ran.events] == [
         "phase_entered",
         "run_started",
         "phase_entered",
-        *epoch,
-        *evaluation,
+        "parameters_unused",
+        "step_completed",
         "step_completed",
         "checkpoint_saved",
+        "step_completed",
+        *evaluation,
+        "checkpoint_saved",  # the best so far
+        "step_completed",
+        "checkpoint_saved",
+        "checkpoint_deleted",
         "step_completed",
         "step_completed",
         *evaluation,
@@ -143,7 +116,7 @@ def test_the_model_learns(ran: Run) -> None:
 
 
 def test_checkpoints_are_complete_and_their_manifests_true(ran: Run) -> None:
-    for saved in ran.told(CheckpointSaved)[1:]:
+    for saved in ran.told(CheckpointSaved)[2:]:
         folder = ran.run_dir / saved.path
         manifest = Manifest.load(folder)
 
@@ -155,7 +128,7 @@ def test_old_checkpoints_go(ran: Run) -> None:
     kept = sorted(path.name for path in (ran.run_dir / "checkpoints").iterdir())
 
     assert kept == ["step-000004", "step-000006"]
-    assert [deleted.step for deleted in ran.told(CheckpointDeleted)] == [2]
+    assert [deleted.step for deleted in ran.told(CheckpointDeleted)] == [2, 3]
 
 
 def test_checkpoints_tell_the_newest_metrics(ran: Run) -> None:
@@ -338,8 +311,9 @@ def test_a_loss_that_is_no_number_ends_the_run(short: JobSpec, own_starter_dir: 
     model.save_pretrained(own_starter_dir)
     run = Run(tmp_path)
 
-    with pytest.raises(TrainerError) as failed:
-        run.of(short.model_copy(update={"base_model": str(own_starter_dir)}))
+    with pytest.raises(TrainerError, match="lines") as failed:
+        run.of(changed(short, max_steps=9).model_copy(update={"base_model": str(own_starter_dir)}))
 
     assert failed.value.code is FailureCode.NON_FINITE_LOSS
-    assert run.losses == [None]
+    assert run.losses == [None, None, None]
+    assert [skipped.what for skipped in run.told(StepSkipped)] == ["loss"] * 3

@@ -68,8 +68,49 @@ class StepCompleted(_Event):
     """Wall time since the run's first batch."""
 
 
+class StepSkipped(_Event):
+    """A step's loss or gradient was not finite, so the weights were left as they were."""
+
+    type: Literal["step_skipped"] = "step_skipped"
+    step: int
+    what: Literal["loss", "gradient"]
+    lines: Annotated[tuple[int, ...], Field(strict=False)]
+    """Lines of the dataset that the step was made of."""
+
+
+class MemoryReduced(_Event):
+    """The device ran out of memory, and the run goes on with less; the optimizer's steps stay what they are."""
+
+    type: Literal["memory_reduced"] = "memory_reduced"
+    step: int
+    batch_size: int
+    """Rows in one forward pass from now on."""
+    gradient_checkpointing: bool
+
+
+class ParametersUnused(_Event):
+    """Layers of the tower or the projector that no forward pass uses; they are left as they are."""
+
+    type: Literal["parameters_unused"] = "parameters_unused"
+    names: Annotated[tuple[str, ...], Field(strict=False)]
+    """The first of them."""
+    num_parameters: int
+
+
+class Prediction(Closed):
+    """What the model answered to a held-out row."""
+
+    line: int
+    question: str
+    target: str
+    output: str
+    scores: dict[str, float]
+    thumbnails: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """The row's images, small, as data URLs."""
+
+
 class EvaluationCompleted(_Event):
-    """The loss on the held-out rows was measured."""
+    """The loss on the held-out rows was measured, and answers scored if asked for."""
 
     type: Literal["evaluation_completed"] = "evaluation_completed"
     step: int
@@ -78,6 +119,22 @@ class EvaluationCompleted(_Event):
     """Mean over all supervised tokens of the held-out rows; None if it was not finite."""
     num_rows: int
     seconds: float
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Means over the generated answers, by metric."""
+    num_generated: int = 0
+    predictions: Annotated[tuple[Prediction, ...], Field(strict=False)] = ()
+    is_best: bool = False
+    """True if none before it was better by the spec's metric."""
+
+
+class StoppedEarly(_Event):
+    """Evaluations brought nothing better any more."""
+
+    type: Literal["stopped_early"] = "stopped_early"
+    step: int
+    best_step: int
+    metric: str
+    best_value: float
 
 
 class CheckpointSaved(_Event):
@@ -111,6 +168,8 @@ class RunSucceeded(_Event):
     """The artifact's folder, relative to the run folder."""
     training_seconds: float
     """Wall time from the first batch to the last step."""
+    best_step: int | None = None
+    """Step of the checkpoint that the artifact was made of; None where it is the last step's state."""
 
 
 class RunStopped(_Event):
@@ -134,7 +193,11 @@ RunEvent = Annotated[
     PhaseEntered
     | RunStarted
     | StepCompleted
+    | StepSkipped
+    | MemoryReduced
+    | ParametersUnused
     | EvaluationCompleted
+    | StoppedEarly
     | CheckpointSaved
     | CheckpointDeleted
     | RunSucceeded

@@ -3,9 +3,9 @@
 The service resolves names to paths before the trainer sees them; the trainer knows paths and hub ids only.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from trainer_core.contract.closed import Closed
 
@@ -61,7 +61,9 @@ class Hyperparameters(Closed):
     max_steps: PositiveInt | None = None
     """Stop after so many optimizer steps, even inside an epoch."""
     batch_size: PositiveInt = 8
-    """Rows in one forward pass on one device."""
+    """Rows in one forward pass on one device, at most."""
+    max_batch_tokens: PositiveInt | None = None
+    """Tokens in one forward pass, padding included; long rows then come in smaller batches. A row is never cut."""
     gradient_accumulation_steps: PositiveInt = 1
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
     vision_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -82,7 +84,7 @@ class Hyperparameters(Closed):
     train_on: Literal["answers", "last_answer", "everything"] = "answers"
     """Where the loss is taken: every assistant's turn, the last one of a row, or every token but those of images."""
     group_by_length: bool = False
-    """Put rows of like length into a micro-batch, so that less of it is padding."""
+    """Put rows of like length into a step, so that less of it is padding; the order stays random otherwise."""
     max_tokens: PositiveInt | None = None
     """Longest row in tokens, image tokens included; a longer row is refused, never cut."""
     freeze_language_model: bool = False
@@ -92,12 +94,45 @@ class Hyperparameters(Closed):
     """auto: bfloat16 where the device computes in it natively, else float32."""
 
 
+class Generation(Closed):
+    """Have the model write answers to held-out questions, and score them."""
+
+    max_rows: Annotated[int, Field(gt=0, le=1000)] = 200
+    """The first so many held-out rows; the last answer of each is asked for."""
+    max_new_tokens: Annotated[int, Field(gt=0, le=4096)] = 128
+    num_samples: Annotated[int, Field(ge=0, le=50)] = 8
+    """Answers that are kept to look at, with question, target and image."""
+
+
+class EarlyStopping(Closed):
+    """End the run once evaluations bring nothing better."""
+
+    patience: PositiveInt = 3
+    """Evaluations in a row without improvement."""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """Least change that counts as one."""
+
+
+EvaluationMetric = Literal["loss", "exact_match", "normalised_exact_match", "anls", "token_f1", "json_field_f1"]
+
+
 class Evaluation(Closed):
-    """When the loss on held-out rows is measured."""
+    """When held-out rows are measured, and how."""
 
     every: Interval = "epoch"
     batch_size: PositiveInt | None = None
     """Rows in one forward pass; None means the training batch size."""
+    generation: Generation | None = None
+    """None measures the loss alone."""
+    metric: EvaluationMetric = "loss"
+    """By which the best checkpoint is chosen and early stopping decides; all but loss need `generation`."""
+    early_stopping: EarlyStopping | None = None
+
+    @model_validator(mode="after")
+    def _metric_is_measured(self) -> Self:
+        if self.metric != "loss" and self.generation is None:
+            raise ValueError(f"metric {self.metric!r} is measured on generated answers; set generation")
+        return self
 
 
 class Checkpointing(Closed):
@@ -105,6 +140,17 @@ class Checkpointing(Closed):
 
     every: Interval = "epoch"
     keep_last: PositiveInt = 2
+    keep_best: bool = True
+    """Keep the checkpoint of the best evaluation too, where rows are held out."""
+
+
+class Export(Closed):
+    """What the artifact holds."""
+
+    state: Literal["last", "best"] = "last"
+    """The state after the last step, or that of the best evaluation."""
+    merged: bool = True
+    """An adapter comes with a model that it is merged into, the base unquantised."""
 
 
 class Resources(Closed):
@@ -137,6 +183,7 @@ class JobSpec(Closed):
     hyperparameters: Hyperparameters = Hyperparameters()
     evaluation: Evaluation = Evaluation()
     checkpointing: Checkpointing = Checkpointing()
+    export: Export = Export()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None

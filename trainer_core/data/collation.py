@@ -14,17 +14,35 @@ from trainer_core.data.encoding import IGNORED, EncodedRow
 Batch = dict[str, Tensor]
 
 
-class StepCollator:
-    """Collates the rows of one optimizer step into batches of at most `batch_size` rows."""
+def micro_batches(rows: Sequence[EncodedRow], batch_size: int, max_tokens: int | None = None) -> list[list[EncodedRow]]:
+    """Rows in groups for one forward pass each: alike in what they are made of, and near in length.
 
-    def __init__(self, batch_size: int, pad_token_id: int) -> None:
-        self._batch_size = batch_size
-        self._pad_token_id = pad_token_id
+    Args:
+        rows: Of one step, in any order.
+        batch_size: Most rows of a group.
+        max_tokens: Most tokens of a group, padding included; a row that is longer by itself comes alone.
+    """
+    groups: list[list[EncodedRow]] = []
+    for row in sorted(rows, key=_kind_and_length):
+        if groups and _fits(groups[-1], row, batch_size, max_tokens):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
 
-    def __call__(self, rows: Sequence[EncodedRow]) -> list[Batch]:
-        """Batches for one step, in the order of the rows."""
-        starts = range(0, len(rows), self._batch_size)
-        return [collate(rows[start : start + self._batch_size], self._pad_token_id) for start in starts]
+
+def _fits(group: Sequence[EncodedRow], row: EncodedRow, batch_size: int, max_tokens: int | None) -> bool:
+    if len(group) == batch_size or group[0].keys() != row.keys():
+        return False
+    return max_tokens is None or _num_tokens(row) * (len(group) + 1) <= max_tokens
+
+
+def _kind_and_length(row: EncodedRow) -> tuple[list[str], int]:
+    return sorted(row), _num_tokens(row)
+
+
+def _num_tokens(row: EncodedRow) -> int:
+    return row["input_ids"].shape[1]
 
 
 def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:

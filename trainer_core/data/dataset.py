@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
 from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
@@ -12,6 +13,7 @@ from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.encoding import EncodedRow, Encoder
 from trainer_core.data.reader import Line, lines, read
+from trainer_core.data.rendering import up_to_last_answer
 from trainer_core.data.rows import Row
 
 _MAX_KEPT_BYTES = 4 * 1024**3
@@ -33,6 +35,8 @@ class EncodedRows(Dataset[EncodedRow]):
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
         self._num_tokens: list[int] = []
+        self.has_images = False
+        """True if a sample has an image, known once the rows are prepared."""
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
     def __len__(self) -> int:
@@ -60,6 +64,19 @@ class EncodedRows(Dataset[EncodedRow]):
         line, part = self._samples[index]
         return self._parts(line)[part]
 
+    def prompt(self, index: int) -> EncodedRow:
+        """What the model reads before it writes a sample's last answer."""
+        return self._encoder.prompt(self.line(index), up_to_last_answer(self.row(index)))
+
+    def question(self, index: int) -> str:
+        """The words of the turn before a sample's last answer."""
+        *_, asked, _ = up_to_last_answer(self.row(index)).messages
+        return asked.words
+
+    def images(self, index: int) -> list[Image.Image]:
+        """A sample's images in their order."""
+        return self._encoder.images(self.line(index), self.row(index))
+
     def _parts(self, line: Line) -> list[Row]:
         return self._encoder.samples(line, read(self._path, line))
 
@@ -84,6 +101,7 @@ class EncodedRows(Dataset[EncodedRow]):
                     encoded = self._encoder(line, row)
                     self._keep(len(samples), encoded)
                     self._num_tokens.append(encoded["input_ids"].shape[1])
+                    self.has_images = self.has_images or "pixel_values" in encoded
                     samples.append((line, part))
             except InvalidDataset as error:
                 faults += error.faults

@@ -84,7 +84,7 @@ class Encoder:
             rendered = self._render(row)
         except UnrenderableRow as error:
             raise _refused(line, str(error)) from error
-        originals = images = self._images(line, row)
+        originals = images = self.images(line, row)
         encoded = self._process(line, rendered, images)
         for _ in range(_MAX_SHRINKS):
             if self._fits(encoded) or not images:
@@ -96,12 +96,16 @@ class Encoder:
         return Encoded(tensors, tuple(one.size for one in images), tuple(one.size for one in originals))
 
     def prompt(self, line: Line, row: Row) -> EncodedRow:
-        """What the model reads before it writes the row's last answer; no labels."""
-        text = self._render.prompt(row)
-        encoded = self._process(line, Rendered(text, ()), self._images(line, row))
+        """What the model reads before it writes the last turn of a row; no labels."""
+        encoded = self._process(line, Rendered(self._render.prompt(row), ()), self.images(line, row))
         return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
 
-    def _images(self, line: Line, row: Row) -> list[Image.Image]:
+    def images(self, line: Line, row: Row) -> list[Image.Image]:
+        """The row's images in their order.
+
+        Raises:
+            InvalidDataset: One is broken, or the model reads text only.
+        """
         found = []
         for image_index, (message_index, part) in enumerate(row.images()):
             if not self._reads_images:

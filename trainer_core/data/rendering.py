@@ -78,9 +78,9 @@ class Renderer:
         return Rendered(text, tuple(spans))
 
     def prompt(self, row: Row) -> str:
-        """What stands before the row's last answer: the text that the model is asked to go on from."""
+        """What stands before the last turn of a row: the text that the model is asked to go on from."""
         if not self._processor.chat_template:
-            return self._question(row)
+            return self._question(row) + ("" if self._takes_suffix else _BETWEEN)
         return self._render(self._templated(row.messages[:-1]), add_generation_prompt=True)
 
     def _chosen(self, row: Row) -> Row:
@@ -114,13 +114,13 @@ class Renderer:
         """Turns as the chat template takes them: parts for a processor, plain text for a tokenizer."""
         if isinstance(self._processor, ProcessorMixin):
             return [{"role": one.role, "content": [_part(part) for part in one.parts]} for one in messages]
-        return [{"role": one.role, "content": _words(one)} for one in messages]
+        return [{"role": one.role, "content": one.words} for one in messages]
 
     def _completion(self, row: Row) -> Rendered:
         if not row.messages[-1].is_trained or sum(one.role == "assistant" for one in row.messages) > 1:
             detail = "one question and one answer to it; use a model with a chat template for longer chats"
             raise UnrenderableRow(f"the base model has no chat template, so a row must be {detail}")
-        question, answer = self._question(row), _words(row.messages[-1]).strip()
+        question, answer = self._question(row), row.messages[-1].words.strip()
         if self._takes_suffix:
             return Rendered(question, (), suffix=answer)
         before = question + _BETWEEN
@@ -132,15 +132,17 @@ class Renderer:
     def _question(self, row: Row) -> str:
         marker = "" if isinstance(self._processor, PreTrainedTokenizerBase) else _image_marker(self._processor)
         pictures = "".join(marker for _ in row.images())
-        return pictures + _BETWEEN.join(_words(one) for one in row.messages if one.role != "assistant")
+        return pictures + _BETWEEN.join(one.words for one in row.messages if one.role != "assistant")
+
+
+def up_to_last_answer(row: Row) -> Row:
+    """The row without whatever follows its last trained answer."""
+    last = max(index for index, message in enumerate(row.messages) if message.is_trained)
+    return Row(messages=row.messages[: last + 1])
 
 
 def _part(part: TextPart | ImagePart) -> dict[str, str]:
     return {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
-
-
-def _words(message: Message) -> str:
-    return "".join(part.text for part in message.parts if isinstance(part, TextPart))
 
 
 def _image_marker(processor: Any) -> str:

@@ -63,6 +63,11 @@ class Message(Closed):
         return self.content
 
     @property
+    def words(self) -> str:
+        """The text of the content, its images left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
     def is_trained(self) -> bool:
         """True if the loss is taken on this turn."""
         return self.role == "assistant" and self.weight == 1

@@ -1,4 +1,4 @@
-"""Low-rank adapters, by peft: on the language model unless the spec names other layers."""
+"""Low-rank adapters, by peft: on the linear layers of the parts that the spec names."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import PreTrainedModel
 
 from trainer_core.contract.spec import Lora
-from trainer_core.models.parts import language_model, linear_names
+from trainer_core.models.parts import linear_names_of
 
 
 def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> PeftModel:
     """Freeze the model and put an adapter beside it: a new one, or that of a checkpoint.
 
     Raises:
-        ValueError: The spec names layers that the model does not have.
+        ValueError: The spec names layers or parts that the model does not have.
     """
     if lora.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
@@ -23,7 +23,18 @@ def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> 
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules or linear_names(model, language_model(model))),
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        target_modules=list(lora.target_modules or _linear_names(model, lora)),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:
+    names = []
+    for part in lora.parts:
+        if not (found := linear_names_of(model, part)):
+            raise ValueError(f"method.parts: {type(model).__name__} has no {part} of its own to adapt")
+        names += found
+    return names

@@ -3,6 +3,8 @@
 from torch import nn
 from transformers import PreTrainedModel
 
+from trainer_core.contract.spec import Part
+
 
 def language_model(model: PreTrainedModel) -> nn.Module:
     """The decoder of text, without its head."""
@@ -23,7 +25,40 @@ def linear_names(model: PreTrainedModel, part: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and id(module) in inside]
 
 
-def freeze(model: PreTrainedModel, *, language: bool, vision: bool) -> None:
+def linear_names_of(model: PreTrainedModel, part: Part) -> list[str]:
+    """Full names of the linear layers of a part; the head is of none."""
+    head = model.get_output_embeddings()
+    roots = {"language_model": language_model(model), "vision_tower": vision_model(model)}
+    named = {kind: linear_names(model, root) if root is not None else [] for kind, root in roots.items()}
+    if part != "projector":
+        return named[part]
+    taken = {name for names in named.values() for name in names}
+    linears = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return [name for name, module in linears if name not in taken and module is not head]
+
+
+def parameters_of(model: PreTrainedModel) -> dict[Part, list[nn.Parameter]]:
+    """Every parameter by its part.
+
+    The head counts with the language model. The projector is whatever stands beside them and the image tower, so it is
+    empty where it is inside the tower, as Qwen-VL's merger is.
+    """
+    head = model.get_output_embeddings()
+    tower = vision_model(model)
+    language = _ids(language_model(model)) | _ids(head)
+    vision = _ids(tower) - language
+    found: dict[Part, list[nn.Parameter]] = {"language_model": [], "vision_tower": [], "projector": []}
+    for parameter in model.parameters():
+        one: Part = "vision_tower" if id(parameter) in vision else "projector"
+        found["language_model" if id(parameter) in language or tower is None else one].append(parameter)
+    return found
+
+
+def _ids(module: nn.Module | None) -> set[int]:
+    return set() if module is None else {id(parameter) for parameter in module.parameters()}
+
+
+def freeze(model: PreTrainedModel, *, language: bool, vision: bool, projector: bool = False) -> None:
     """Exclude parts from training.
 
     Raises:
@@ -36,5 +71,11 @@ def freeze(model: PreTrainedModel, *, language: bool, vision: bool) -> None:
         if tower is None:
             raise ValueError(f"freeze_vision_model: {type(model).__name__} has no image tower")
         tower.requires_grad_(requires_grad=False)
+    if projector:
+        between = parameters_of(model)["projector"]
+        if not between:
+            raise ValueError(f"freeze_projector: {type(model).__name__} has no projector of its own")
+        for parameter in between:
+            parameter.requires_grad = False
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("everything is frozen: nothing would be trained")

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import torch
 
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
+from trainer_core.contract.spec import Checkpointing
 from trainer_core.module import HFAutoModelForImageTextToText
 from trainer_core.training.folders import write_folder
+from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
 
 STATE = "training_state.pt"
@@ -25,7 +28,7 @@ class Checkpoint:
     folder: Path
     step: int
     state: dict[str, Any]
-    """State of optimizer, schedule and random number generators."""
+    """State of optimizer, schedule, random number generators and the best evaluation."""
 
     @classmethod
     def load(cls, folder: Path) -> "Checkpoint":
@@ -50,27 +53,58 @@ class Checkpoint:
         random.setstate((version, tuple(internal), gauss))
 
 
-class Checkpoints:
-    """Writes the checkpoints of one run and deletes those that are too old."""
+@dataclass(frozen=True)
+class Best:
+    """Where the weights of the best evaluation are."""
 
-    def __init__(self, run_dir: Path, plan: Plan, keep_last: int) -> None:
+    step: int
+    folder: Path
+
+
+class Checkpoints:
+    """Writes the checkpoints of one run and deletes those that are too old, but for the best.
+
+    Args:
+        run_dir: The run's folder.
+        plan: Its steps.
+        chosen: What to keep.
+        improvement: Which evaluation was the best.
+        resumed: The checkpoint that the run goes on from, beside which the best one may lie.
+    """
+
+    def __init__(
+        self, run_dir: Path, plan: Plan, chosen: Checkpointing, improvement: Improvement, resumed: Checkpoint | None
+    ) -> None:
         self._run_dir = run_dir
         self._plan = plan
-        self._keep_last = keep_last
+        self._chosen = chosen
+        self._improvement = improvement
+        self._resumed = resumed
         self._steps: list[int] = []
+
+    @property
+    def best(self) -> Best | None:
+        """The checkpoint of the best evaluation, if it is kept."""
+        step = self._improvement.best_step
+        if step is None:
+            return None
+        folders = [self._run_dir / _path(step)]
+        if self._resumed is not None:
+            folders.append(self._resumed.folder.parent / _path(step).rpartition("/")[2])
+        return next((Best(step, folder) for folder in folders if folder.is_dir()), None)
 
     def save(
         self, trainer: pl.Trainer, module: HFAutoModelForImageTextToText, step: int, metrics: dict[str, float]
-    ) -> list[CheckpointSaved | CheckpointDeleted]:
+    ) -> Sequence[CheckpointSaved | CheckpointDeleted]:
         """Write the checkpoint of a step, unless it is there, and tell what was written and deleted."""
         if step in self._steps:
-            return []
+            return self._delete_old()
         path = _path(step)
 
         def write(folder: Path) -> None:
             module.save_pretrained(folder)
             with (folder / STATE).open("wb") as file:  # by its path, torch would not tell that the disk is full
-                torch.save(_state(trainer, step), file)
+                torch.save(_state(trainer, step) | {"improvement": self._improvement.state}, file)
 
         manifest = write_folder(self._run_dir / path, write)
         saved = CheckpointSaved(
@@ -85,7 +119,9 @@ class Checkpoints:
         return [saved, *self._delete_old()]
 
     def _delete_old(self) -> list[CheckpointDeleted]:
-        old, self._steps = self._steps[: -self._keep_last], self._steps[-self._keep_last :]
+        best = self._improvement.best_step if self._chosen.keep_best else None
+        old = [step for step in self._steps[: -self._chosen.keep_last] if step != best]
+        self._steps = [step for step in self._steps if step not in old]
         for step in old:
             shutil.rmtree(self._run_dir / _path(step))
         return [CheckpointDeleted(step=step, path=_path(step)) for step in old]

@@ -2,23 +2,33 @@
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader
 
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.contract.events import EvaluationCompleted, Phase, PhaseEntered, RunEvent, StepCompleted
-from trainer_core.data.collation import Batch
+from trainer_core.contract.events import (
+    EvaluationCompleted,
+    Phase,
+    PhaseEntered,
+    RunEvent,
+    StepCompleted,
+    StepSkipped,
+    StoppedEarly,
+)
+from trainer_core.contract.spec import Evaluation
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
-from trainer_core.training.fine_tuning import FineTuning, StepResult, num_supervised
+from trainer_core.training.evaluation import Evaluator
+from trainer_core.training.fine_tuning import FineTuning, StepResult
+from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
 from trainer_core.training.stopping import StopRequest
 
 Emit = Callable[[RunEvent], None]
+_MAX_SKIPPED = 3
+"""Steps in a row whose loss or gradient is not finite; as many end the run."""
 
 
 class Conductor(pl.Callback):
@@ -30,15 +40,20 @@ class Conductor(pl.Callback):
         emit: Emit,
         stop: StopRequest,
         checkpoints: Checkpoints,
-        eval_loader: DataLoader[Batch] | None,
+        improvement: Improvement,
+        evaluator: Evaluator | None,
         resumed: Checkpoint | None,
+        lines_of: Callable[[int], Sequence[int]],
     ) -> None:
         self._plan = plan
         self._emit = emit
         self._stop = stop
         self._checkpoints = checkpoints
-        self._eval_loader = eval_loader
+        self._improvement = improvement
+        self._evaluator = evaluator
         self._resumed = resumed
+        self._lines_of = lines_of
+        self._num_skipped = 0
         self._metrics: dict[str, float] = {}
         self.step = plan.first_step
         self._started_at = self._stepped_at = time.monotonic()
@@ -69,12 +84,14 @@ class Conductor(pl.Callback):
         self.step += 1
         self._tell(pl_module.result)
         spec = pl_module.spec
-        if self._eval_loader is not None and self._plan.is_due(spec.evaluation.every, self.step):
-            self._evaluate(trainer, pl_module, self._eval_loader)
-        is_due = self._stop.word is None and self._plan.is_due(spec.checkpointing.every, self.step)
-        if is_due or self._stop.word is Control.DRAIN:
+        is_best = False
+        if self._evaluator is not None and self._plan.is_due(spec.evaluation.every, self.step):
+            is_best = self._evaluate(trainer, pl_module, self._evaluator)
+        is_due = self._plan.is_due(spec.checkpointing.every, self.step) or (is_best and spec.checkpointing.keep_best)
+        if (is_due and self._stop.word is None) or self._stop.word is Control.DRAIN:
             self._save(trainer, pl_module)
         self._stop.obey()
+        self._end_early(trainer, spec.evaluation)
 
     def _tell(self, result: StepResult) -> None:
         now = time.monotonic()
@@ -93,45 +110,63 @@ class Conductor(pl.Callback):
             )
         )
         self._stepped_at = now
-        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            what = "gradient" if math.isfinite(loss) else "loss"
-            message = f"the {what} of step {self.step} is not finite; lower hyperparameters.learning_rate"
-            raise TrainerError(FailureCode.NON_FINITE_LOSS, message)
+        if result.is_skipped:
+            self._skip("gradient" if math.isfinite(loss) else "loss")
+            return
+        self._num_skipped = 0
         self._metrics["loss"] = loss
 
-    def _evaluate(self, trainer: pl.Trainer, module: FineTuning, loader: DataLoader[Batch]) -> None:
-        """Measure the loss on the held-out rows; given up as soon as the run is asked to end."""
-        begun_at = time.monotonic()
+    def _skip(self, what: Literal["loss", "gradient"]) -> None:
+        """Tell of a step that changed nothing; too many in a row end the run."""
+        lines = tuple(self._lines_of(self.step - 1))
+        self._emit(StepSkipped(step=self.step, what=what, lines=lines))
+        self._num_skipped += 1
+        if self._num_skipped == _MAX_SKIPPED:
+            message = (
+                f"the {what} was not finite in {_MAX_SKIPPED} steps in a row, the last of them step {self.step} with "
+                f"lines {', '.join(map(str, lines[:10]))}; lower hyperparameters.learning_rate, or look at these rows"
+            )
+            raise TrainerError(FailureCode.NON_FINITE_LOSS, message)
+
+    def _evaluate(self, trainer: pl.Trainer, module: FineTuning, evaluator: Evaluator) -> bool:
+        """Measure held-out rows, given up as soon as the run is asked to end; True if it was never better."""
         self._emit(PhaseEntered(phase=Phase.EVALUATING))
-        loss = self._held_out_loss(trainer, module, loader)
-        if self._stop.word is not None:
-            return
-        if math.isfinite(loss):
-            self._metrics["eval_loss"] = loss
+        measured = evaluator.measure(trainer, module, self._stop)
+        if measured is None:
+            return False
+        loss = _finite(measured.loss)
+        chosen = module.spec.evaluation
+        value = loss if chosen.metric == "loss" else measured.scores.get(chosen.metric)
+        stopping = chosen.early_stopping
+        is_best = self._improvement.take(self.step, value, stopping.min_delta if stopping else 0.0)
+        numbers = {"eval_loss": loss} | {f"eval_{name}": score for name, score in measured.scores.items()}
+        self._metrics |= {name: number for name, number in numbers.items() if number is not None}
         self._emit(
             EvaluationCompleted(
                 step=self.step,
                 epoch=self._plan.epoch(self.step),
-                loss=_finite(loss),
-                num_rows=len(loader.dataset),  # type: ignore[arg-type]  # ours has a length
-                seconds=time.monotonic() - begun_at,
+                loss=loss,
+                num_rows=evaluator.num_rows,
+                seconds=measured.seconds,
+                scores=measured.scores,
+                num_generated=measured.num_generated,
+                predictions=measured.predictions,
+                is_best=is_best,
             )
         )
         self._emit(PhaseEntered(phase=Phase.TRAINING))
+        return is_best
 
-    @torch.no_grad()
-    def _held_out_loss(self, trainer: pl.Trainer, module: FineTuning, loader: DataLoader[Batch]) -> float:
-        total = num_tokens = 0.0
-        module.eval()
-        for batch in loader:
-            if self._stop.word is not None:
-                break
-            num = num_supervised(batch)
-            with trainer.precision_plugin.val_step_context():
-                total += float(module.loss(trainer.strategy.batch_to_device(batch))) * num
-            num_tokens += num
-        module.train()
-        return total / max(num_tokens, 1)
+    def _end_early(self, trainer: pl.Trainer, chosen: Evaluation) -> None:
+        """Let this step be the last one if evaluations bring nothing better any more."""
+        best = self._improvement
+        if chosen.early_stopping is None or best.num_without < chosen.early_stopping.patience or trainer.should_stop:
+            return
+        if best.best_step is not None and best.best_value is not None:
+            self._emit(
+                StoppedEarly(step=self.step, best_step=best.best_step, metric=best.metric, best_value=best.best_value)
+            )
+        trainer.should_stop = True
 
     def _save(self, trainer: pl.Trainer, module: FineTuning) -> None:
         for event in self._checkpoints.save(trainer, module, self.step, dict(self._metrics)):

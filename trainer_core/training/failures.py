@@ -13,12 +13,18 @@ def failure_of(error: Exception) -> TrainerError:
     """The failure that an error means."""
     if isinstance(error, TrainerError):
         return error
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if is_out_of_memory(error):
         message = "the device is out of memory; lower batch_size and raise gradient_accumulation_steps, or use LoRA"
         return TrainerError(FailureCode.OUT_OF_MEMORY, message)
     if _is_full_disk(error):
         return TrainerError(FailureCode.STORAGE_FULL, "the storage has no room for a checkpoint or the artifact")
     return TrainerError(FailureCode.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True if the device, or the machine, had no memory left."""
+    # torch has no error of its own for a CPU without memory.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

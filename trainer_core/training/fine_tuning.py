@@ -1,25 +1,36 @@
 """The seed class with a job's method, optimizer and accumulation: one Lightning batch is one optimizer step."""
 
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from trainer_core.contract.errors import FailureCode, TrainerError
+from trainer_core.contract.events import MemoryReduced, ParametersUnused, RunEvent
 from trainer_core.contract.spec import JobSpec, Lora
-from trainer_core.data.collation import Batch
-from trainer_core.data.encoding import IGNORED
+from trainer_core.data.collation import collate, micro_batches
+from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import load_model, own_dtype
-from trainer_core.models.parts import freeze
-from trainer_core.module import HFAutoModelForImageTextToText
+from trainer_core.models.parts import freeze, language_model, parameters_of
+from trainer_core.module import Batch, HFAutoModelForImageTextToText
+from trainer_core.training import ranks
+from trainer_core.training.failures import is_out_of_memory
+from trainer_core.training.optimization import add_noise, make_optimizer, without_gradient
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
+from trainer_core.training.room import Room
 from trainer_core.training.schedule import factor
+
+_NUM_NAMES = 5
+"""Unused parameters that are told by name."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,27 @@ class StepResult:
     grad_norm: Tensor
     num_supervised_tokens: int
     learning_rate: float
+    is_skipped: bool
+    """True if loss or gradient was not finite, so that the weights were left as they were."""
 
 
 class FineTuning(HFAutoModelForImageTextToText):
-    """A job's model. Each batch is a list of micro-batches, whose losses count by their supervised tokens."""
+    """A job's model.
+
+    Each batch is the rows of one step. They are computed in micro-batches that fit the device, whose losses count by
+    their supervised tokens.
+    """
 
     def __init__(
-        self, spec: JobSpec, plan: Plan, processor: Processor, dtype: torch.dtype, checkpoint: Path | None
+        self,
+        spec: JobSpec,
+        plan: Plan,
+        processor: Processor,
+        dtype: torch.dtype,
+        checkpoint: Path | None,
+        emit: Callable[[RunEvent], None],
+        *,
+        has_images: bool = True,
     ) -> None:
         super().__init__(spec.base_model, processor=processor, default_dtype=dtype, **hub_source(spec))
         self.automatic_optimization = False
@@ -45,6 +70,20 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.result: StepResult | None = None
         self._plan = plan
         self._checkpoint = checkpoint
+        self._emit = emit
+        self._has_images = has_images
+        self._is_checked = False
+        chosen = spec.hyperparameters
+        self.room = Room(chosen.batch_size, chosen.max_batch_tokens, chosen.gradient_checkpointing)
+        tokenizer: Any = self.tokenizer
+        self._pad_token_id: int = tokenizer.pad_token_id or 0
+
+    @property
+    def base(self) -> PreTrainedModel:
+        """The model without the adapter's wrapping."""
+        model = self.model.get_base_model() if isinstance(self.spec.method, Lora) else self.model
+        assert isinstance(model, PreTrainedModel)
+        return model
 
     def configure_model(self) -> None:
         """Load the base model, or the checkpoint, and prepare it for the spec's method."""
@@ -70,8 +109,27 @@ class FineTuning(HFAutoModelForImageTextToText):
             from trainer_core.models.adapters import add_adapter  # noqa: PLC0415 - peft takes a second to import
 
             model = add_adapter(base, method, self._checkpoint)
-        freeze(base, language=chosen.freeze_language_model, vision=chosen.freeze_vision_model)
+        freeze(
+            base,
+            language=chosen.freeze_language_model,
+            vision=chosen.freeze_vision_model,
+            projector=chosen.freeze_projector,
+        )
+        if chosen.neftune_noise_alpha is not None:
+            add_noise(base.get_input_embeddings(), chosen.neftune_noise_alpha)
+        if chosen.gradient_checkpointing:
+            checkpoint_activations(base)
+        self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
         return model
+
+    def load_weights(self, folder: Path) -> None:
+        """Put the weights of a checkpoint in place of the model's own."""
+        if not isinstance(self.spec.method, Lora):
+            self.model.load_state_dict(load_model(str(folder), dtype=self.default_dtype).state_dict())
+            return
+        from peft import load_peft_weights, set_peft_model_state_dict  # noqa: PLC0415 - takes a second to import
+
+        set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=str(self.device)))
 
     def save_artifact(self, folder: Path) -> None:
         """Write the trained model, in the base model's own precision; an adapter stays in float32."""
@@ -80,39 +138,124 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.save_pretrained(folder)
 
     def configure_optimizers(self) -> Any:
-        """AdamW and the spec's schedule, gone on with where a checkpoint left them."""
+        """The spec's optimizer and schedule."""
         chosen, plan = self.spec.hyperparameters, self._plan
-        optimizer = torch.optim.AdamW(self._groups(chosen.weight_decay), lr=chosen.learning_rate, fused=True)
+        try:
+            optimizer = make_optimizer(self.base, chosen)
+        except ValueError as error:
+            raise TrainerError(FailureCode.INVALID_SPEC, f"the spec does not fit this base model: {error}") from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor(chosen, plan.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
-    def _groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Matrices decay; biases and the scales of norms do not."""
-        trained = list(self.trainable_parameters())
-        matrices = [parameter for parameter in trained if parameter.ndim > 1]
-        others = [parameter for parameter in trained if parameter.ndim <= 1]
-        groups = [(matrices, weight_decay), (others, 0.0)]
-        return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ARG002
+        """Rows stay where they are; their micro-batches are moved one by one."""
+        return batch
 
-    def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:  # noqa: ARG002
-        """One optimizer step over a list of micro-batches; its loss, for nobody to differentiate again."""
+    def forward(self, batch: Batch) -> Any:
+        """Run the model; nothing is kept for generating."""
+        return self.model(**batch, **self._without_cache)
+
+    @property
+    def _without_cache(self) -> dict[str, bool]:
+        takes = inspect.signature(self.base.forward).parameters
+        return {"use_cache": False} if "use_cache" in takes or "kwargs" in takes else {}
+
+    def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
+        """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
-        num_tokens = [num_supervised(micro_batch) for micro_batch in batch]
-        total = sum(num_tokens)
-        loss = torch.zeros((), device=self.device)
-        for micro_batch, num in zip(batch, num_tokens, strict=True):
-            share = self.loss(micro_batch) * (num / total)
-            self.manual_backward(share)
-            loss += share.detach()
+        trained = list(self.trainable_parameters())
+        num_tokens = sum(num_supervised(row) for row in batch)
+        loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
+        ranks.sum_gradients(trained)
+        if not self._is_checked:
+            self._check_gradients(batch)
         limit = self.spec.hyperparameters.max_grad_norm or float("inf")
-        grad_norm = clip_grad_norm_(list(self.trainable_parameters()), limit)
-        self.result = StepResult(loss, grad_norm, total, optimizer.param_groups[0]["lr"])
+        grad_norm = clip_grad_norm_(trained, limit)
+        is_finite = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
+        self.result = StepResult(loss, grad_norm, num_tokens, optimizer.param_groups[0]["lr"], not is_finite)
+        if not is_finite:
+            optimizer.zero_grad()  # without gradients, nothing moves
         optimizer.step()
         optimizer.zero_grad()
         self.lr_schedulers().step()  # type: ignore[union-attr]
         return loss
 
+    def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
+        """Rows as batches that fit, still where the rows are."""
+        groups = micro_batches(rows, room.batch_size, room.max_tokens)
+        return [collate(group, self._pad_token_id) for group in groups]
 
-def num_supervised(batch: Batch) -> int:
+    def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, batch_idx: int) -> Tensor:
+        """Gradients of the step's loss over these rows; in smaller batches if the device turns out too small."""
+        while True:
+            try:
+                return self._backward(rows, num_tokens)
+            except Exception as error:
+                if not is_out_of_memory(error) or not self.room.reduce():
+                    raise
+            # Out of the handler, whose traceback would hold on to what has to go.
+            self._make_room(self._plan.first_step + batch_idx + 1)
+
+    def _backward(self, rows: Sequence[EncodedRow], num_tokens: int) -> Tensor:
+        loss = torch.zeros((), device=self.device)
+        for micro_batch in self.micro_batches(rows, self.room):
+            weight = num_supervised(micro_batch) / num_tokens
+            share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
+            self.manual_backward(share)
+            loss += share.detach()
+        return loss
+
+    def _make_room(self, step: int) -> None:
+        self.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if self.room.gradient_checkpointing:
+            checkpoint_activations(self.base)
+        self._emit(
+            MemoryReduced(
+                step=step, batch_size=self.room.batch_size, gradient_checkpointing=self.room.gradient_checkpointing
+            )
+        )
+
+    def _check_gradients(self, rows: Sequence[EncodedRow]) -> None:
+        """Whatever should be trained must have a gradient, once rows with images have been seen if there are any.
+
+        Real towers have layers that no forward pass uses, the last ones of a CLIP tower whose features are taken
+        before them, say: these are left out and told. A part without any gradient is an error, and so is anything
+        in the language model.
+
+        Raises:
+            TrainerError: A parameter gets no gradient.
+        """
+        if self._has_images and not any("pixel_values" in row for row in rows):
+            return
+        self._is_checked = True
+        missing = without_gradient(list(self.base.named_parameters()))
+        if not missing:
+            return
+        ids = {id(parameter) for parameter in missing.values()}
+        for part, parameters in parameters_of(self.base).items():
+            trained = [one for one in parameters if one.requires_grad]
+            lost = [one for one in trained if id(one) in ids]
+            if self._has_images and lost and (part == "language_model" or len(lost) == len(trained)):
+                name = next(name for name, parameter in missing.items() if parameter is lost[0])
+                message = f"{name} is to be trained, but the loss does not depend on it; freeze its part"
+                raise TrainerError(FailureCode.UNTRAINED_PARAMETER, message)
+        for parameter in missing.values():
+            parameter.requires_grad = False
+        self._emit(ParametersUnused(names=tuple(list(missing)[:_NUM_NAMES]), num_parameters=len(missing)))
+
+
+def checkpoint_activations(model: PreTrainedModel) -> None:
+    """Have the language model compute its activations again in the backward pass; a frozen tower keeps none anyway.
+
+    Raises:
+        ValueError: This language model cannot.
+    """
+    decoder: Any = language_model(model)
+    decoder.activation_checkpointing_enable()
+
+
+def num_supervised(batch: Batch | EncodedRow) -> int:
     """Positions of a batch that have a target."""
     return int((batch["labels"] != IGNORED).sum())

@@ -1,13 +1,12 @@
 """Lightning's trainer and torch's loaders, set up for a job: no logger, no progress bar, nothing that costs a step."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from trainer_core.contract.spec import JobSpec
-from trainer_core.data.collation import Batch, StepCollator, collate
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.training.devices import Device
 from trainer_core.training.plan import Plan, StepSampler
@@ -32,17 +31,25 @@ def make_trainer(device: Device, plan: Plan, callbacks: list[pl.Callback]) -> pl
 
 
 def train_loader(spec: JobSpec, rows: EncodedRows, plan: Plan) -> DataLoader[Any]:
-    """The batches of each step that is left, step by step."""
-    collator = StepCollator(spec.hyperparameters.batch_size, rows.pad_token_id)
-    return _loader(spec, rows, batch_sampler=StepSampler(plan), collate_fn=collator)
+    """The rows of each step that is left, step by step."""
+    return _loader(spec, rows, batch_sampler=_step_sampler(spec, rows, plan))
 
 
-def eval_loader(spec: JobSpec, rows: EncodedRows) -> DataLoader[Batch]:
+def step_lines(spec: JobSpec, rows: EncodedRows, plan: Plan) -> Callable[[int], list[int]]:
+    """Tells which lines of the dataset a step takes, steps counted from 0."""
+    sampler = _step_sampler(spec, rows, plan)
+    return lambda step: [rows.line(index).number for index in sampler.rows(step)]
+
+
+def eval_loader(spec: JobSpec, rows: EncodedRows) -> DataLoader[Any]:
     """Every row once, in the order of the file."""
-    batch_size = spec.evaluation.batch_size or spec.hyperparameters.batch_size
-    return _loader(spec, rows, batch_size=batch_size, collate_fn=partial(collate, pad_token_id=rows.pad_token_id))
+    return _loader(spec, rows, batch_size=spec.evaluation.batch_size or spec.hyperparameters.batch_size)
+
+
+def _step_sampler(spec: JobSpec, rows: EncodedRows, plan: Plan) -> StepSampler:
+    return StepSampler(plan, rows.num_tokens if spec.hyperparameters.group_by_length else None)
 
 
 def _loader(spec: JobSpec, rows: EncodedRows, **how: Any) -> DataLoader[Any]:
     num_workers = spec.resources.num_loader_workers
-    return DataLoader(rows, num_workers=num_workers, persistent_workers=num_workers > 0, **how)
+    return DataLoader(rows, num_workers=num_workers, persistent_workers=num_workers > 0, collate_fn=list, **how)

@@ -1,8 +1,9 @@
 """How many steps a run has and which rows each takes: a function of the spec, so that a run can go on anywhere."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch.utils.data import Sampler
@@ -11,6 +12,8 @@ from trainer_core.contract.spec import Interval, JobSpec
 
 _MOST_EPOCHS = 1_000_003
 """More than any run has, so that no two seeds share an order."""
+_WINDOW_STEPS = 50
+"""Steps whose rows are sorted by length together."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,43 @@ class Plan:
 
 
 class StepSampler(Sampler[list[int]]):
-    """The rows of each step that is still to be done, every epoch in an order of its own."""
+    """The rows of each step that is still to be done, every epoch in an order of its own.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: The steps.
+        lengths: Of the rows, in tokens, if rows of like length shall meet in a step.
+    """
+
+    def __init__(self, plan: Plan, lengths: Sequence[int] | None = None) -> None:
         self._plan = plan
+        self._lengths = lengths
 
     def __len__(self) -> int:
         return self._plan.total_steps - self._plan.first_step
 
     def __iter__(self) -> Iterator[list[int]]:
         plan = self._plan
-        ordered = -1
-        order: list[int] = []
         for step in range(plan.first_step, plan.total_steps):
-            epoch, position = divmod(step, plan.steps_per_epoch)
-            if epoch != ordered:
-                order, ordered = self._order(epoch), epoch
-            yield order[position * plan.rows_per_step : (position + 1) * plan.rows_per_step]
+            yield self.rows(step)
 
-    def _order(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed(self._plan.seed * _MOST_EPOCHS + epoch)
-        return torch.randperm(self._plan.num_rows, generator=generator).tolist()
+    def rows(self, step: int) -> list[int]:
+        """Numbers of the rows that a step takes, steps counted from 0."""
+        epoch, position = divmod(step, self._plan.steps_per_epoch)
+        return self._steps(epoch)[position]
+
+    @lru_cache(maxsize=1)  # noqa: B019 - it lives as long as the run
+    def _steps(self, epoch: int) -> list[list[int]]:
+        plan = self._plan
+        generator = torch.Generator().manual_seed(plan.seed * _MOST_EPOCHS + epoch)
+        order = torch.randperm(plan.num_rows, generator=generator).tolist()
+        if self._lengths is None:
+            return _cut(order, plan.rows_per_step)
+        # Sorting a window at a time leaves chance over which rows meet; the steps are then shuffled again.
+        windows = _cut(order, plan.rows_per_step * _WINDOW_STEPS)
+        by_length = [index for window in windows for index in sorted(window, key=self._lengths.__getitem__)]
+        steps = _cut(by_length, plan.rows_per_step)
+        return [steps[index] for index in torch.randperm(len(steps), generator=generator).tolist()]
+
+
+def _cut(order: list[int], size: int) -> list[list[int]]:
+    return [order[start : start + size] for start in range(0, len(order), size)]

@@ -2,7 +2,7 @@
 
 import torch
 
-from trainer_core.data.collation import StepCollator, collate
+from trainer_core.data.collation import collate, micro_batches
 from trainer_core.data.encoding import EncodedRow
 
 
@@ -45,7 +45,23 @@ def test_entries_that_only_some_processors_make_are_kept() -> None:
     assert batch["image_grid_thw"].tolist() == [[1, 2, 2], [1, 2, 2]]
 
 
-def test_the_rows_of_a_step_come_in_batches() -> None:
-    batches = StepCollator(batch_size=2, pad_token_id=0)([text_row(1), text_row(2), text_row(3)])
+def lengths(groups: list[list[EncodedRow]]) -> list[list[int]]:
+    return [[row["input_ids"].shape[1] for row in group] for group in groups]
 
-    assert [tuple(batch["input_ids"].shape) for batch in batches] == [(2, 2), (1, 3)]
+
+def test_rows_of_like_length_are_computed_together() -> None:
+    rows = [text_row(length) for length in (9, 1, 8, 2)]
+
+    assert lengths(micro_batches(rows, batch_size=2)) == [[1, 2], [8, 9]]
+
+
+def test_a_token_budget_counts_padding() -> None:
+    rows = [text_row(length) for length in (2, 3, 4, 9)]
+
+    assert lengths(micro_batches(rows, batch_size=4, max_tokens=8)) == [[2, 3], [4], [9]]
+
+
+def test_rows_with_and_without_pictures_are_computed_apart() -> None:
+    groups = micro_batches([text_row(1), image_row(1, 1, 2), text_row(1)], batch_size=4)
+
+    assert [len(group) for group in groups] == [2, 1]

@@ -43,6 +43,16 @@ def test_a_run_resumed_takes_the_rows_that_are_left(first_step: int) -> None:
     assert list(StepSampler(plan(first_step=first_step))) == whole[first_step:]
 
 
+def test_rows_of_like_length_meet_in_a_step() -> None:
+    lengths = [1, 9, 2, 8, 3, 7, 4, 6, 5, 10]
+
+    steps = list(StepSampler(plan(), lengths))
+
+    spans = sorted(sorted(lengths[index] for index in step) for step in steps[:3])
+    assert spans == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+    assert sorted(chain(*steps[:3])) == list(range(10))
+
+
 def test_the_sampler_knows_how_many_steps_are_left() -> None:
     assert len(StepSampler(plan(first_step=2))) == 4
 

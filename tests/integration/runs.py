@@ -1,0 +1,45 @@
+"""One call of `train`, and what it told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trainer_core.contract.control import Control
+from trainer_core.contract.events import RunEvent, StepCompleted
+from trainer_core.contract.spec import JobSpec
+from trainer_core.train import train
+from trainer_core.training.stopping import StopRequest
+
+
+class Run:
+    """One call of `train`, and what it told; asked to stop at the first event for which `stop_at` is true."""
+
+    def __init__(self, run_dir: Path, stop_at: Callable[[RunEvent], bool] | None = None) -> None:
+        self.run_dir = run_dir
+        self.events: list[RunEvent] = []
+        self._stop = StopRequest()
+        self._stop_at = stop_at or (lambda _: False)
+        self._word = Control.DRAIN
+
+    def of(self, spec: JobSpec, resume: Path | None = None, word: Control = Control.DRAIN) -> "Run":
+        self._word = word
+        self.spec = spec
+        self.run_dir.mkdir(exist_ok=True)
+        train(spec, self.run_dir, self._hear, self._stop, resume)
+        return self
+
+    def _hear(self, event: RunEvent) -> None:
+        self.events.append(event)
+        if self._stop_at(event):
+            self._stop.ask(self._word)
+
+    def told(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def losses(self) -> list[float | None]:
+        return [event.loss for event in self.told(StepCompleted)]
+
+
+def changed(spec: JobSpec, **hyperparameters: Any) -> JobSpec:
+    return spec.model_copy(update={"hyperparameters": spec.hyperparameters.model_copy(update=hyperparameters)})

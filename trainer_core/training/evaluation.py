@@ -1,0 +1,161 @@
+"""One evaluation: the loss on all held-out rows, and answers to the first of them, scored."""
+
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Self
+
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from pytorch_lightning.utilities import move_data_to_device
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trainer_core.contract.events import Prediction
+from trainer_core.contract.spec import Generation, JobSpec
+from trainer_core.data.dataset import EncodedRows
+from trainer_core.training import ranks
+from trainer_core.training.failures import is_out_of_memory
+from trainer_core.training.fine_tuning import FineTuning, num_supervised
+from trainer_core.training.generation import Question, answers, questions, stop_ids
+from trainer_core.training.lightning import eval_loader
+from trainer_core.training.room import Room
+from trainer_core.training.scores import Scores, mean_scores, score
+from trainer_core.training.stopping import StopRequest
+
+_THUMBNAIL_PIXELS = 128
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation came to."""
+
+    loss: float
+    """Mean over all supervised tokens; not finite where the model's is not."""
+    seconds: float
+    scores: dict[str, float]
+    num_generated: int
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    index: int
+    target: str
+    output: str
+    scores: Scores
+
+
+class Evaluator:
+    """Measures a model on held-out rows."""
+
+    def __init__(self, loader: DataLoader[Any], rows: EncodedRows, room: Room, generation: Generation | None) -> None:
+        self._loader = loader
+        self._rows = rows
+        self._room = room
+        self._generation = generation
+        self._questions: list[Question] | None = None
+
+    @classmethod
+    def of(cls, spec: JobSpec, rows: EncodedRows) -> Self:
+        """What the spec measures on these rows; its batches shrink apart from those that train."""
+        chosen = spec.evaluation
+        batch_size = chosen.batch_size or spec.hyperparameters.batch_size
+        room = Room(batch_size, spec.hyperparameters.max_batch_tokens, gradient_checkpointing=True)
+        return cls(eval_loader(spec, rows), rows, room, chosen.generation)
+
+    @property
+    def num_rows(self) -> int:
+        """Held-out samples."""
+        return len(self._rows)
+
+    def measure(self, trainer: pl.Trainer, module: FineTuning, stop: StopRequest) -> Measured | None:
+        """Everything the spec asks for; None as soon as the run is asked to end."""
+        begun_at = time.monotonic()
+        module.eval()
+        try:
+            with torch.no_grad(), trainer.precision_plugin.val_step_context():
+                loss = self._loss(module, stop)
+                found = [] if self._generation is None else self._answered(module, self._generation, stop)
+        finally:
+            module.train()
+        if stop.word is not None:
+            return None
+        num_samples = self._generation.num_samples if self._generation else 0
+        return Measured(
+            loss=loss,
+            seconds=time.monotonic() - begun_at,
+            scores=mean_scores([answer.scores for answer in found]),
+            num_generated=len(found),
+            predictions=tuple(self._prediction(answer) for answer in found[:num_samples]),
+        )
+
+    def _loss(self, module: FineTuning, stop: StopRequest) -> float:
+        summed = torch.zeros(2, dtype=torch.float64)
+        for number, rows in enumerate(self._loader):
+            if stop.word is not None:
+                break
+            if number % ranks.num_ranks() == ranks.rank():
+                summed += self._loss_of(module, rows)
+        total, num_tokens = ranks.total(summed.to(module.device))
+        return float(total / num_tokens.clamp(min=1))
+
+    def _loss_of(self, module: FineTuning, rows: Sequence[Any]) -> Tensor:
+        while True:
+            try:
+                summed = torch.zeros(2, dtype=torch.float64)
+                for batch in module.micro_batches(rows, self._room):
+                    num = num_supervised(batch)
+                    loss = float(module.loss(move_data_to_device(batch, module.device)))
+                    summed += torch.tensor([loss * num, num], dtype=torch.float64)
+            except Exception as error:
+                if not is_out_of_memory(error) or self._room.batch_size == 1 or not self._room.reduce():
+                    raise
+            else:
+                return summed
+
+    def _answered(self, module: FineTuning, chosen: Generation, stop: StopRequest) -> list[_Answer]:
+        """What the model answers to the held-out questions, in their order."""
+        tokenizer: Any = module.tokenizer
+        if self._questions is None:
+            self._questions = questions(self._rows, chosen.max_rows)
+        written = answers(
+            module.model,
+            self._questions,
+            batch_size=self._room.batch_size,
+            max_new_tokens=chosen.max_new_tokens,
+            stop_ids=stop_ids(tokenizer, module.base, self._questions),
+        )
+        found = []
+        for question, ids in written:
+            if stop.word is not None:
+                break
+            target, output = _text(tokenizer, question.target), _text(tokenizer, ids)
+            found.append(_Answer(question.index, target, output, score(target, output)))
+        return sorted(found, key=lambda answer: answer.index)
+
+    def _prediction(self, answer: _Answer) -> Prediction:
+        return Prediction(
+            line=self._rows.line(answer.index).number,
+            question=self._rows.question(answer.index),
+            target=answer.target,
+            output=answer.output,
+            scores=mean_scores([answer.scores]),
+            thumbnails=tuple(_thumbnail(image) for image in self._rows.images(answer.index)),
+        )
+
+
+def _text(tokenizer: Any, ids: Tensor) -> str:
+    text: str = tokenizer.decode(ids.tolist(), skip_special_tokens=True)
+    return text.strip()
+
+
+def _thumbnail(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
+    encoded = BytesIO()
+    small.save(encoded, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"

@@ -1,0 +1,75 @@
+"""The model answers held-out questions: greedily, in batches without padding, so that every family can."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from pytorch_lightning.utilities import move_data_to_device
+from torch import Tensor
+
+from trainer_core.data.collation import collate
+from trainer_core.data.dataset import EncodedRows
+from trainer_core.data.encoding import IGNORED, EncodedRow
+
+
+@dataclass(frozen=True)
+class Question:
+    """A held-out row without its last answer."""
+
+    index: int
+    """Of the sample among the held-out ones."""
+    prompt: EncodedRow
+    target: Tensor
+    """Token ids of the answer with its stop token."""
+
+    @property
+    def kind(self) -> tuple[list[str], list[tuple[int, ...]]]:
+        """Questions of one kind can be answered together as they are."""
+        return sorted(self.prompt), [tuple(self.prompt[name].shape[1:]) for name in sorted(self.prompt)]
+
+
+def questions(rows: EncodedRows, num_rows: int) -> list[Question]:
+    """The first held-out rows as questions."""
+    found = []
+    for index in range(min(num_rows, len(rows))):
+        prompt, whole = rows.prompt(index), rows[index]
+        labels = whole["labels"][0, prompt["input_ids"].shape[1] - 1 :]
+        found.append(Question(index, prompt, labels[labels != IGNORED]))
+    return found
+
+
+def answers(
+    model: Any, asked: Sequence[Question], *, batch_size: int, max_new_tokens: int, stop_ids: Sequence[int]
+) -> Iterator[tuple[Question, Tensor]]:
+    """Each question with the token ids that the model wrote, its stop token included where it came to one."""
+    for _, alike in groupby(sorted(asked, key=lambda one: one.kind), key=lambda one: one.kind):
+        waiting = list(alike)
+        for start in range(0, len(waiting), batch_size):
+            batch = waiting[start : start + batch_size]
+            yield from zip(batch, _write(model, batch, max_new_tokens, stop_ids), strict=True)
+
+
+def stop_ids(tokenizer: Any, model: Any, asked: Sequence[Question]) -> list[int]:
+    """Tokens that end an answer: the model's own, and whatever special tokens the targets end with."""
+    own = model.generation_config.eos_token_id
+    found = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id}
+    ends = {int(one.target[-1]) for one in asked if len(one.target)}
+    return sorted((found | (ends & set(tokenizer.all_special_ids))) - {None})
+
+
+def _write(model: Any, batch: Sequence[Question], max_new_tokens: int, stops: Sequence[int]) -> Iterator[Tensor]:
+    inputs = move_data_to_device(collate([one.prompt for one in batch], 0), model.device)
+    with torch.no_grad():
+        written = model.generate(
+            **inputs,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=list(stops),
+            pad_token_id=stops[0],
+        )
+    for ids in written[:, inputs["input_ids"].shape[1] :].cpu():
+        ends = torch.isin(ids, torch.tensor(stops)).nonzero()
+        yield ids[: int(ends[0]) + 1] if len(ends) else ids
