@@ -33,7 +33,8 @@ def main() -> int:
     told = _claim_stdout()
     stop = StopRequest()
     stop.listen_to_signals()
-    if arguments.supervised:
+    is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
+    if arguments.supervised and is_first:
         stop.listen_to_stdin()
 
     last_step = 0
@@ -45,7 +46,8 @@ def main() -> int:
                 last_step = event.first_step
             case StepCompleted():
                 last_step = event.step
-        print(event.model_dump_json(), file=told, flush=True)
+        if is_first:
+            print(event.model_dump_json(), file=told, flush=True)
 
     try:
         spec = _read(arguments.spec)
@@ -53,7 +55,7 @@ def main() -> int:
     except StopAsked as asked:
         log.info("stopped: %s", asked.word)
         emit(RunStopped(step=last_step))
-        return ExitCode.STOPPED
+        return ExitCode.STOPPED if is_first else ExitCode.SUCCEEDED
     except TrainerError as failure:
         log.error("%s: %s", failure.code, failure.message)  # noqa: TRY400 - its traceback was logged where it was made
         faults = failure.faults[:MAX_FAULTS] if isinstance(failure, InvalidDataset) else ()

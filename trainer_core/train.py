@@ -8,6 +8,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
 from trainer_core.contract.spec import JobSpec
+from trainer_core.training import ranks
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
 from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
@@ -44,6 +45,8 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
     with suppress(SIGTERMException):  # Lightning's own answer to SIGTERM; ours comes next
         trainer.fit(module, train_loader(spec, train_rows, plan))
     stop.obey()
+    if ranks.rank() > 0:
+        return
     emit(PhaseEntered(phase=Phase.SAVING))
     best = checkpoints.best if spec.export.state == "best" else None
     if best is not None:

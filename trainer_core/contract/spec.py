@@ -156,8 +156,10 @@ class Export(Closed):
 class Resources(Closed):
     """What a run may use."""
 
-    gpus: Literal[0, 1, "auto"] = "auto"
-    """auto takes the GPU of the worker's slot, and the CPU where it has none."""
+    gpus: Annotated[int, Field(ge=0, le=64)] | Literal["auto"] = "auto"
+    """GPUs that share each step's rows; auto takes one, and the CPU where there is none."""
+    cpu_processes: Annotated[int, Field(gt=0, le=64)] = 1
+    """Processes that share each step's rows where a run computes on the CPU."""
     num_loader_workers: Annotated[int, Field(ge=0, le=32)] = 0
     """Processes that prepare batches; 0 prepares them in the trainer itself."""
     max_runtime_seconds: PositiveInt | None = None

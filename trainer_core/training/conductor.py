@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
+import torch
 
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode, TrainerError
@@ -19,12 +20,13 @@ from trainer_core.contract.events import (
     StoppedEarly,
 )
 from trainer_core.contract.spec import Evaluation
+from trainer_core.training import ranks
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.fine_tuning import FineTuning, StepResult
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
-from trainer_core.training.stopping import StopRequest
+from trainer_core.training.stopping import StopAsked, StopRequest
 
 Emit = Callable[[RunEvent], None]
 _MAX_SKIPPED = 3
@@ -88,10 +90,29 @@ class Conductor(pl.Callback):
         if self._evaluator is not None and self._plan.is_due(spec.evaluation.every, self.step):
             is_best = self._evaluate(trainer, pl_module, self._evaluator)
         is_due = self._plan.is_due(spec.checkpointing.every, self.step) or (is_best and spec.checkpointing.keep_best)
-        if (is_due and self._stop.word is None) or self._stop.word is Control.DRAIN:
+        word = self._agree(pl_module)
+        if (is_due and word is None) or word is Control.DRAIN:
             self._save(trainer, pl_module)
-        self._stop.obey()
+        if word is not None:
+            raise StopAsked(word)
         self._end_early(trainer, spec.evaluation)
+
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Give each of several ranks random numbers of its own, the same ones whenever this step is taken."""
+        assert isinstance(pl_module, FineTuning)
+        if ranks.num_ranks() > 1:
+            torch.manual_seed((pl_module.spec.seed << 32) + self.step * ranks.num_ranks() + ranks.rank())
+
+    def _agree(self, module: FineTuning) -> Control | None:
+        """What the run is asked, the same on every rank: whoever was asked first asks all."""
+        words = (None, Control.DRAIN, Control.CANCEL)
+        return words[ranks.largest(words.index(self._stop.word), module.device)]
 
     def _tell(self, result: StepResult) -> None:
         now = time.monotonic()
@@ -169,6 +190,8 @@ class Conductor(pl.Callback):
         trainer.should_stop = True
 
     def _save(self, trainer: pl.Trainer, module: FineTuning) -> None:
+        if ranks.rank() > 0:
+            return
         for event in self._checkpoints.save(trainer, module, self.step, dict(self._metrics)):
             self._emit(event)
 

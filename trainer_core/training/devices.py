@@ -17,6 +17,8 @@ class Device:
     precision: Literal["fp32", "bf16"]
     dtype: torch.dtype
     """Of the loaded weights."""
+    num_ranks: int = 1
+    """Processes that share each step's rows, one a GPU."""
 
     @property
     def name(self) -> str:
@@ -28,12 +30,14 @@ class Device:
         """What the spec asks for, as far as it is here.
 
         Raises:
-            TrainerError: The spec asks for a GPU, and there is none.
+            TrainerError: The spec asks for more GPUs than there are.
         """
-        has_gpu = torch.cuda.is_available()
-        if spec.resources.gpus == 1 and not has_gpu:
-            raise TrainerError(FailureCode.RESOURCES_UNAVAILABLE, "resources.gpus is 1, but there is no GPU here")
-        accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and spec.resources.gpus != 0 else "cpu"
+        asked, here = spec.resources.gpus, torch.cuda.device_count()
+        num_gpus = min(here, 1) if asked == "auto" else asked
+        if num_gpus > here:
+            message = f"resources.gpus is {num_gpus}, but there {'is no GPU' if here == 0 else f'are only {here}'} here"
+            raise TrainerError(FailureCode.RESOURCES_UNAVAILABLE, message)
+        accelerator: Literal["cpu", "gpu"] = "gpu" if num_gpus else "cpu"
         precision = spec.hyperparameters.precision
         if precision == "auto":
             precision = (
@@ -41,4 +45,5 @@ class Device:
             )
         # Trained weights stay in float32, or small updates would be lost; frozen ones need not.
         is_frozen = isinstance(spec.method, Lora) and precision == "bf16"
-        return cls(accelerator, precision, torch.bfloat16 if is_frozen else torch.float32)
+        dtype = torch.bfloat16 if is_frozen else torch.float32
+        return cls(accelerator, precision, dtype, num_gpus or spec.resources.cpu_processes)

@@ -10,13 +10,15 @@ from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.training.devices import Device
 from trainer_core.training.plan import Plan, StepSampler
+from trainer_core.training.ranks import Ranks
 
 
 def make_trainer(device: Device, plan: Plan, callbacks: list[pl.Callback]) -> pl.Trainer:
     """A trainer for the steps that are left, which Lightning sees as one epoch."""
     return pl.Trainer(
         accelerator=device.accelerator,
-        devices=1,
+        devices=device.num_ranks,
+        strategy=Ranks() if device.num_ranks > 1 else "auto",
         precision="bf16-mixed" if device.precision == "bf16" else "32-true",
         max_epochs=1,
         limit_train_batches=plan.total_steps - plan.first_step,

@@ -4,13 +4,22 @@ Gradients are summed once a step, after the last micro-batch, so that ranks may 
 rows of different kinds, or none. With one process everything here does nothing.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
 T = TypeVar("T")
+
+
+class Ranks(DDPStrategy):
+    """Lightning starts the processes and keeps them together; gradients are summed here rather than by its wrapper."""
+
+    def configure_ddp(self) -> None:
+        """Leave the model as it is."""
 
 
 def num_ranks() -> int:
@@ -20,7 +29,22 @@ def num_ranks() -> int:
 
 def rank() -> int:
     """This process among them, from 0; the first tells and saves."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def wait() -> None:
+    """Until every rank has come here."""
+    if num_ranks() > 1:
+        distributed.barrier()
+
+
+def largest(value: int, device: torch.device) -> int:
+    """The largest of the ranks' values."""
+    if num_ranks() == 1:
+        return value
+    found = torch.tensor(value, device=device)
+    distributed.all_reduce(found, distributed.ReduceOp.MAX)
+    return int(found)
 
 
 def share(rows: Sequence[T]) -> Sequence[T]:

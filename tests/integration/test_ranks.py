@@ -1,0 +1,96 @@
+"""Two processes that share each step's rows, over gloo, against one that has them all."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText
+
+from trainer_core.contract.control import ExitCode
+from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEvent, StepCompleted
+from trainer_core.contract.spec import Checkpointing, Hyperparameters, JobSpec, Resources
+
+
+@pytest.fixture(scope="module")
+def spec(
+    starter_dir: Path,
+    chat: Callable[..., dict[str, Any]],
+    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> JobSpec:
+    """Seven rows of different lengths, some without a picture; the last step of an epoch has one row for two ranks."""
+    rows = [chat("long answer " * (number + 1), shade=None if number % 3 == 1 else 20 * number) for number in range(7)]
+    path = write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows)
+    return JobSpec(
+        base_model=str(starter_dir),
+        train_dataset=str(path),
+        eval_dataset=str(path),
+        hyperparameters=Hyperparameters(num_epochs=2, batch_size=2, learning_rate=1e-3, warmup_ratio=0.0),
+        checkpointing=Checkpointing(every=3),
+    )
+
+
+def run(spec: JobSpec, folder: Path, num_ranks: int, *more: str) -> list[RunEvent]:
+    """What a trainer of so many processes tells."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "spec.json"
+    path.write_text(spec.model_copy(update={"resources": Resources(gpus=0, cpu_processes=num_ranks)}).model_dump_json())
+    command = [sys.executable, "-m", "trainer_core", str(path), "--run-dir", str(folder / "run"), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.SUCCEEDED, done.stderr
+    return [RUN_EVENT.validate_json(line) for line in done.stdout.splitlines()]
+
+
+def losses(events: Sequence[RunEvent]) -> list[float | None]:
+    return [event.loss for event in events if isinstance(event, StepCompleted)]
+
+
+@pytest.fixture(scope="module")
+def alone(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunEvent]]:
+    folder = tmp_path_factory.mktemp("alone")
+    return folder, run(spec, folder, 1)
+
+
+@pytest.fixture(scope="module")
+def together(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunEvent]]:
+    folder = tmp_path_factory.mktemp("together")
+    return folder, run(spec, folder, 2)
+
+
+def test_two_ranks_have_the_losses_of_one(
+    alone: tuple[Path, list[RunEvent]], together: tuple[Path, list[RunEvent]]
+) -> None:
+    assert losses(together[1]) == pytest.approx(losses(alone[1]), abs=1e-4)
+
+
+def test_two_ranks_evaluate_as_one(alone: tuple[Path, list[RunEvent]], together: tuple[Path, list[RunEvent]]) -> None:
+    measured = [
+        [event.loss for event in events if isinstance(event, EvaluationCompleted)] for _, events in (alone, together)
+    ]
+
+    assert measured[1] == pytest.approx(measured[0], abs=1e-4)
+
+
+def test_two_ranks_leave_one_artifact(
+    alone: tuple[Path, list[RunEvent]], together: tuple[Path, list[RunEvent]]
+) -> None:
+    one, two = (
+        AutoModelForImageTextToText.from_pretrained(folder / "run/artifact").state_dict()
+        for folder, _ in (alone, together)
+    )
+
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+def test_two_ranks_go_on_from_a_checkpoint(
+    spec: JobSpec, together: tuple[Path, list[RunEvent]], tmp_path: Path
+) -> None:
+    checkpoint = together[0] / "run/checkpoints/step-000006"
+
+    resumed = run(spec, tmp_path, 2, "--resume", str(checkpoint))
+
+    assert losses(resumed) == losses(together[1])[6:]
