@@ -16,6 +16,7 @@ from trainer_core.contract.events import (
     CheckpointSaved,
     EvaluationCompleted,
     MemoryReduced,
+    PackingTested,
     ParametersUnused,
     PhaseEntered,
     RunEvent,
@@ -140,6 +141,8 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Out of memory at step {event.step}: on with {event.batch_size} rows in a forward pass"
         case ParametersUnused():
             return f"No forward pass uses {event.num_parameters} parameters of the tower or projector"
+        case PackingTested():
+            return f"Rows are {'packed' if event.is_exact else 'padded: packing them would change what they mean'}"
         case EvaluationCompleted():
             return f"Evaluation at step {event.step}: {_loss(event.loss)} on {event.num_rows} rows"
         case StoppedEarly():

@@ -11,7 +11,14 @@ from transformers import AutoModelForImageTextToText
 
 from tests.integration.runs import Run, changed
 from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.contract.events import MemoryReduced, ParametersUnused, RunStarted, RunSucceeded, StepCompleted
+from trainer_core.contract.events import (
+    MemoryReduced,
+    PackingTested,
+    ParametersUnused,
+    RunStarted,
+    RunSucceeded,
+    StepCompleted,
+)
 from trainer_core.contract.spec import Hyperparameters, JobSpec, Lora
 from trainer_core.models.parts import language_model
 from trainer_core.training.fine_tuning import FineTuning
@@ -240,3 +247,17 @@ def test_text_rows_and_rows_with_pictures_train_together(
 
     first, *_, last = run.told(StepCompleted)
     assert last.loss < 0.75 * first.loss
+
+
+def test_packed_rows_have_the_losses_of_padded_ones(
+    spec: JobSpec, tmp_path: Path, chat: Chat, write_rows: WriteRows
+) -> None:
+    rows = [chat("a longer answer " * number, shade=None if number % 2 else 20 * number) for number in range(1, 9)]
+    mixed = spec.model_copy(update={"train_dataset": str(write_rows(tmp_path / "mixed.jsonl", rows))})
+    padded = Run(tmp_path / "padded").of(mixed)
+
+    packed = Run(tmp_path / "packed").of(changed(mixed, packing=True, max_batch_tokens=120))
+
+    [tested] = packed.told(PackingTested)
+    assert tested.is_exact
+    assert packed.losses == pytest.approx(padded.losses, abs=1e-4)

@@ -97,6 +97,16 @@ class ParametersUnused(_Event):
     num_parameters: int
 
 
+class PackingTested(_Event):
+    """It was tried whether rows packed into one sequence have the logits that they have by themselves."""
+
+    type: Literal["packing_tested"] = "packing_tested"
+    is_exact: bool
+    """True: rows are packed; False: they are padded."""
+    difference: float | None
+    """Greatest difference of a logit, as a part of the largest one; None if the model takes no packed rows at all."""
+
+
 class Prediction(Closed):
     """What the model answered to a held-out row."""
 
@@ -196,6 +206,7 @@ RunEvent = Annotated[
     | StepSkipped
     | MemoryReduced
     | ParametersUnused
+    | PackingTested
     | EvaluationCompleted
     | StoppedEarly
     | CheckpointSaved

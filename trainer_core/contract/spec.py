@@ -83,6 +83,10 @@ class Hyperparameters(Closed):
     """Compute the language model's activations twice instead of keeping them."""
     train_on: Literal["answers", "last_answer", "everything"] = "answers"
     """Where the loss is taken: every assistant's turn, the last one of a row, or every token but those of images."""
+    packing: bool = False
+    """Join whole rows into sequences without padding, if a test before the first step shows that it is exact for this
+    model; else rows are padded, and an event says so. Wants `max_batch_tokens`, without which `batch_size` rows make a
+    sequence."""
     group_by_length: bool = False
     """Put rows of like length into a step, so that less of it is padding; the order stays random otherwise."""
     max_tokens: PositiveInt | None = None

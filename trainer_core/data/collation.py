@@ -14,27 +14,30 @@ from trainer_core.data.encoding import IGNORED, EncodedRow
 Batch = dict[str, Tensor]
 
 
-def micro_batches(rows: Sequence[EncodedRow], batch_size: int, max_tokens: int | None = None) -> list[list[EncodedRow]]:
+def micro_batches(
+    rows: Sequence[EncodedRow], batch_size: int, max_tokens: int | None = None, *, padded: bool = True
+) -> list[list[EncodedRow]]:
     """Rows in groups for one forward pass each: alike in what they are made of, and near in length.
 
     Args:
         rows: Of one step, in any order.
         batch_size: Most rows of a group.
-        max_tokens: Most tokens of a group, padding included; a row that is longer by itself comes alone.
+        max_tokens: Most tokens of a group; a row that is longer by itself comes alone.
+        padded: True if all rows of a group become as long as its longest.
     """
     groups: list[list[EncodedRow]] = []
     for row in sorted(rows, key=_kind_and_length):
-        if groups and _fits(groups[-1], row, batch_size, max_tokens):
+        is_alike = groups and len(groups[-1]) < batch_size and groups[-1][0].keys() == row.keys()
+        if is_alike and (max_tokens is None or _total([*groups[-1], row], padded=padded) <= max_tokens):
             groups[-1].append(row)
         else:
             groups.append([row])
     return groups
 
 
-def _fits(group: Sequence[EncodedRow], row: EncodedRow, batch_size: int, max_tokens: int | None) -> bool:
-    if len(group) == batch_size or group[0].keys() != row.keys():
-        return False
-    return max_tokens is None or _num_tokens(row) * (len(group) + 1) <= max_tokens
+def _total(group: Sequence[EncodedRow], *, padded: bool) -> int:
+    lengths = [_num_tokens(row) for row in group]
+    return max(lengths) * len(lengths) if padded else sum(lengths)
 
 
 def _kind_and_length(row: EncodedRow) -> tuple[list[str], int]:

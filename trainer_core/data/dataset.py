@@ -19,6 +19,7 @@ from trainer_core.data.rows import Row
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4
 """Rows of one dataset take at most this part of the free memory."""
+_NUM_EXAMPLES = 3
 
 
 class EncodedRows(Dataset[EncodedRow]):
@@ -35,8 +36,7 @@ class EncodedRows(Dataset[EncodedRow]):
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
         self._num_tokens: list[int] = []
-        self.has_images = False
-        """True if a sample has an image, known once the rows are prepared."""
+        self._kinds: dict[frozenset[str], list[int]] = {}
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
     def __len__(self) -> int:
@@ -54,6 +54,10 @@ class EncodedRows(Dataset[EncodedRow]):
     def num_tokens(self) -> list[int]:
         """Length of each sample, known once the rows are prepared."""
         return self._num_tokens
+
+    def examples(self) -> list[list[EncodedRow]]:
+        """The first samples of each kind, known once the rows are prepared: with and without images, say."""
+        return [[self[index] for index in found[:_NUM_EXAMPLES]] for found in self._kinds.values()]
 
     def line(self, index: int) -> Line:
         """Where a sample stands in its file."""
@@ -101,7 +105,7 @@ class EncodedRows(Dataset[EncodedRow]):
                     encoded = self._encoder(line, row)
                     self._keep(len(samples), encoded)
                     self._num_tokens.append(encoded["input_ids"].shape[1])
-                    self.has_images = self.has_images or "pixel_values" in encoded
+                    self._kinds.setdefault(frozenset(encoded), []).append(len(samples))
                     samples.append((line, part))
             except InvalidDataset as error:
                 faults += error.faults

@@ -1,6 +1,7 @@
 """The seed class with a job's method, optimizer and accumulation: one Lightning batch is one optimizer step."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.contract.events import MemoryReduced, ParametersUnused, RunEvent
+from trainer_core.contract.events import MemoryReduced, PackingTested, ParametersUnused, RunEvent
 from trainer_core.contract.spec import JobSpec, Lora
 from trainer_core.data.collation import collate, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
@@ -24,6 +25,7 @@ from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.optimization import add_noise, make_optimizer, without_gradient
+from trainer_core.training.packing import Pack, find_packing
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
 from trainer_core.training.room import Room
@@ -61,8 +63,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         dtype: torch.dtype,
         checkpoint: Path | None,
         emit: Callable[[RunEvent], None],
-        *,
-        has_images: bool = True,
+        examples: Sequence[Sequence[EncodedRow]],
     ) -> None:
         super().__init__(spec.base_model, processor=processor, default_dtype=dtype, **hub_source(spec))
         self.automatic_optimization = False
@@ -71,8 +72,11 @@ class FineTuning(HFAutoModelForImageTextToText):
         self._plan = plan
         self._checkpoint = checkpoint
         self._emit = emit
-        self._has_images = has_images
+        self._examples = examples
+        self._has_images = any("pixel_values" in row for rows in examples for row in rows)
         self._is_checked = False
+        self._pack: Pack | None = None
+        self._is_packing_tried = False
         chosen = spec.hyperparameters
         self.room = Room(chosen.batch_size, chosen.max_batch_tokens, chosen.gradient_checkpointing)
         tokenizer: Any = self.tokenizer
@@ -163,6 +167,8 @@ class FineTuning(HFAutoModelForImageTextToText):
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
+        if self.spec.hyperparameters.packing and not self._is_packing_tried:
+            self._try_packing()
         trained = list(self.trainable_parameters())
         num_tokens = sum(num_supervised(row) for row in batch)
         loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
@@ -182,8 +188,20 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
-        groups = micro_batches(rows, room.batch_size, room.max_tokens)
+        groups = micro_batches(rows, room.batch_size, room.max_tokens, padded=self._pack is None)
+        if self._pack is not None:
+            return [self._pack(group) for group in groups]
         return [collate(group, self._pad_token_id) for group in groups]
+
+    def _try_packing(self) -> None:
+        """From now on, pack rows if the examples of every kind show that it changes nothing."""
+        self._is_packing_tried = True
+        dtype = torch.bfloat16 if torch.is_autocast_enabled(self.device.type) else torch.float32
+        found = [find_packing(self.base, rows, dtype) for rows in self._examples]
+        pack, difference = max(found, key=lambda one: one[1])
+        self._pack = pack
+        told = difference if math.isfinite(difference) else None
+        self._emit(PackingTested(is_exact=pack is not None, difference=told))
 
     def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, batch_idx: int) -> Tensor:
         """Gradients of the step's loss over these rows; in smaller batches if the device turns out too small."""
