@@ -37,7 +37,7 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
     lines = step_lines(spec, train_rows, plan)
     conductor = Conductor(plan, emit, stop, checkpoints, improvement, evaluator, checkpoint, lines)
     trainer = make_trainer(device, plan, [conductor])
-    module = FineTuning(spec, plan, processor, device.dtype, resume, emit, train_rows.examples())
+    module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples())
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
     stop.obey()
@@ -45,6 +45,7 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
     with suppress(SIGTERMException):  # Lightning's own answer to SIGTERM; ours comes next
         trainer.fit(module, train_loader(spec, train_rows, plan))
     stop.obey()
+    module.gather()
     if ranks.rank() > 0:
         return
     emit(PhaseEntered(phase=Phase.SAVING))

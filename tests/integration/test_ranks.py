@@ -1,4 +1,4 @@
-"""Two processes that share each step's rows, over gloo, against one that has them all."""
+"""Two processes that share each step's rows, over gloo, with a copy or a half of the model each, against one."""
 
 import subprocess
 import sys
@@ -34,11 +34,11 @@ def spec(
     )
 
 
-def run(spec: JobSpec, folder: Path, num_ranks: int, *more: str) -> list[RunEvent]:
-    """What a trainer of so many processes tells."""
+def run(spec: JobSpec, folder: Path, resources: Resources, *more: str) -> list[RunEvent]:
+    """What a trainer with these resources tells."""
     folder.mkdir(exist_ok=True)
     path = folder / "spec.json"
-    path.write_text(spec.model_copy(update={"resources": Resources(gpus=0, cpu_processes=num_ranks)}).model_dump_json())
+    path.write_text(spec.model_copy(update={"resources": resources}).model_dump_json())
     command = [sys.executable, "-m", "trainer_core", str(path), "--run-dir", str(folder / "run"), *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.SUCCEEDED, done.stderr
@@ -52,13 +52,25 @@ def losses(events: Sequence[RunEvent]) -> list[float | None]:
 @pytest.fixture(scope="module")
 def alone(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunEvent]]:
     folder = tmp_path_factory.mktemp("alone")
-    return folder, run(spec, folder, 1)
+    return folder, run(spec, folder, Resources(gpus=0))
+
+
+TWO = Resources(gpus=0, cpu_processes=2)
+
+
+@pytest.fixture(scope="module", params=[TWO, TWO.model_copy(update={"shard_model": True})], ids=["copies", "shards"])
+def resources(request: pytest.FixtureRequest) -> Resources:
+    """Two processes with a copy of the model each, or one half of it each."""
+    assert isinstance(request.param, Resources)
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def together(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunEvent]]:
+def together(
+    spec: JobSpec, resources: Resources, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[RunEvent]]:
     folder = tmp_path_factory.mktemp("together")
-    return folder, run(spec, folder, 2)
+    return folder, run(spec, folder, resources)
 
 
 def test_two_ranks_have_the_losses_of_one(
@@ -87,10 +99,10 @@ def test_two_ranks_leave_one_artifact(
 
 
 def test_two_ranks_go_on_from_a_checkpoint(
-    spec: JobSpec, together: tuple[Path, list[RunEvent]], tmp_path: Path
+    spec: JobSpec, resources: Resources, together: tuple[Path, list[RunEvent]], tmp_path: Path
 ) -> None:
     checkpoint = together[0] / "run/checkpoints/step-000006"
 
-    resumed = run(spec, tmp_path, 2, "--resume", str(checkpoint))
+    resumed = run(spec, tmp_path, resources, "--resume", str(checkpoint))
 
     assert losses(resumed) == losses(together[1])[6:]

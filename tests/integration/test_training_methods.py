@@ -149,7 +149,7 @@ def small_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Small]:
             is_new = module.model is None
             configure(module)
             if is_new:
-                module.model.register_forward_pre_hook(small, with_kwargs=True)
+                module.base.register_forward_pre_hook(small, with_kwargs=True)
 
         monkeypatch.setattr(FineTuning, "configure_model", configured)
         return small

@@ -164,6 +164,8 @@ class Resources(Closed):
     """GPUs that share each step's rows; auto takes one, and the CPU where there is none."""
     cpu_processes: Annotated[int, Field(gt=0, le=64)] = 1
     """Processes that share each step's rows where a run computes on the CPU."""
+    shard_model: bool = False
+    """Spread weights, gradients and optimizer state over these processes (FSDP2), for models too large for one."""
     num_loader_workers: Annotated[int, Field(ge=0, le=32)] = 0
     """Processes that prepare batches; 0 prepares them in the trainer itself."""
     max_runtime_seconds: PositiveInt | None = None
@@ -198,3 +200,10 @@ class JobSpec(Closed):
     """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts first."""
+
+    @model_validator(mode="after")
+    def _can_be_sharded(self) -> Self:
+        is_quantised = isinstance(self.method, Lora) and self.method.quantization != "none"
+        if self.resources.shard_model and (is_quantised or self.hyperparameters.optimizer == "adamw_8bit"):
+            raise ValueError("resources.shard_model goes neither with a quantised model nor with an 8-bit optimizer")
+        return self

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch.optim import Optimizer
 
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
 from trainer_core.contract.spec import Checkpointing
-from trainer_core.module import HFAutoModelForImageTextToText
+from trainer_core.training import ranks
+from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
+from trainer_core.training.sharding import restore_optimizer, whole_optimizer, whole_weights
 
 STATE = "training_state.pt"
 
@@ -42,9 +45,12 @@ class Checkpoint:
         state = torch.load(folder / STATE, weights_only=True, map_location="cpu")
         return cls(folder, state["step"], state)
 
-    def restore(self, trainer: pl.Trainer) -> None:
+    def restore(self, trainer: pl.Trainer, module: FineTuning) -> None:
         """Put optimizer, schedule and random number generators back to where they were."""
-        trainer.optimizers[0].load_state_dict(self.state["optimizer"])
+        if module.is_sharded:
+            restore_optimizer(module.base, _optimizer(trainer), self.state["optimizer"])
+        else:
+            _optimizer(trainer).load_state_dict(self.state["optimizer"])
         trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self.state["scheduler"])
         torch.set_rng_state(self.state["torch_rng"])
         if torch.cuda.is_available() and self.state["cuda_rng"]:
@@ -94,17 +100,25 @@ class Checkpoints:
         return next((Best(step, folder) for folder in folders if folder.is_dir()), None)
 
     def save(
-        self, trainer: pl.Trainer, module: HFAutoModelForImageTextToText, step: int, metrics: dict[str, float]
+        self, trainer: pl.Trainer, module: FineTuning, step: int, metrics: dict[str, float]
     ) -> Sequence[CheckpointSaved | CheckpointDeleted]:
-        """Write the checkpoint of a step, unless it is there, and tell what was written and deleted."""
+        """Write the checkpoint of a step, unless it is there, and tell what was written and deleted.
+
+        Every rank must come here; the first one writes.
+        """
         if step in self._steps:
             return self._delete_old()
+        self._steps.append(step)
+        weights = whole_weights(module.model) if module.is_sharded else None
+        state = _state(trainer, module, step) | {"improvement": self._improvement.state}
+        if ranks.rank() > 0:
+            return []
         path = _path(step)
 
         def write(folder: Path) -> None:
-            module.save_pretrained(folder)
+            module.save_checkpoint(folder, weights)
             with (folder / STATE).open("wb") as file:  # by its path, torch would not tell that the disk is full
-                torch.save(_state(trainer, step) | {"improvement": self._improvement.state}, file)
+                torch.save(state, file)
 
         manifest = write_folder(self._run_dir / path, write)
         saved = CheckpointSaved(
@@ -115,10 +129,11 @@ class Checkpoints:
             manifest_sha256=manifest.sha256,
             metrics=metrics,
         )
-        self._steps.append(step)
         return [saved, *self._delete_old()]
 
     def _delete_old(self) -> list[CheckpointDeleted]:
+        if ranks.rank() > 0:
+            return []
         best = self._improvement.best_step if self._chosen.keep_best else None
         old = [step for step in self._steps[: -self._chosen.keep_last] if step != best]
         self._steps = [step for step in self._steps if step not in old]
@@ -131,11 +146,16 @@ def _path(step: int) -> str:
     return f"checkpoints/step-{step:06d}"
 
 
-def _state(trainer: pl.Trainer, step: int) -> dict[str, Any]:
+def _optimizer(trainer: pl.Trainer) -> Optimizer:
+    return trainer.optimizers[0]
+
+
+def _state(trainer: pl.Trainer, module: FineTuning, step: int) -> dict[str, Any]:
     version, internal, gauss = random.getstate()
+    optimizer = _optimizer(trainer)
     return {
         "step": step,
-        "optimizer": trainer.optimizers[0].state_dict(),
+        "optimizer": whole_optimizer(module.base, optimizer) if module.is_sharded else optimizer.state_dict(),
         "scheduler": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
         "torch_rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],

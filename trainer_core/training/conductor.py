@@ -65,10 +65,11 @@ class Conductor(pl.Callback):
         """Wall time from the first batch to the last step."""
         return self._stepped_at - self._started_at
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Go on where the checkpoint was."""
+        assert isinstance(pl_module, FineTuning)
         if self._resumed is not None:
-            self._resumed.restore(trainer)
+            self._resumed.restore(trainer, pl_module)
         self._emit(PhaseEntered(phase=Phase.TRAINING))
         self._started_at = self._stepped_at = time.monotonic()
 
@@ -190,8 +191,6 @@ class Conductor(pl.Callback):
         trainer.should_stop = True
 
     def _save(self, trainer: pl.Trainer, module: FineTuning) -> None:
-        if ranks.rank() > 0:
-            return
         for event in self._checkpoints.save(trainer, module, self.step, dict(self._metrics)):
             self._emit(event)
 

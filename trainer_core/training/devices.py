@@ -19,6 +19,8 @@ class Device:
     """Of the loaded weights."""
     num_ranks: int = 1
     """Processes that share each step's rows, one a GPU."""
+    is_sharded: bool = False
+    """True if the model is spread over them."""
 
     @property
     def name(self) -> str:
@@ -46,4 +48,5 @@ class Device:
         # Trained weights stay in float32, or small updates would be lost; frozen ones need not.
         is_frozen = isinstance(spec.method, Lora) and precision == "bf16"
         dtype = torch.bfloat16 if is_frozen else torch.float32
-        return cls(accelerator, precision, dtype, num_gpus or spec.resources.cpu_processes)
+        num_ranks = num_gpus or spec.resources.cpu_processes
+        return cls(accelerator, precision, dtype, num_ranks, num_ranks > 1 and spec.resources.shard_model)

@@ -98,7 +98,7 @@ class Evaluator:
         for number, rows in enumerate(self._loader):
             if stop.word is not None:
                 break
-            if number % ranks.num_ranks() == ranks.rank():
+            if module.is_sharded or number % ranks.num_ranks() == ranks.rank():
                 summed += self._loss_of(module, rows)
         total, num_tokens = ranks.total(summed.to(module.device))
         return float(total / num_tokens.clamp(min=1))
@@ -123,7 +123,7 @@ class Evaluator:
         if self._questions is None:
             self._questions = questions(self._rows, chosen.max_rows)
         written = answers(
-            module.model,
+            module.base,
             self._questions,
             batch_size=self._room.batch_size,
             max_new_tokens=chosen.max_new_tokens,

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from trainer_core.models.loading import load_model, own_dtype
 from trainer_core.models.parts import freeze, language_model, parameters_of
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
+from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.optimization import add_noise, make_optimizer, without_gradient
 from trainer_core.training.packing import Pack, find_packing
@@ -30,6 +32,7 @@ from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
 from trainer_core.training.room import Room
 from trainer_core.training.schedule import factor
+from trainer_core.training.sharding import shard, whole, whole_weights
 
 _NUM_NAMES = 5
 """Unused parameters that are told by name."""
@@ -60,12 +63,12 @@ class FineTuning(HFAutoModelForImageTextToText):
         spec: JobSpec,
         plan: Plan,
         processor: Processor,
-        dtype: torch.dtype,
+        device: Device,
         checkpoint: Path | None,
         emit: Callable[[RunEvent], None],
         examples: Sequence[Sequence[EncodedRow]],
     ) -> None:
-        super().__init__(spec.base_model, processor=processor, default_dtype=dtype, **hub_source(spec))
+        super().__init__(spec.base_model, processor=processor, default_dtype=device.dtype, **hub_source(spec))
         self.automatic_optimization = False
         self.spec = spec
         self.result: StepResult | None = None
@@ -73,6 +76,8 @@ class FineTuning(HFAutoModelForImageTextToText):
         self._checkpoint = checkpoint
         self._emit = emit
         self._examples = examples
+        self.is_sharded = device.is_sharded
+        self._has_shards = False
         self._has_images = any("pixel_values" in row for rows in examples for row in rows)
         self._is_checked = False
         self._pack: Pack | None = None
@@ -91,8 +96,15 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def configure_model(self) -> None:
         """Load the base model, or the checkpoint, and prepare it for the spec's method."""
-        if self.model is not None:
-            return
+        if self.model is None:
+            self._load()
+        elif self.is_sharded and not self._has_shards:
+            # Lightning asks again, once it has started the ranks.
+            assert self.device_mesh is not None
+            shard(self.base, self.device_mesh)
+            self._has_shards = True
+
+    def _load(self) -> None:
         method, dtype = self.spec.method, self.default_dtype
         if isinstance(method, Lora):
             base = load_model(self.model_name, dtype=dtype, quantization=method.quantization, **self.kwargs)
@@ -126,6 +138,24 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
         return model
 
+    def gather(self) -> None:
+        """Make a sharded model whole again, on the first rank; every rank must ask."""
+        if not self._has_shards:
+            return
+        weights = whole_weights(self.model)
+        self.model, self._has_shards, self.is_sharded = None, False, False
+        if ranks.rank() == 0:
+            self._load()
+            self.model.load_state_dict(weights)
+
+    def save_checkpoint(self, folder: Path, weights: dict[str, Any] | None) -> None:
+        """Write the model as it is; of a sharded one, `weights` are those put together."""
+        if weights is None:
+            self.save_pretrained(folder)
+            return
+        self.model.save_pretrained(folder, state_dict=weights)
+        self.processor.save_pretrained(folder)
+
     def load_weights(self, folder: Path) -> None:
         """Put the weights of a checkpoint in place of the model's own."""
         if not isinstance(self.spec.method, Lora):
@@ -156,8 +186,12 @@ class FineTuning(HFAutoModelForImageTextToText):
         return batch
 
     def forward(self, batch: Batch) -> Any:
-        """Run the model; nothing is kept for generating."""
-        return self.model(**batch, **self._without_cache)
+        """Run the model; nothing is kept for generating.
+
+        It is the base that is called, which an adapter has changed in place: peft's wrapping would pass by the hooks
+        that gather a sharded model.
+        """
+        return self.base(**batch, **self._without_cache)
 
     @property
     def _without_cache(self) -> dict[str, bool]:
@@ -171,12 +205,15 @@ class FineTuning(HFAutoModelForImageTextToText):
             self._try_packing()
         trained = list(self.trainable_parameters())
         num_tokens = sum(num_supervised(row) for row in batch)
-        loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
-        ranks.sum_gradients(trained)
+        if self.is_sharded:
+            loss = ranks.total(self._backward_together(batch, num_tokens))
+        else:
+            loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
+            ranks.sum_gradients(trained)
         if not self._is_checked:
             self._check_gradients(batch)
         limit = self.spec.hyperparameters.max_grad_norm or float("inf")
-        grad_norm = clip_grad_norm_(trained, limit)
+        grad_norm = whole(clip_grad_norm_(trained, limit))
         is_finite = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
         self.result = StepResult(loss, grad_norm, num_tokens, optimizer.param_groups[0]["lr"], not is_finite)
         if not is_finite:
@@ -221,6 +258,17 @@ class FineTuning(HFAutoModelForImageTextToText):
             share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
             self.manual_backward(share)
             loss += share.detach()
+        return loss
+
+    def _backward_together(self, rows: Sequence[EncodedRow], num_tokens: int) -> Tensor:
+        """The same for a sharded model: every rank has as many micro-batches of each kind as every other."""
+        loss = torch.zeros((), device=self.device)
+        for _, alike in groupby(self.micro_batches(rows, self.room), key=lambda batch: batch.keys()):
+            for micro_batch, counts in ranks.share_evenly(list(alike)):
+                weight = counts * num_supervised(micro_batch) / num_tokens
+                share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
+                self.manual_backward(share * ranks.num_ranks())  # FSDP takes the mean over the ranks
+                loss += share.detach()
         return loss
 
     def _make_room(self, step: int) -> None:

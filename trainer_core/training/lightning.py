@@ -1,9 +1,10 @@
 """Lightning's trainer and torch's loaders, set up for a job: no logger, no progress bar, nothing that costs a step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
+from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
 from torch.utils.data import DataLoader
 
 from trainer_core.contract.spec import JobSpec
@@ -18,7 +19,7 @@ def make_trainer(device: Device, plan: Plan, callbacks: list[pl.Callback]) -> pl
     return pl.Trainer(
         accelerator=device.accelerator,
         devices=device.num_ranks,
-        strategy=Ranks() if device.num_ranks > 1 else "auto",
+        strategy=_strategy(device),
         precision="bf16-mixed" if device.precision == "bf16" else "32-true",
         max_epochs=1,
         limit_train_batches=plan.total_steps - plan.first_step,
@@ -30,6 +31,12 @@ def make_trainer(device: Device, plan: Plan, callbacks: list[pl.Callback]) -> pl
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def _strategy(device: Device) -> Strategy | Literal["auto"]:
+    if device.is_sharded:
+        return ModelParallelStrategy(device.num_ranks, 1, save_distributed_checkpoint=False)
+    return Ranks() if device.num_ranks > 1 else "auto"
 
 
 def train_loader(spec: JobSpec, rows: EncodedRows, plan: Plan) -> DataLoader[Any]:

@@ -52,6 +52,15 @@ def share(rows: Sequence[T]) -> Sequence[T]:
     return rows[rank() :: num_ranks()]
 
 
+def share_evenly(groups: Sequence[T]) -> list[tuple[T, bool]]:
+    """This rank's part of some things of one kind, as many as every other rank's.
+
+    Where they do not come out even, a rank takes one that counts for nothing: the second value is False.
+    """
+    indices = [start + rank() for start in range(0, len(groups), num_ranks())]
+    return [(groups[min(index, len(groups) - 1)], index < len(groups)) for index in indices]
+
+
 def total(value: Tensor) -> Tensor:
     """Sum over all ranks."""
     if num_ranks() > 1:
