@@ -4,7 +4,7 @@ T tokens of the row. Whatever else the processor makes (pixels, grids, token typ
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,21 @@ class Encoder:
         processor: The model's own.
         max_tokens: Longest sample, images included; images of a longer one are made smaller first.
         train_on: Where the loss is taken.
+        required: Names of what the model takes no row without.
     """
 
-    def __init__(self, processor: Processor, max_tokens: int | None = None, train_on: TrainOn = "answers") -> None:
-        self._processor: Any = processor
+    def __init__(
+        self,
+        processor: Processor,
+        max_tokens: int | None = None,
+        train_on: TrainOn = "answers",
+        required: Collection[str] = (),
+    ) -> None:
+        self.processor: Any = processor
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
         self._reads_images = isinstance(processor, ProcessorMixin)
         self._max_tokens = max_tokens
+        self._required = required
         self._render = Renderer(processor, train_on)
         token_id = self._tokenizer.pad_token_id
         self.pad_token_id: int = 0 if token_id is None else token_id
@@ -84,6 +92,7 @@ class Encoder:
             rendered = self._render(row)
         except UnrenderableRow as error:
             raise _refused(line, str(error)) from error
+        self._check_words(line, row)
         originals = images = self.images(line, row)
         encoded = self._process(line, rendered, images)
         for _ in range(_MAX_SHRINKS):
@@ -91,6 +100,8 @@ class Encoder:
                 break
             images = _shrunk(images, self._wanted_scale(encoded))
             encoded = self._process(line, rendered, images)
+        if missing := set(self._required) - encoded.keys():
+            raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
         tensors = self._labelled(line, rendered, encoded)
         return Encoded(tensors, tuple(one.size for one in images), tuple(one.size for one in originals))
@@ -118,9 +129,17 @@ class Encoder:
                 raise InvalidDataset([line.fault("invalid_image", str(error), message_index, image_index)]) from error
         return found
 
+    def _check_words(self, line: Line, row: Row) -> None:
+        """No text may hold the token that stands for an image: it would take the place of one."""
+        token = str(getattr(self.processor, "image_token", None) or "") if self._reads_images else ""
+        for index, message in enumerate(row.messages):
+            if token and token in message.words:
+                detail = f"{token!r} in a text stands for an image in this model; write it differently"
+                raise InvalidDataset([line.fault("invalid_row", detail, index)])
+
     def _process(self, line: Line, rendered: Rendered, images: list[Image.Image]) -> dict[str, Any]:
         bos = self._tokenizer.bos_token
-        has_template = bool(self._processor.chat_template)
+        has_template = bool(self.processor.chat_template)
         asked: dict[str, Any] = {
             "text": [rendered.text],
             "return_tensors": "pt",
@@ -134,7 +153,7 @@ class Encoder:
         if self._reads_images:
             asked |= {"images": [images] if images else None, "return_text_replacement_offsets": True}
         try:
-            return dict(self._processor(**asked))
+            return dict(self.processor(**asked))
         except ValueError as error:  # an image token typed into a text, say
             raise _refused(line, f"the model's processor does not take this row: {error}") from error
 
@@ -145,7 +164,7 @@ class Encoder:
         """By how much the sides of the images must shrink so that their tokens leave room for the text."""
         assert self._max_tokens is not None
         num_tokens = encoded["input_ids"].shape[1]
-        num_of_images = int(_is_image(encoded, self._processor).sum())
+        num_of_images = int(_is_image(encoded, self.processor).sum())
         room = self._max_tokens - (num_tokens - num_of_images)
         return 0.95 * math.sqrt(max(room, 1) / max(num_of_images, 1))
 
@@ -157,13 +176,13 @@ class Encoder:
 
     def _labelled(self, line: Line, rendered: Rendered, encoded: dict[str, Any]) -> EncodedRow:
         ids: Tensor = encoded["input_ids"]
-        is_image = _is_image(encoded, self._processor)
+        is_image = _is_image(encoded, self.processor)
         is_target = torch.zeros_like(ids, dtype=torch.bool)
         if rendered.suffix is not None:
             is_target = encoded["token_type_ids"] == 1
             self._check_answer(line, ids[is_target], rendered.suffix + self._tokenizer.eos_token)
         for span in rendered.spans:
-            covered = _covered(encoded["offset_mapping"][0], _moved(span, rendered.text, encoded))
+            covered = _covered(encoded["offset_mapping"][0], _moved(span, rendered.text, encoded, is_image))
             covered &= ~is_image
             if not rendered.is_whole:
                 self._check_answer(line, ids[0, covered], rendered.text[slice(*span)])
@@ -196,13 +215,13 @@ def _covered(offsets: Tensor, span: Span) -> Tensor:
     return (offsets[:, 0] < span[1]) & (offsets[:, 1] > span[0])
 
 
-def _moved(span: Span, text: str, encoded: Mapping[str, Any]) -> Span:
+def _moved(span: Span, text: str, encoded: Mapping[str, Any], is_image: Tensor) -> Span:
     """Where a span of the text lies once the processor has written its images out."""
     replacements = _replacements(encoded)
     if replacements is not None or "pixel_values" not in encoded:
         return shifted(span, replacements or ())
     # This processor does not tell what it wrote: what it added stands before the answers, or they will not be found.
-    gained = int(encoded["offset_mapping"].max()) - len(text)
+    gained = int(encoded["offset_mapping"][0, ~is_image].max()) - len(text)
     return span[0] + gained, span[1] + gained
 
 

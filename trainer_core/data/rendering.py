@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from jinja2 import TemplateError
+from PIL import Image
 from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
 from trainer_core.data.rows import ImagePart, Message, Row, TextPart
@@ -18,6 +19,8 @@ Processor = ProcessorMixin | PreTrainedTokenizerBase
 TrainOn = Literal["answers", "last_answer", "everything"]
 _BETWEEN = "\n"
 """Stands between question and answer where no template says what should."""
+_TRIED_SIDE = 56
+"""Pixels of the image that a processor is tried with."""
 
 
 class UnrenderableRow(ValueError):
@@ -45,6 +48,8 @@ class Renderer:
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
         self._train_on = train_on
         self._takes_suffix = "suffix" in inspect.signature(type(processor).__call__).parameters
+        needs_marker = isinstance(processor, ProcessorMixin) and not processor.chat_template
+        self._marker = _image_marker(processor) if needs_marker else ""
 
     def samples(self, row: Row) -> list[Row]:
         """The row itself, or, where the template writes earlier turns differently later on, a row for each answer.
@@ -130,9 +135,10 @@ class Renderer:
         return Rendered(text, ((len(before), len(text)),))
 
     def _question(self, row: Row) -> str:
-        marker = "" if isinstance(self._processor, PreTrainedTokenizerBase) else _image_marker(self._processor)
-        pictures = "".join(marker for _ in row.images())
-        return pictures + _BETWEEN.join(one.words for one in row.messages if one.role != "assistant")
+        num_images = len(list(row.images()))
+        if num_images > 1 and not self._marker:
+            raise UnrenderableRow(f"the base model takes one image a row, where this one has {num_images}")
+        return self._marker * num_images + _BETWEEN.join(one.words for one in row.messages if one.role != "assistant")
 
 
 def up_to_last_answer(row: Row) -> Row:
@@ -146,9 +152,15 @@ def _part(part: TextPart | ImagePart) -> dict[str, str]:
 
 
 def _image_marker(processor: Any) -> str:
-    """What a processor replaces by an image; one that puts images in place by itself has a token, but no method."""
-    is_replaced = type(processor).replace_image_token is not ProcessorMixin.replace_image_token
-    return str(processor.image_token) if is_replaced else ""
+    """What a processor replaces by an image; nothing where it puts images in place by itself, as one try shows."""
+    token = str(processor.image_token)
+    if type(processor).replace_image_token is not ProcessorMixin.replace_image_token:
+        return token
+    try:
+        tried = processor(text=[_BETWEEN], images=[[Image.new("RGB", (_TRIED_SIDE, _TRIED_SIDE))]])
+    except ValueError:  # it counts the tokens and finds none
+        return token
+    return "" if processor.tokenizer.convert_tokens_to_ids(token) in tried["input_ids"][0] else token
 
 
 def _ending_at(row: Row, turn: int) -> Row:

@@ -1,5 +1,6 @@
 """Models and processors of the hub or of a folder, text models included, quantised where asked."""
 
+import inspect
 from typing import Any, Literal
 
 import torch
@@ -16,7 +17,10 @@ from transformers import (
     PreTrainedTokenizerBase,
     ProcessorMixin,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+)
 
 from trainer_core.models.parts import language_model, linear_names
 
@@ -72,6 +76,17 @@ def context_tokens(name: str, **kwargs: Any) -> int | None:
     """How many tokens a model was made to read at once, where its config says so."""
     config = AutoConfig.from_pretrained(name, **kwargs).get_text_config()
     return getattr(config, "max_position_embeddings", None)
+
+
+def required_inputs(name: str, **kwargs: Any) -> frozenset[str]:
+    """What a model's forward pass cannot do without, BLIP-2's pixels say; nothing where it is not transformers' own."""
+    config = AutoConfig.from_pretrained(name, **kwargs)
+    known: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING if _reads_images(config) else MODEL_FOR_CAUSAL_LM_MAPPING
+    if type(config) not in known:
+        return frozenset()
+    parameters = inspect.signature(known[type(config)].forward).parameters.values()
+    taken = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
+    return frozenset(one.name for one in taken) - {"self"}
 
 
 def own_dtype(name: str, **kwargs: Any) -> torch.dtype:

@@ -6,7 +6,7 @@ from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows, open_rows
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.rendering import Processor
-from trainer_core.models.loading import context_tokens, load_processor
+from trainer_core.models.loading import context_tokens, load_processor, required_inputs
 from trainer_core.training.failures import loading
 from trainer_core.training.stopping import StopRequest
 
@@ -27,10 +27,10 @@ def prepare(spec: JobSpec, stop: StopRequest) -> tuple[Processor, EncodedRows, E
     with loading(spec.base_model):
         processor = load_processor(spec.base_model, **source)
         context = context_tokens(spec.base_model, **source)
+        required = required_inputs(spec.base_model, **source)
     limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
-    train_rows, eval_rows = open_rows(
-        spec, Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on)
-    )
+    encoder = Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on, required)
+    train_rows, eval_rows = open_rows(spec, encoder)
     train_rows.prepare(stop.obey)
     if eval_rows is not None:
         eval_rows.prepare(stop.obey)

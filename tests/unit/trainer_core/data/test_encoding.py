@@ -128,7 +128,7 @@ def test_a_row_too_long_is_refused_with_its_length(starter_dir: Path, chat: Chat
 
 
 def test_an_image_token_typed_as_text_is_refused(encoder: Encoder, chat: Chat) -> None:
-    with pytest.raises(InvalidDataset, match="line 3: the model's processor does not take this row"):
+    with pytest.raises(InvalidDataset, match="line 3, message 0: '<image>' in a text"):
         encode(encoder, chat(question="what is an <image>?"))
 
 
