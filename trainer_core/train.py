@@ -5,10 +5,12 @@ from pathlib import Path
 
 from pytorch_lightning import seed_everything
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from transformers import ProcessorMixin
 
 from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
 from trainer_core.contract.spec import JobSpec
 from trainer_core.training import ranks
+from trainer_core.training.artifact import write_artifact
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
 from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
@@ -18,13 +20,26 @@ from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.lightning import make_trainer, step_lines, train_loader
+from trainer_core.training.model_card import model_card
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import prepare
 from trainer_core.training.stopping import StopRequest
+from trainer_core.training.verification import Verify, verify_in_fresh_process
 
 
-def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: Path | None = None) -> None:
-    """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact."""
+def train(
+    spec: JobSpec,
+    run_dir: Path,
+    emit: Emit,
+    stop: StopRequest,
+    resume: Path | None = None,
+    verify: Verify = verify_in_fresh_process,
+) -> None:
+    """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact.
+
+    Args:
+        verify: Reads the artifact back.
+    """
     emit(PhaseEntered(phase=Phase.LOADING))
     seed_everything(spec.seed, workers=True, verbose=False)
     device = Device.of(spec)
@@ -52,7 +67,13 @@ def train(spec: JobSpec, run_dir: Path, emit: Emit, stop: StopRequest, resume: P
     best = checkpoints.best if spec.export.state == "best" else None
     if best is not None:
         module.load_weights(best.folder)
-    write_folder(run_dir / "artifact", module.save_artifact)
+    card = model_card(
+        spec,
+        reads_images=isinstance(processor, ProcessorMixin),
+        num_steps=best.step if best else conductor.step,
+        metrics=conductor.metrics,
+    )
+    write_folder(run_dir / "artifact", lambda draft: emit(write_artifact(module, draft, card, verify)))
     emit(
         RunSucceeded(
             step=conductor.step,

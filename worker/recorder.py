@@ -12,6 +12,7 @@ from store.leases import Lease
 from store.metrics import Point
 from store.progress import Progress
 from trainer_core.contract.events import (
+    ArtifactVerified,
     CheckpointDeleted,
     CheckpointSaved,
     EvaluationCompleted,
@@ -151,6 +152,8 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Checkpoint saved at step {event.step}"
         case CheckpointDeleted():
             return f"Checkpoint of step {event.step} deleted: newer ones are kept"
+        case ArtifactVerified():
+            return "Artifact read back: it computes what was trained"
         case RunSucceeded():
             return f"Run succeeded after {event.step} steps in {event.training_seconds:.1f} s"
         case RunStopped():

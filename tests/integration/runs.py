@@ -9,6 +9,7 @@ from trainer_core.contract.events import RunEvent, StepCompleted
 from trainer_core.contract.spec import JobSpec
 from trainer_core.train import train
 from trainer_core.training.stopping import StopRequest
+from trainer_core.training.verification import Order, Verified, verify
 
 
 class Run:
@@ -21,11 +22,17 @@ class Run:
         self._stop_at = stop_at or (lambda _: False)
         self._word = Control.DRAIN
 
-    def of(self, spec: JobSpec, resume: Path | None = None, word: Control = Control.DRAIN) -> "Run":
+    def of(
+        self,
+        spec: JobSpec,
+        resume: Path | None = None,
+        word: Control = Control.DRAIN,
+        verify: Callable[[Order], Verified] = verify,  # here rather than in a fresh process, which takes seconds
+    ) -> "Run":
         self._word = word
         self.spec = spec
         self.run_dir.mkdir(exist_ok=True)
-        train(spec, self.run_dir, self._hear, self._stop, resume)
+        train(spec, self.run_dir, self._hear, self._stop, resume, verify)
         return self
 
     def _hear(self, event: RunEvent) -> None:

@@ -86,6 +86,7 @@ def test_events_come_in_order(ran: Run) -> None:
         "checkpoint_saved",
         "checkpoint_deleted",
         "phase_entered",
+        "artifact_verified",
         "run_succeeded",
     ]
 
@@ -244,24 +245,6 @@ def test_a_run_cancelled_while_it_loads_never_starts(spec: JobSpec, tmp_path: Pa
         run.of(spec, word=Control.CANCEL)
 
     assert len(run.events) == 1
-
-
-@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
-def test_an_adapter_is_trained_and_loads_with_plain_transformers(
-    short: JobSpec, tmp_path: Path, quantization: Any
-) -> None:
-    lora = Lora(rank=2, quantization=quantization)
-
-    run = Run(tmp_path).of(short.model_copy(update={"method": lora}))
-
-    [started] = run.told(RunStarted)
-    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "artifact")
-    adapted = [name for name, _ in model.named_parameters() if "lora_B" in name]
-    assert started.num_trainable_parameters < started.num_parameters / 10
-    assert adapted
-    assert all("language_model" in name for name in adapted)
-    assert any(model.get_parameter(name).any() for name in adapted)
-    assert AutoProcessor.from_pretrained(tmp_path / "artifact").chat_template
 
 
 def test_an_adapter_goes_on_from_its_checkpoint(spec: JobSpec, tmp_path: Path) -> None:

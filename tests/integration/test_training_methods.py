@@ -166,7 +166,7 @@ def test_out_of_memory_halves_the_batch_and_keeps_the_step(
 
     assert [(one.step, one.batch_size) for one in run.told(MemoryReduced)] == [(1, 3), (1, 1)]
     assert run.losses == pytest.approx(plain.losses, abs=1e-5)
-    assert small.passes == [1] * 12
+    assert small.passes[:12] == [1] * 12
 
 
 def test_out_of_memory_that_nothing_helps_ends_the_run(

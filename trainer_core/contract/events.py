@@ -169,6 +169,16 @@ class CheckpointDeleted(_Event):
     path: str
 
 
+class ArtifactVerified(_Event):
+    """The artifact was read back in a fresh process and scores rows as the trained model does."""
+
+    type: Literal["artifact_verified"] = "artifact_verified"
+    difference: float
+    """Mean absolute difference of the targets' log-probabilities."""
+    merged_difference: float | None = None
+    """The same between the merged model and the adapter beside the unquantised base."""
+
+
 class RunSucceeded(_Event):
     """The artifact is complete on disk."""
 
@@ -211,6 +221,7 @@ RunEvent = Annotated[
     | StoppedEarly
     | CheckpointSaved
     | CheckpointDeleted
+    | ArtifactVerified
     | RunSucceeded
     | RunStopped
     | RunFailed,

@@ -31,6 +31,11 @@ def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> 
     return get_peft_model(model, config)
 
 
+def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """A model with the adapter of an artifact beside it, for use rather than training."""
+    return PeftModel.from_pretrained(model, folder)
+
+
 def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:
     names = []
     for part in lora.parts:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -59,6 +59,11 @@ class Conductor(pl.Callback):
         self._metrics: dict[str, float] = {}
         self.step = plan.first_step
         self._started_at = self._stepped_at = time.monotonic()
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Last values by name."""
+        return self._metrics
 
     @property
     def training_seconds(self) -> float:

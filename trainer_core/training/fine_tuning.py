@@ -20,7 +20,7 @@ from trainer_core.contract.spec import JobSpec, Lora
 from trainer_core.data.collation import collate, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import Processor
-from trainer_core.models.loading import load_model, own_dtype
+from trainer_core.models.loading import load_model
 from trainer_core.models.parts import freeze, language_model, parameters_of
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
@@ -165,11 +165,9 @@ class FineTuning(HFAutoModelForImageTextToText):
 
         set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=str(self.device)))
 
-    def save_artifact(self, folder: Path) -> None:
-        """Write the trained model, in the base model's own precision; an adapter stays in float32."""
-        if not isinstance(self.spec.method, Lora):
-            self.model.to(own_dtype(self.model_name, **self.kwargs))
-        self.save_pretrained(folder)
+    def verification_batches(self) -> list[Batch]:
+        """Rows of every kind, by which a saved model is compared with this one."""
+        return [collate([row], self._pad_token_id) for rows in self._examples for row in rows]
 
     def configure_optimizers(self) -> Any:
         """The spec's optimizer and schedule."""
