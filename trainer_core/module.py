@@ -171,6 +171,10 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
         flat_mask = None if mask is None else mask.to(logits.device).reshape(-1)
         return self.loss_fn(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), flat_mask)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
+        """Make the model that Lightning's checkpoint holds weights for, if it is not there yet."""
+        self.configure_model()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on whatever is trained, so that a bare Lightning `Trainer` works."""
         return torch.optim.AdamW(list(self.trainable_parameters()), lr=1e-5)
