@@ -144,7 +144,7 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
             freeze(self.model, language=self.freeze_language_model, vision=self.freeze_vision_model)
         if self.model_transform is not None:
             self.model_transform(self)
-            self.train()  # a transform that calls freeze() leaves evaluation mode behind, and no dropout would act
+            self.train()  # a transform that calls freeze() leaves evaluation mode behind, and no dropout acts
 
     def forward(self, batch: Batch) -> Any:
         """Run the model on a batch of its own inputs."""
@@ -170,10 +170,6 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
             raise ValueError(f"logits are for {tuple(logits.shape[:-1])} positions, labels for {tuple(labels.shape)}")
         flat_mask = None if mask is None else mask.to(logits.device).reshape(-1)
         return self.loss_fn(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), flat_mask)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
-        """Make the model that Lightning's checkpoint holds weights for, if it is not there yet."""
-        self.configure_model()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on whatever is trained, so that a bare Lightning `Trainer` works."""
