@@ -18,6 +18,8 @@ from torch.nn.functional import cross_entropy
 from trainer_core.data.encoding import IGNORED
 from trainer_core.models.loading import Processor, load_model, load_processor
 from trainer_core.models.parts import freeze
+from trainer_core.models.recording import IOMixin
+from trainer_core.models.walking import FNMixin
 
 Batch = Mapping[str, Any]
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -57,7 +59,7 @@ def masked_cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor | None = 
     return total / (targets != IGNORED).sum().clamp(min=1)
 
 
-class HFAutoModelForImageTextToText(pl.LightningModule):
+class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
     """Wraps `AutoModelForImageTextToText`, or `AutoModelForCausalLM` for a text model.
 
     Args:
@@ -71,7 +73,7 @@ class HFAutoModelForImageTextToText(pl.LightningModule):
         load_in_4bit: Hold the language model in nf4; tower, projector and head stay as they are.
         freeze_language_model: Do not train the language model.
         freeze_vision_model: Do not train the image tower.
-        **kwargs: For `from_pretrained`.
+        **kwargs: For `from_pretrained`, and for making the model with random weights.
     """
 
     def __init__(
@@ -108,7 +110,11 @@ class HFAutoModelForImageTextToText(pl.LightningModule):
     def processor(self) -> Processor:
         """The processor, loaded from `model_name` when first asked for; a text model's is its tokenizer."""
         if self._processor is None:
-            self.processor = self.configure_processor(self.model_name, self.trust_remote_code)
+            try:
+                self.processor = self.configure_processor(self.model_name, self.trust_remote_code)
+            except AttributeError as error:
+                # Torch would take it for this attribute's absence, and hide what is wrong.
+                raise RuntimeError(f"the processor of {self.model_name} cannot be loaded: {error}") from error
         assert self._processor is not None
         return self._processor
 
@@ -138,6 +144,7 @@ class HFAutoModelForImageTextToText(pl.LightningModule):
             freeze(self.model, language=self.freeze_language_model, vision=self.freeze_vision_model)
         if self.model_transform is not None:
             self.model_transform(self)
+            self.train()  # a transform that calls freeze() leaves evaluation mode behind, and no dropout acts
 
     def forward(self, batch: Batch) -> Any:
         """Run the model on a batch of its own inputs."""

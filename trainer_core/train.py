@@ -11,7 +11,7 @@ from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSuc
 from trainer_core.contract.spec import JobSpec
 from trainer_core.training import ranks
 from trainer_core.training.artifact import write_artifact
-from trainer_core.training.checkpoints import Checkpoint, Checkpoints
+from trainer_core.training.checkpoints import Best, Checkpoint, Checkpoints
 from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
 from trainer_core.training.evaluation import Evaluator
@@ -67,20 +67,21 @@ def train(
     best = checkpoints.best if spec.export.state == "best" else None
     if best is not None:
         module.load_weights(best.folder)
+    step = best.step if best else conductor.step
     card = model_card(
-        spec,
-        reads_images=isinstance(processor, ProcessorMixin),
-        num_steps=best.step if best else conductor.step,
-        metrics=conductor.metrics,
+        spec, reads_images=isinstance(processor, ProcessorMixin), num_steps=step, metrics=conductor.metrics
     )
     write_folder(run_dir / "artifact", lambda draft: emit(write_artifact(module, draft, card, verify)))
-    emit(
-        RunSucceeded(
-            step=conductor.step,
-            path="artifact",
-            training_seconds=conductor.training_seconds,
-            best_step=best.step if best else None,
-        )
+    emit(succeeded(conductor, best))
+
+
+def succeeded(conductor: Conductor, best: Best | None) -> RunSucceeded:
+    """What has been trained, and which step the artifact holds."""
+    return RunSucceeded(
+        step=conductor.step,
+        path="artifact",
+        training_seconds=conductor.training_seconds,
+        best_step=best.step if best else None,
     )
 
 

@@ -43,7 +43,12 @@ def load_model(
     Args:
         dtype: Of the weights; None takes what the config says, and `default_dtype` where it says nothing.
         quantization: For the language model alone; tower, projector and head stay as they are.
+
+    Raises:
+        ValueError: Weights are missing, or random ones should be quantised.
     """
+    if quantization != "none" and not pretrained:
+        raise ValueError("random weights cannot be quantised: only pretrained ones are")
     source = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
     config = AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **source)
     auto = _auto_class(config)
@@ -58,7 +63,8 @@ def load_model(
             # transformers would fill them with random numbers.
             raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
     else:
-        model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code)
+        how = {key: value for key, value in kwargs.items() if key not in source}
+        model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
     assert isinstance(model, PreTrainedModel)
     return model
 

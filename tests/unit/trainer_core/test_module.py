@@ -1,25 +1,38 @@
 """`HFAutoModelForImageTextToText` on real, tiny models, and its loss."""
 
-from collections.abc import Callable, Iterator
+import inspect
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
-from bitsandbytes.nn import Linear4bit
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
-from transformers import AutoModelForImageTextToText, AutoProcessor, GPT2Config, LlavaProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, GPT2Config, LlavaProcessor, PreTrainedTokenizerBase
 
 import trainer_core
+from trainer_core.data.collation import collate
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
-from trainer_core.models.parts import language_model, vision_model
+from trainer_core.models.recording import IOMixin
+from trainer_core.models.walking import FNMixin
 from trainer_core.module import HFAutoModelForImageTextToText, masked_cross_entropy
 
 Chat = Callable[..., dict[str, Any]]
+SEED_PARAMETERS = {
+    "model_name": "gpt2",
+    "load_pretrained_weights": True,
+    "processor": None,
+    "loss_fn": masked_cross_entropy,
+    "model_transform": None,
+    "trust_remote_code": False,
+    "default_dtype": torch.bfloat16,
+    "load_in_4bit": False,
+}
+"""Of the class that this one stands for, in its order."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +62,28 @@ def test_class_and_loss_are_exported_by_the_package() -> None:
     exported = (trainer_core.HFAutoModelForImageTextToText, trainer_core.masked_cross_entropy)
 
     assert exported == (HFAutoModelForImageTextToText, masked_cross_entropy)
+
+
+def test_the_class_is_a_lightning_module_with_both_mixins() -> None:
+    assert issubclass(HFAutoModelForImageTextToText, pl.LightningModule)
+    assert issubclass(HFAutoModelForImageTextToText, IOMixin)
+    assert issubclass(HFAutoModelForImageTextToText, FNMixin)
+
+
+def test_parameters_and_defaults_are_those_of_the_original() -> None:
+    parameters = inspect.signature(HFAutoModelForImageTextToText).parameters.values()
+
+    assert [(one.name, one.default) for one in parameters][:8] == list(SEED_PARAMETERS.items())
+
+
+def test_every_argument_is_an_attribute() -> None:
+    module = HFAutoModelForImageTextToText()
+
+    attributes = {name: getattr(module, name) for name in SEED_PARAMETERS if name != "processor"}
+
+    assert attributes == {name: value for name, value in SEED_PARAMETERS.items() if name != "processor"}
+    assert (vars(module)["_processor"], module.tokenizer, module.model) == (None, None, None)
+    assert module.is_hf_model
 
 
 def test_loss_without_a_mask_is_cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> None:
@@ -103,6 +138,56 @@ def test_shifted_labels_give_the_loss_of_transformers(
     assert torch.allclose(module.loss(batch), theirs)
 
 
+def test_shifted_labels_give_the_loss_of_transformers_for_text(text_model_dir: Path, chat: Chat) -> None:
+    module = HFAutoModelForImageTextToText(str(text_model_dir))
+    module.configure_model()
+    batch = Encoder(module.processor)(Line(1, 0, 0), Row.model_validate(chat("seven", shade=None)))
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    unshifted = torch.nn.functional.pad(batch["labels"][:, :-1], (1, 0), value=-100)
+
+    theirs = module.model(**inputs, labels=unshifted).loss
+
+    assert torch.allclose(module.loss(batch), theirs)
+
+
+def test_a_mask_covers_every_row_of_a_batch(
+    module: HFAutoModelForImageTextToText, batch: dict[str, torch.Tensor], chat: Chat
+) -> None:
+    other = Encoder(module.processor)(Line(2, 0, 0), Row.model_validate(chat("a longer answer", shade=9)))
+    both = collate([batch, other], module.processor.tokenizer.pad_token_id)
+    mask = torch.ones_like(both["labels"])
+    mask[1] = 0
+
+    loss = module.loss({**both, "loss_mask": mask})
+
+    assert torch.allclose(loss, module.loss(batch), atol=1e-5)
+
+
+def test_labels_may_be_a_slice_of_others(module: HFAutoModelForImageTextToText, batch: dict[str, torch.Tensor]) -> None:
+    wide = torch.cat([batch["labels"], batch["labels"]], dim=1)
+    sliced = torch.cat([wide, wide])[:, : batch["labels"].shape[1]]
+    twice = collate([batch, batch], 0)
+
+    loss = module.loss({**twice, "labels": sliced})
+
+    assert not sliced.is_contiguous()
+    assert torch.allclose(loss, module.loss(batch), atol=1e-5)
+
+
+def test_a_batch_without_a_target_has_a_loss_of_0_with_gradients(
+    starter_dir: Path, batch: dict[str, torch.Tensor]
+) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir))
+    module.configure_model()
+
+    loss = module.loss({**batch, "labels": torch.full_like(batch["labels"], -100)})
+    torch.autograd.backward(loss)
+
+    assert loss == 0
+    assert all(not weight.grad.any() for weight in module.parameters() if weight.grad is not None)
+    assert any(weight.grad is not None for weight in module.parameters())
+
+
 def test_a_step_leaves_its_batch_alone(module: HFAutoModelForImageTextToText, batch: dict[str, torch.Tensor]) -> None:
     before = {name: value.clone() for name, value in batch.items()}
 
@@ -127,24 +212,6 @@ def test_forward_takes_one_batch(module: HFAutoModelForImageTextToText, batch: d
     assert logits.shape[:2] == batch["input_ids"].shape
 
 
-def test_a_bare_lightning_trainer_trains_and_validates(starter_dir: Path, batch: dict[str, torch.Tensor]) -> None:
-    module = HFAutoModelForImageTextToText(str(starter_dir))
-    module.configure_model()
-    loaded = module.model
-    before = next(module.model.parameters()).clone()
-    trainer = pl.Trainer(
-        accelerator="cpu", max_steps=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, num_sanity_val_steps=0, log_every_n_steps=1,
-    )  # fmt: skip
-    batches: Any = DataLoader([batch, batch], batch_size=None)  # type: ignore[arg-type]  # a list is a dataset too
-
-    trainer.fit(module, batches, batches)
-
-    assert module.model is loaded
-    assert not torch.equal(next(module.model.parameters()), before)
-    assert {"train_loss", "val_loss"} <= trainer.callback_metrics.keys()
-
-
 def test_processor_is_loaded_when_first_asked_for(starter_dir: Path) -> None:
     module = HFAutoModelForImageTextToText(str(starter_dir))
     assert module.tokenizer is None
@@ -164,6 +231,32 @@ def test_processor_can_be_set(starter_dir: Path, module: HFAutoModelForImageText
     assert other.processor is module.processor
 
 
+def test_processor_can_be_set_again(starter_dir: Path, text_model_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir))
+    tokenizer = HFAutoModelForImageTextToText.configure_processor(str(text_model_dir))
+    assert module.processor is not tokenizer
+
+    module.processor = tokenizer
+
+    assert module.processor is tokenizer
+    assert module.tokenizer is tokenizer
+
+
+def test_what_is_wrong_with_a_processor_is_told(own_starter_dir: Path) -> None:
+    (own_starter_dir / "processor_config.json").write_text("[]")
+    module = HFAutoModelForImageTextToText(str(own_starter_dir))
+
+    with pytest.raises(RuntimeError, match=r"the processor of .* cannot be loaded: 'list' object"):
+        _ = module.processor
+
+
+def test_a_text_model_has_its_tokenizer_for_a_processor(text_model_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(text_model_dir))
+
+    assert isinstance(module.processor, PreTrainedTokenizerBase)
+    assert module.tokenizer is module.processor
+
+
 def test_a_text_model_is_loaded_with_its_head(text_model_dir: Path) -> None:
     module = HFAutoModelForImageTextToText(str(text_model_dir))
 
@@ -181,6 +274,27 @@ def test_random_weights_have_the_default_dtype(tmp_path: Path) -> None:
     assert {parameter.dtype for parameter in module.model.parameters()} == {torch.bfloat16}
 
 
+def test_random_weights_take_further_arguments(starter_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir), load_pretrained_weights=False, attn_implementation="eager")
+
+    module.configure_model()
+
+    assert module.model.config.get_text_config()._attn_implementation == "eager"  # noqa: SLF001 - nothing else tells it
+
+
+def test_pretrained_weights_take_the_default_dtype_where_none_is_named(own_starter_dir: Path) -> None:
+    path = own_starter_dir / "config.json"
+    config = json.loads(path.read_text())
+    for part in (config, config["text_config"], config["vision_config"]):
+        part.pop("dtype", None)
+    path.write_text(json.dumps(config))
+    module = HFAutoModelForImageTextToText(str(own_starter_dir), default_dtype=torch.float16)
+
+    module.configure_model()
+
+    assert {parameter.dtype for parameter in module.model.parameters()} == {torch.float16}
+
+
 def test_pretrained_weights_keep_their_dtype(module: HFAutoModelForImageTextToText) -> None:
     assert {parameter.dtype for parameter in module.model.parameters()} == {torch.float32}
 
@@ -192,6 +306,28 @@ def test_transform_is_given_the_module(starter_dir: Path) -> None:
     module.configure_model()
 
     assert seen == [module]
+
+
+def test_it_can_be_made_afresh(starter_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir), default_dtype=torch.float16, attn_implementation="eager")
+    module.configure_model()
+
+    again = module.reinit()
+
+    assert again.model is None
+    assert (again.model_name, again.default_dtype) == (str(starter_dir), torch.float16)
+    assert again.kwargs == {"attn_implementation": "eager"}
+
+
+def test_it_can_be_written_down_and_read_back(starter_dir: Path, tmp_path: Path) -> None:
+    processor = HFAutoModelForImageTextToText.configure_processor(str(starter_dir))
+    module = HFAutoModelForImageTextToText(str(starter_dir), processor=processor, loss_fn=cross_entropy)
+    module.io_dump(tmp_path)
+
+    again = HFAutoModelForImageTextToText.load(tmp_path)
+
+    assert {**again.arguments, "processor": None} == {**module.arguments, "processor": None}
+    assert isinstance(again.processor, LlavaProcessor)
 
 
 def test_saved_model_is_plain_transformers(
@@ -215,6 +351,26 @@ def test_a_state_dict_is_saved_in_place_of_the_weights(module: HFAutoModelForIma
     assert not any(parameter.any() for parameter in saved.parameters())
 
 
+def test_saving_leaves_the_weights_that_it_is_given_alone(
+    module: HFAutoModelForImageTextToText, tmp_path: Path
+) -> None:
+    weights = dict(module.state_dict())
+    names = list(weights)
+
+    module.save_pretrained(tmp_path, weights)
+
+    assert list(weights) == names
+
+
+def test_the_processor_is_saved_even_if_nobody_has_asked_for_it(starter_dir: Path, tmp_path: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir))
+    module.configure_model()
+
+    module.save_pretrained(tmp_path)
+
+    assert isinstance(AutoProcessor.from_pretrained(tmp_path), LlavaProcessor)
+
+
 def test_there_must_be_a_model_to_save(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="configure_model"):
         HFAutoModelForImageTextToText().save_pretrained(tmp_path)
@@ -231,44 +387,3 @@ def test_known_special_tokens_are_found(module: HFAutoModelForImageTextToText) -
 
 def test_without_a_tokenizer_no_special_token_is_found() -> None:
     assert HFAutoModelForImageTextToText.extract_skipped_token_ids(None).tolist() == []
-
-
-def trained(part: torch.nn.Module | None) -> Iterator[bool]:
-    assert part is not None
-    return (parameter.requires_grad for parameter in part.parameters())
-
-
-def test_frozen_vision_model_is_not_trained(starter_dir: Path) -> None:
-    module = HFAutoModelForImageTextToText(str(starter_dir), freeze_vision_model=True)
-
-    module.configure_model()
-
-    assert not any(trained(vision_model(module.model)))
-    assert all(trained(language_model(module.model)))
-
-
-def test_frozen_language_model_is_not_trained(starter_dir: Path) -> None:
-    module = HFAutoModelForImageTextToText(str(starter_dir), freeze_language_model=True)
-
-    module.configure_model()
-
-    assert not any(trained(language_model(module.model)))
-    assert all(trained(vision_model(module.model)))
-
-
-def test_freezing_what_is_not_there_is_refused(text_model_dir: Path) -> None:
-    module = HFAutoModelForImageTextToText(str(text_model_dir), freeze_vision_model=True)
-
-    with pytest.raises(ValueError, match="no image tower"):
-        module.configure_model()
-
-
-def test_four_bits_hold_the_language_model_alone(starter_dir: Path) -> None:
-    module = HFAutoModelForImageTextToText(str(starter_dir), load_in_4bit=True)
-
-    module.configure_model()
-
-    quantised = {name for name, layer in module.model.named_modules() if isinstance(layer, Linear4bit)}
-    linear = {name for name, layer in module.model.named_modules() if isinstance(layer, torch.nn.Linear)}
-    assert quantised == {name for name in linear if "language_model" in name}
-    assert quantised

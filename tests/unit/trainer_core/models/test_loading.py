@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from trainer_core.models.loading import context_tokens, load_model, load_processor, own_dtype
 from trainer_core.models.parts import vision_model
+from trainer_core.module import HFAutoModelForImageTextToText
 
 
 def test_a_text_model_has_a_tokenizer_for_a_processor(text_model_dir: Path) -> None:
@@ -38,3 +40,31 @@ def test_missing_weights_are_not_made_up(own_starter_dir: Path) -> None:
 
     with pytest.raises(ValueError, match="its weights lack"):
         load_model(str(own_starter_dir))
+
+
+def test_four_bits_hold_the_language_model_alone(starter_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir), load_in_4bit=True)
+
+    module.configure_model()
+
+    quantised = {name for name, layer in module.model.named_modules() if isinstance(layer, Linear4bit)}
+    linear = {name for name, layer in module.model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    assert quantised == {name for name in linear if "language_model" in name}
+    assert quantised
+
+
+def test_4_bit_weights_stay_as_they_are_when_the_rest_is_unfrozen(starter_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir), load_in_4bit=True)
+    module.configure_model()
+
+    module.freeze().unfreeze()
+
+    frozen = {parameter.dtype for parameter in module.parameters() if not parameter.requires_grad}
+    assert frozen == {torch.uint8}
+
+
+def test_random_weights_in_4_bits_are_refused(starter_dir: Path) -> None:
+    module = HFAutoModelForImageTextToText(str(starter_dir), load_pretrained_weights=False, load_in_4bit=True)
+
+    with pytest.raises(ValueError, match="random weights cannot be quantised"):
+        module.configure_model()

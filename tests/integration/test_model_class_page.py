@@ -1,0 +1,66 @@
+"""`docs/model_class.md` tells the truth: its example runs, its signature and its tests are there."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText
+
+from trainer_core.module import HFAutoModelForImageTextToText
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/model_class.md").read_text()
+FAULTS = [line.strip("| ").split(" | ") for line in PAGE.partition("| fault |")[2].splitlines()[2:]]
+
+
+def functions_of(name: str) -> set[str]:
+    """Test functions of the file of a name, below `tests`."""
+    [path] = (ROOT / "tests").rglob(name)
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("cells", FAULTS, ids=[cells[0] for cells in FAULTS])
+def test_every_fault_names_tests_that_are_there(cells: list[str]) -> None:
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", cells[-1])
+
+    assert len(cells) == 4
+    assert named
+    assert [test for file, test in named if test not in functions_of(file)] == []
+
+
+def test_its_signature_is_that_of_the_class() -> None:
+    block = re.search(r"```\n(HFAutoModelForImageTextToText\(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    [call] = ast.parse(block[1]).body
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    written = [keyword.arg or "kwargs" for keyword in call.value.keywords]
+
+    parameters = inspect.signature(HFAutoModelForImageTextToText).parameters
+
+    assert written == list(parameters)
+
+
+def test_every_method_that_it_names_is_there() -> None:
+    table = PAGE.partition("| method | |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+
+    named = {name for cell in cells for name in re.findall(r"`(\w+)", cell)}
+
+    assert {"processor", "configure_model", "io_dump", "forall"} <= named
+    assert {name for name in named if not hasattr(HFAutoModelForImageTextToText, name)} == set()
+
+
+def test_its_example_runs(starter_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("starter").symlink_to(starter_dir)
+    block = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+
+    exec(block[1], {})  # noqa: S102 - it is the thing under test
+
+    tuned, starter = (AutoModelForImageTextToText.from_pretrained(tmp_path / name) for name in ("tuned", "starter"))
+    assert any(not torch.equal(one, other) for one, other in zip(tuned.parameters(), starter.parameters(), strict=True))
