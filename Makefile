@@ -24,6 +24,12 @@ up: setup ## start the service here and keep it running (Ctrl-C stops it)
 test: setup ## the whole test suite
 	$(BIN)/python -m pytest
 
+test-all: setup ## the same with the long matrices: every family with every method, learned by heart
+	$(BIN)/python -m pytest -m ''
+
+families: setup ## measure every family and write what came out into docs/families.md
+	$(BIN)/python -m pytest tests/families -m '' --write-families
+
 check: setup ## format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,4 +43,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up test check pins clean
+.PHONY: help setup demo up test test-all families check pins clean

@@ -19,6 +19,10 @@ Row = dict[str, Any]
 QUESTION = "Which digit is this?"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-families", action="store_true", help="write what was measured into docs/families.md")
+
+
 @pytest.fixture(scope="session")
 def starter_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The starter model, as `python -m trainer_core.models.starter` makes it."""

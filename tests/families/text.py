@@ -15,6 +15,9 @@ def gpt2() -> Parts:
         n_embd=WIDTH,
         n_layer=2,
         n_head=4,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )

@@ -56,10 +56,11 @@ def collate(rows: Sequence[EncodedRow], pad_token_id: int) -> Batch:
     """
     fill = {"input_ids": pad_token_id, "labels": IGNORED}
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _joined([row[name] for row in rows if name in row], fill.get(name, 0)) for name in names}
+    return {name: joined([row[name] for row in rows if name in row], fill.get(name, 0)) for name in names}
 
 
-def _joined(tensors: Sequence[Tensor], fill: int) -> Tensor:
+def joined(tensors: Sequence[Tensor], fill: int = 0) -> Tensor:
+    """Tensors along their first dimension, the others filled up to the largest."""
     sizes = [max(lengths) for lengths in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
     return torch.cat([_filled_up(tensor, sizes, fill) for tensor in tensors])
 

@@ -1,6 +1,7 @@
 """Encoded rows by number: which of a file train, which are held out, and those that fit kept in memory."""
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,10 @@ from trainer_core.data.rows import Row
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4
 """Rows of one dataset take at most this part of the free memory."""
-_NUM_EXAMPLES = 3
+_NUM_EXAMPLES = 4
+
+
+Shapes = tuple[tuple[int, ...], ...]
 
 
 class EncodedRows(Dataset[EncodedRow]):
@@ -36,7 +40,7 @@ class EncodedRows(Dataset[EncodedRow]):
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
         self._num_tokens: list[int] = []
-        self._kinds: dict[frozenset[str], list[int]] = {}
+        self._kinds: dict[frozenset[str], dict[Shapes, list[int]]] = {}
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
     def __len__(self) -> int:
@@ -56,8 +60,10 @@ class EncodedRows(Dataset[EncodedRow]):
         return self._num_tokens
 
     def examples(self) -> list[list[EncodedRow]]:
-        """The first samples of each kind, known once the rows are prepared: with and without images, say."""
-        return [[self[index] for index in found[:_NUM_EXAMPLES]] for found in self._kinds.values()]
+        """Some samples of each kind, with and without images, say, as different as there are; known once prepared."""
+        return [
+            [self[index] for index in _as_different(list(by_shapes.values()))] for by_shapes in self._kinds.values()
+        ]
 
     def line(self, index: int) -> Line:
         """Where a sample stands in its file."""
@@ -90,6 +96,12 @@ class EncodedRows(Dataset[EncodedRow]):
             self._free_bytes -= num_bytes
             self._kept[index] = row
 
+    def _remember_kind(self, encoded: EncodedRow, index: int) -> None:
+        """Keep the first samples of each kind and each number and size of images."""
+        found = self._kinds.setdefault(frozenset(encoded), {}).setdefault(_shapes(encoded), [])
+        if len(found) < _NUM_EXAMPLES:
+            found.append(index)
+
     def prepare(self, before_each: Callable[[], None]) -> None:
         """Encode every row, so that each fault is known before the first step.
 
@@ -105,7 +117,7 @@ class EncodedRows(Dataset[EncodedRow]):
                     encoded = self._encoder(line, row)
                     self._keep(len(samples), encoded)
                     self._num_tokens.append(encoded["input_ids"].shape[1])
-                    self._kinds.setdefault(frozenset(encoded), []).append(len(samples))
+                    self._remember_kind(encoded, len(samples))
                     samples.append((line, part))
             except InvalidDataset as error:
                 faults += error.faults
@@ -116,6 +128,18 @@ class EncodedRows(Dataset[EncodedRow]):
             faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
         if faults:
             raise InvalidDataset(faults)
+
+
+def _shapes(encoded: EncodedRow) -> Shapes:
+    """What a sample has beside its tokens, by shape."""
+    shapes = [tuple(encoded[name].shape) for name in sorted(encoded)]
+    return tuple(shape for shape in shapes if shape != encoded["input_ids"].shape)
+
+
+def _as_different(groups: Sequence[Sequence[int]]) -> list[int]:
+    """The first of each group, then the second of each, and so on."""
+    rounds = zip_longest(*groups)
+    return [index for one in rounds for index in one if index is not None][:_NUM_EXAMPLES]
 
 
 def open_rows(spec: JobSpec, encoder: Encoder) -> tuple[EncodedRows, EncodedRows | None]:

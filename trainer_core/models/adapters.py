@@ -4,6 +4,7 @@ from pathlib import Path
 
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from trainer_core.contract.spec import Lora
 from trainer_core.models.parts import linear_names_of
@@ -26,6 +27,7 @@ def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> 
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         target_modules=list(lora.target_modules or _linear_names(model, lora)),
+        fan_in_fan_out=_is_transposed(model),
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
@@ -33,7 +35,13 @@ def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> 
 
 def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     """A model with the adapter of an artifact beside it, for use rather than training."""
-    return PeftModel.from_pretrained(model, folder)
+    config = LoraConfig.from_pretrained(str(folder))
+    config.fan_in_fan_out = _is_transposed(model)  # not so where GPT-2 is quantised
+    return PeftModel.from_pretrained(model, folder, config=config)
+
+
+def _is_transposed(model: PreTrainedModel) -> bool:
+    return any(isinstance(module, Conv1D) for module in model.modules())
 
 
 def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:

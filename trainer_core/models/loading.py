@@ -4,7 +4,6 @@ import inspect
 from typing import Any, Literal
 
 import torch
-from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -22,7 +21,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
 )
 
-from trainer_core.models.parts import language_model, linear_names
+from trainer_core.models.parts import linear_names, linear_names_of
 
 Quantization = Literal["none", "nf4", "int8"]
 Processor = ProcessorMixin | PreTrainedTokenizerBase
@@ -118,10 +117,8 @@ def _bitsandbytes(
 ) -> BitsAndBytesConfig:
     with torch.device("meta"):
         skeleton = auto.from_config(config)
-    quantised = set(linear_names(skeleton, language_model(skeleton)))
-    kept = [
-        name for name, module in skeleton.named_modules() if isinstance(module, nn.Linear) and name not in quantised
-    ]
+    quantised = set(linear_names_of(skeleton, "language_model"))
+    kept = [name for name in linear_names(skeleton, skeleton) if name not in quantised]
     if quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
     return BitsAndBytesConfig(

@@ -2,6 +2,7 @@
 
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from trainer_core.contract.spec import Part
 
@@ -19,22 +20,25 @@ def vision_model(model: PreTrainedModel) -> nn.Module | None:
     return None if tower is model or tower is model.base_model else tower
 
 
+LINEAR = (nn.Linear, Conv1D)
+"""GPT-2 and its kin call their linear layers convolutions, and keep their weights transposed."""
+
+
 def linear_names(model: PreTrainedModel, part: nn.Module) -> list[str]:
     """Full names of the linear layers inside `part`."""
     inside = {id(module) for module in part.modules()}
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and id(module) in inside]
+    return [name for name, module in model.named_modules() if isinstance(module, LINEAR) and id(module) in inside]
 
 
 def linear_names_of(model: PreTrainedModel, part: Part) -> list[str]:
-    """Full names of the linear layers of a part; the head is of none."""
+    """Full names of the linear layers of a part; the head is of none, though BLIP-2's decoder holds it."""
     head = model.get_output_embeddings()
     roots = {"language_model": language_model(model), "vision_tower": vision_model(model)}
-    named = {kind: linear_names(model, root) if root is not None else [] for kind, root in roots.items()}
-    if part != "projector":
-        return named[part]
-    taken = {name for names in named.values() for name in names}
-    linears = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    return [name for name, module in linears if name not in taken and module is not head]
+    named = {kind: set(linear_names(model, root)) if root is not None else set() for kind, root in roots.items()}
+    layers = [name for name in linear_names(model, model) if model.get_submodule(name) is not head]
+    if part == "projector":
+        return [name for name in layers if not any(name in names for names in named.values())]
+    return [name for name in layers if name in named[part]]
 
 
 def parameters_of(model: PreTrainedModel) -> dict[Part, list[nn.Parameter]]:

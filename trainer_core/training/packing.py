@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer_core.data.collation import Batch, collate
+from trainer_core.data.collation import Batch, collate, joined
 from trainer_core.data.encoding import EncodedRow
 
 Positions = Callable[[PreTrainedModel, EncodedRow], Tensor]
@@ -69,13 +69,14 @@ def _logits(model: PreTrainedModel, batch: Batch) -> Tensor:
 def _packed(model: PreTrainedModel, rows: Sequence[EncodedRow], positions: Positions) -> Batch:
     """One sequence: what is per token is joined along the tokens, the rest along its first dimension, (1, S)."""
     names = dict.fromkeys(name for row in rows for name in row if name != "attention_mask")
-    batch = {name: torch.cat([row[name] for row in rows if name in row], dim=_joint(rows, name)) for name in names}
+    batch = {name: _together(rows, name) for name in names}
     return {**batch, "position_ids": torch.cat([positions(model, row) for row in rows], dim=-1)}
 
 
-def _joint(rows: Sequence[EncodedRow], name: str) -> int:
+def _together(rows: Sequence[EncodedRow], name: str) -> Tensor:
+    tensors = [row[name] for row in rows if name in row]
     is_per_token = all(name in row and row[name].shape == row["input_ids"].shape for row in rows)
-    return 1 if is_per_token else 0
+    return torch.cat(tensors, dim=1) if is_per_token else joined(tensors)
 
 
 def _restarting(_model: PreTrainedModel, row: EncodedRow) -> Tensor:
