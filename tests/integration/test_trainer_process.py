@@ -12,6 +12,7 @@ from trainer_core.contract.control import Control, ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import (
     RUN_EVENT,
+    ArtifactVerified,
     CheckpointSaved,
     ParametersUnused,
     RunEvent,
@@ -72,6 +73,7 @@ def test_a_run_leaves_events_on_stdout_alone(starter_dir: Path, shades_file: Pat
         ParametersUnused,
         StepCompleted,
         CheckpointSaved,
+        ArtifactVerified,
         RunSucceeded,
     ]
     assert (tmp_path / "run/artifact/manifest.json").exists()

@@ -65,6 +65,7 @@ def load_model(
         how = {key: value for key, value in kwargs.items() if key not in source}
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
     assert isinstance(model, PreTrainedModel)
+    _keep_unpacked(model)
     return model
 
 
@@ -107,6 +108,17 @@ def _reads_images(config: PreTrainedConfig) -> bool:
 
 def _auto_class(config: PreTrainedConfig) -> Any:
     return AutoModelForImageTextToText if _reads_images(config) else AutoModelForCausalLM
+
+
+def _keep_unpacked(model: PreTrainedModel) -> None:
+    """Keep 4-bit layers, if there are any, from packing themselves for inference.
+
+    On CPUs with AVX512-BF16, bitsandbytes 0.50 does so at the first evaluation; no gradient passes them afterwards, and
+    they compute in bfloat16.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _bitsandbytes(

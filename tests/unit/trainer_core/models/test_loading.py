@@ -1,6 +1,7 @@
 """Models and processors of a folder."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,17 @@ def test_four_bits_hold_the_language_model_alone(starter_dir: Path) -> None:
     linear = {name for name, layer in module.model.named_modules() if isinstance(layer, torch.nn.Linear)}
     assert quantised == {name for name in linear if "language_model" in name}
     assert quantised
+
+
+def test_4_bit_layers_hand_gradients_on_after_an_evaluation(text_model_dir: Path) -> None:
+    model: Any = load_model(str(text_model_dir), quantization="nf4", dtype=torch.float32)
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        model.eval()(input_ids=ids)
+
+    model.train()(input_ids=ids).logits.sum().backward()
+
+    assert model.get_input_embeddings().weight.grad.abs().sum() > 0
 
 
 def test_4_bit_weights_stay_as_they_are_when_the_rest_is_unfrozen(starter_dir: Path) -> None:
