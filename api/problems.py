@@ -20,6 +20,7 @@ from api.uploads import DatasetTooLarge, StorageFull
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
+from store.images import ImagesNotFound
 from store.jobs import JobAlreadyEnded, JobNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,6 +43,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
+    ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),

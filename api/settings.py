@@ -14,5 +14,7 @@ class Settings(StoreSettings):
     """Largest dataset that is taken."""
     check_seconds: Annotated[float, Field(gt=0)] = 600
     """Longest time that checking an uploaded dataset may take."""
+    fetch_images: bool = False
+    """Whether rows may name images by https addresses, which this service then fetches when they are uploaded."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""

@@ -28,7 +28,22 @@ class DatasetRead(View):
     filename: str
     num_bytes: int
     sha256: str
+    form: str
+    """In which it came: JSONL, JSON, Parquet, WebDataset or zip. Its rows are kept in OpenAI's chat format."""
     num_rows: int
+    num_images: int
+    unused_keys: tuple[str, ...]
+    """Keys of its records that mean nothing here."""
+    created_at: datetime
+
+
+class ImagesRead(View):
+    """An uploaded image, or a zip of them."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
     num_images: int
     created_at: datetime
 

@@ -76,13 +76,18 @@ def up(
 @app.command()
 def upload(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSONL, one row of a chat a line")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSONL, JSON, Parquet, WebDataset, or a zip of one")
+    ],
+    images: Annotated[
+        str | None, typer.Option(help="Images that the rows name: a zip, a folder, or the id of uploaded ones")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Upload a dataset; every row is checked before it is taken."""
     with Tuneyard(ctx.obj) as tuneyard:
-        dataset = transfers.upload(tuneyard, file)
+        dataset = transfers.upload(tuneyard, file, images)
     _tell(dataset, f"{dataset.id}  {dataset.num_rows} rows, {dataset.num_images} images", as_json=as_json)
 
 

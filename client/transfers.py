@@ -1,8 +1,10 @@
 """Uploads and downloads with a bar on a terminal, and a word at their end anywhere."""
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -13,12 +15,33 @@ from client.tuneyard import Tuneyard
 from client.views import Artifact, Dataset
 
 
-def upload(tuneyard: Tuneyard, path: Path) -> Dataset:
-    """Upload a dataset."""
+def upload(tuneyard: Tuneyard, path: Path, images: str | None = None) -> Dataset:
+    """Upload a dataset, the images that its rows name before it: a zip, a folder, or the id of an earlier upload."""
+    images_id = _upload_images(tuneyard, Path(images)) if images is not None and Path(images).exists() else images
     with _bar(f"uploading and checking {path.name}", path.stat().st_size) as on_bytes:
-        dataset = tuneyard.upload(path, on_bytes)
+        dataset = tuneyard.upload(path, on_bytes, images=images_id)
     stderr().print(f"Uploaded {escape(str(path))} as {dataset.id}")
+    if dataset.unused_keys:
+        stderr().print(f"Not used: {escape(', '.join(dataset.unused_keys))}")
     return dataset
+
+
+def _upload_images(tuneyard: Tuneyard, path: Path) -> str:
+    with TemporaryDirectory() as folder:
+        archive = zipped(path, Path(folder) / f"{path.name}.zip") if path.is_dir() else path
+        with _bar(f"uploading {path.name}", archive.stat().st_size) as on_bytes:
+            images = tuneyard.upload_images(archive, on_bytes)
+    stderr().print(f"Uploaded {images.num_images} images of {escape(str(path))} as {images.id}")
+    return images.id
+
+
+def zipped(folder: Path, archive_path: Path) -> Path:
+    """A folder's files in a zip, by their paths in it; images are compressed already."""
+    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return archive_path
 
 
 def download(tuneyard: Tuneyard, job_id: str, folder: Path) -> Artifact:

@@ -22,7 +22,7 @@ from client.download import OnBytes, download
 from client.endpoint import find_url
 from client.errors import UnreadableInput
 from client.transport import Transport
-from client.views import Artifact, Checkpoint, Dataset, Event, Job, LogLine, Series
+from client.views import Artifact, Checkpoint, Dataset, Event, Images, Job, LogLine, Series
 from trainer_core.contract.spec import JobSpec
 
 _PAGE_SIZE = 100
@@ -69,18 +69,31 @@ class Tuneyard:
         """Names of the registered base models."""
         return [model["name"] for model in self._transport.get("/models").json()["data"]]
 
-    def upload(self, path: Path, on_bytes: OnBytes = lambda _: None) -> Dataset:
-        """Upload a file of rows; the service checks every one of them before it answers."""
+    def upload(self, path: Path, on_bytes: OnBytes = lambda _: None, *, images: str | None = None) -> Dataset:
+        """Upload a file of rows; the service checks every one of them before it answers.
+
+        Args:
+            path: JSONL, JSON, Parquet, WebDataset, or a zip of one of these with its images.
+            on_bytes: Told of each piece that has gone out.
+            images: Id of uploaded images that the rows name.
+        """
+        return Dataset.model_validate_json(self._upload("/datasets", path, on_bytes, images=images))
+
+    def upload_images(self, path: Path, on_bytes: OnBytes = lambda _: None) -> Images:
+        """Upload an image, or a zip of them, that rows may name."""
+        return Images.model_validate_json(self._upload("/images", path, on_bytes))
+
+    def _upload(self, route: str, path: Path, on_bytes: OnBytes, **asked: str | None) -> bytes:
         if not path.is_file():
             raise UnreadableInput(f"there is no file {path}")
         response = self._transport.post(
-            "/datasets",
-            params={"filename": path.name},
+            route,
+            params={"filename": path.name} | {name: value for name, value in asked.items() if value is not None},
             content=_Chunks(path, on_bytes),
             headers={"Content-Length": str(path.stat().st_size)},
             timeout=httpx2.Timeout(_CHECK_SECONDS, connect=5),
         )
-        return Dataset.model_validate_json(response.content)
+        return response.content
 
     def dataset(self, dataset_id: str) -> Dataset:
         """An uploaded dataset."""

@@ -19,7 +19,21 @@ class Dataset(View):
     filename: str
     num_bytes: int
     sha256: str
+    form: str = "JSONL"
     num_rows: int
+    num_images: int
+    unused_keys: tuple[str, ...] = ()
+    """Keys of its records that mean nothing to the service."""
+    created_at: datetime
+
+
+class Images(View):
+    """An uploaded image, or a zip of them."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
     num_images: int
     created_at: datetime
 

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from store.clock import from_now
 from store.tables import Dataset
+from trainer_core.contract.dataset import DatasetReport
 
 
 class DatasetNotFound(Exception):
@@ -22,8 +23,7 @@ def add(
     filename: str,
     num_bytes: int,
     sha256: str,
-    num_rows: int,
-    num_images: int,
+    report: DatasetReport,
 ) -> Dataset:
     """Record a dataset whose file is in place."""
     session.execute(
@@ -32,8 +32,10 @@ def add(
             filename=filename,
             num_bytes=num_bytes,
             sha256=sha256,
-            num_rows=num_rows,
-            num_images=num_images,
+            form=report.form,
+            num_rows=report.num_rows,
+            num_images=report.num_images,
+            unused_keys=report.unused_keys,
             created_at=from_now(),
         )
     )

@@ -18,7 +18,8 @@ class Storage:
     root/datasets/file-….jsonl
     root/models/starter/                  a registered base model: a Hugging Face folder, or a link to one
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
-    root/uploads/                         files on their way in
+    root/images/file-…                    an uploaded image, or a zip of them
+    root/uploads/file-…/                  a file on its way in, and what is made of it
     ```
     """
 
@@ -27,16 +28,25 @@ class Storage:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for name in ("datasets", "models", "jobs", "uploads"):
+        for name in ("datasets", "images", "models", "jobs", "uploads"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
 
-    def upload_path(self, dataset_id: str) -> Path:
-        """Where a dataset lies while it comes in and is checked."""
-        return self.root / "uploads" / f"{dataset_id}.jsonl"
+    def upload_dir(self, file_id: str) -> Path:
+        """Folder of a file while it comes in and is checked."""
+        return self.root / "uploads" / file_id
 
     def dataset_path(self, dataset_id: str) -> Path:
-        """Where a checked dataset lies."""
+        """Where the rows of a checked dataset lie."""
         return self.root / "datasets" / f"{dataset_id}.jsonl"
+
+    def images_path(self, images_id: str) -> Path:
+        """Where an uploaded image lies, or a zip of them."""
+        return self.images_dir / images_id
+
+    @property
+    def images_dir(self) -> Path:
+        """Folder of all uploaded images."""
+        return self.root / "images"
 
     def run_dir(self, job_id: str, attempt: int) -> Path:
         """Folder of one attempt."""

@@ -8,6 +8,6 @@ def job_id() -> str:
     return f"ftjob-{ULID()}".lower()
 
 
-def dataset_id() -> str:
-    """A new dataset's id."""
+def file_id() -> str:
+    """The id of a file that is uploaded."""
     return f"file-{ULID()}".lower()

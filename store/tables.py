@@ -70,7 +70,23 @@ class Dataset(Table):
     filename: Mapped[str]
     num_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
+    form: Mapped[str] = mapped_column(String(16), server_default="JSONL")
+    """In which it came; its rows are kept in the form that training reads."""
     num_rows: Mapped[int]
+    num_images: Mapped[int]
+    unused_keys: Mapped[tuple[str, ...]] = mapped_column(Stored(tuple[str, ...]), server_default="[]")
+    created_at: Mapped[datetime]
+
+
+class ImageFile(Table):
+    """An uploaded image, or a zip of them, that rows of datasets may name."""
+
+    __tablename__ = "image_files"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    num_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
     num_images: Mapped[int]
     created_at: Mapped[datetime]
 

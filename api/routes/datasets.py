@@ -1,24 +1,22 @@
 """/datasets: files of training rows."""
 
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.checking import check
 from api.dependencies import Parts, PartsDep, Reading
-from api.uploads import Received, receive
+from api.intake import Arrival, Filename, arrival, check_rows
 from api.views import DatasetRead
-from store import datasets, ids
+from store import datasets
+from store import images as image_files
 from store.tables import Dataset
 from trainer_core.contract.dataset import DatasetReport
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
-
-Filename = Annotated[
-    str, Query(min_length=1, max_length=255, description="What the file is called where it comes from")
-]
 
 BODY = {
     "requestBody": {
@@ -37,21 +35,22 @@ BODY = {
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=DatasetRead, openapi_extra=BODY)
 async def upload_dataset(
-    request: Request, response: Response, parts: PartsDep, filename: Filename = "dataset.jsonl"
+    request: Request,
+    response: Response,
+    parts: PartsDep,
+    filename: Filename = "dataset.jsonl",
+    images: Annotated[str | None, Query(description="Id of a zip of images, uploaded before, that rows name")] = None,
 ) -> Dataset:
-    """Upload a file of rows in OpenAI's chat format, one JSON object a line; every row is checked before it is taken.
+    """Upload rows to train on; every row is checked before they are taken.
 
-    The body is the file itself: `curl -X POST -T train.jsonl 'http://…/datasets?filename=train.jsonl'`.
+    The body is the file itself: `curl -X POST -T train.jsonl 'http://…/datasets?filename=train.jsonl'`. It is JSONL in
+    OpenAI's chat format, or whatever else docs/datasets.md names; rows are then kept in OpenAI's format.
     """
-    dataset_id = ids.dataset_id()
-    draft = parts.storage.upload_path(dataset_id)
-    try:
-        received = await receive(request.stream(), draft, parts.settings.max_upload_bytes)
-        report = await check(draft, parts.settings.check_seconds)
-        dataset = await run_in_threadpool(_keep, parts, dataset_id, filename, received, report)
-    finally:
-        draft.unlink(missing_ok=True)
-    response.headers["Location"] = f"/datasets/{dataset_id}"
+    images_path = await run_in_threadpool(_images_path, parts, images)
+    async with arrival(request, parts) as arrived:
+        report = await check_rows(arrived, parts, images_path)
+        dataset = await run_in_threadpool(_keep, parts, arrived, filename, report)
+    response.headers["Location"] = f"/datasets/{dataset.id}"
     return dataset
 
 
@@ -61,16 +60,32 @@ def read_dataset(dataset_id: str, session: Reading) -> Dataset:
     return datasets.get(session, dataset_id)
 
 
-def _keep(parts: Parts, dataset_id: str, filename: str, received: Received, report: DatasetReport) -> Dataset:
-    """Put a checked file in its place, then write its row: a row never names a file that is not there."""
-    parts.storage.upload_path(dataset_id).rename(parts.storage.dataset_path(dataset_id))
+@router.get("/{dataset_id}/rows", response_class=FileResponse)
+def download_rows(dataset_id: str, session: Reading, parts: PartsDep) -> FileResponse:
+    """The rows as they are trained on: JSONL in OpenAI's chat format, images in it."""
+    dataset = datasets.get(session, dataset_id)
+    return FileResponse(
+        parts.storage.dataset_path(dataset.id), media_type="application/jsonl", filename=f"{dataset.id}.jsonl"
+    )
+
+
+def _images_path(parts: Parts, images_id: str | None) -> Path | None:
+    if images_id is None:
+        return None
+    with parts.database.reading() as session:
+        return parts.storage.images_path(image_files.get(session, images_id).id)
+
+
+def _keep(parts: Parts, arrived: Arrival, filename: str, report: DatasetReport) -> Dataset:
+    """Put checked rows in their place, then write their row: a row never names a file that is not there."""
+    rows = arrived.rows_path if report.is_converted else arrived.path
+    rows.rename(parts.storage.dataset_path(arrived.file_id))
     with parts.database.writing() as session:
         return datasets.add(
             session,
-            dataset_id=dataset_id,
+            dataset_id=arrived.file_id,
             filename=filename,
-            num_bytes=received.num_bytes,
-            sha256=received.sha256,
-            num_rows=report.num_rows,
-            num_images=report.num_images,
+            num_bytes=arrived.received.num_bytes,
+            sha256=arrived.received.sha256,
+            report=report,
         )

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from PIL import Image
+
 from tests.e2e.conftest import Trained
 from tests.e2e.live_service import QUICK, Service, cli
 from trainer_core.contract.manifest import Manifest
@@ -62,3 +64,15 @@ def test_download_brings_the_model_and_tells_so(service: Service, trained: Train
 def test_watch_tells_a_failure_by_its_exit_code(service: Service, trained: Trained) -> None:
     assert cli(service, "watch", trained.job.id).returncode == 0
     assert cli(service, "watch", "ftjob-nowhere").returncode == 1
+
+
+def test_rows_of_llava_are_uploaded_with_a_folder_of_images(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "images/a.png")
+    turns = [{"from": "human", "value": "<image>\nWhich digit?"}, {"from": "gpt", "value": "7"}]
+    (tmp_path / "rows.json").write_text(json.dumps([{"id": "1", "image": "a.png", "conversations": turns}]))
+
+    done = cli(service, "upload", str(tmp_path / "rows.json"), "--images", str(tmp_path / "images"), "--json")
+
+    dataset = json.loads(done.stdout)
+    assert (dataset["form"], dataset["num_images"], dataset["unused_keys"]) == ("JSON", 1, ["id"])

@@ -15,6 +15,7 @@ from migrations.__main__ import config
 from store import datasets
 from store.database import Database
 from store.files import Storage
+from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
 
 TEMPLATE = "tuneyard_template"
@@ -92,8 +93,7 @@ def spec(database: Database) -> JobSpec:
             filename="train.jsonl",
             num_bytes=10,
             sha256="0" * 64,
-            num_rows=1,
-            num_images=0,
+            report=DatasetReport(form="JSONL", num_rows=1),
         )
     return JobSpec(base_model="starter", train_dataset="file-1")
 

@@ -1,4 +1,4 @@
-"""An image out of a data URL, upright and RGB; anything else is refused with a reason."""
+"""An image out of a data URL, upright and RGB, and into one; anything else is refused with a reason."""
 
 import base64
 import re
@@ -7,8 +7,9 @@ from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from trainer_core.contract.dataset import MAX_IMAGE_BYTES
+
 FORMATS = ("PNG", "JPEG", "WEBP")
-MAX_IMAGE_BYTES = 10 * 1024**2
 MAX_IMAGE_PIXELS = 40_000_000
 _DATA_URL = re.compile(r"data:image/(png|jpe?g|webp);base64,")
 _WHITE = (255, 255, 255)
@@ -26,7 +27,24 @@ def decode(url: str) -> Image.Image:
     Raises:
         InvalidImage: It is no data URL, or not a whole PNG, JPEG or WebP image, or too large.
     """
-    encoded = _bytes_of(url)
+    return _decoded(_bytes_of(url))
+
+
+def data_url(encoded: bytes) -> str:
+    """The data URL of an encoded image.
+
+    Raises:
+        InvalidImage: The bytes are not a whole PNG, JPEG or WebP image, or too large.
+    """
+    _decoded(encoded)
+    kind = Image.open(BytesIO(encoded), formats=FORMATS).format
+    assert kind is not None
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(encoded).decode()}"
+
+
+def _decoded(encoded: bytes) -> Image.Image:
+    if len(encoded) > MAX_IMAGE_BYTES:
+        raise InvalidImage(f"too many bytes, where {MAX_IMAGE_BYTES} are allowed; make it smaller")
     try:
         return _on_white(_upright(encoded))
     except UnidentifiedImageError as error:
@@ -43,12 +61,9 @@ def _bytes_of(url: str) -> bytes:
         what = "the address of an image" if url.startswith(("http://", "https://")) else f"{url[:40]!r}"
         raise InvalidImage(f"{what} is not read; give the image itself, as data:image/png;base64,… (or jpeg, webp)")
     try:
-        encoded = base64.b64decode(url[match.end() :], validate=True)
+        return base64.b64decode(url[match.end() :], validate=True)
     except ValueError as error:
         raise InvalidImage(f"its base64 is broken: {error}") from error
-    if len(encoded) > MAX_IMAGE_BYTES:
-        raise InvalidImage(f"{len(encoded)} bytes, where {MAX_IMAGE_BYTES} are allowed; make it smaller")
-    return encoded
 
 
 def _upright(encoded: bytes) -> Image.Image:

@@ -110,7 +110,7 @@ def _auto_class(config: PreTrainedConfig) -> Any:
     return AutoModelForImageTextToText if _reads_images(config) else AutoModelForCausalLM
 
 
-def _keep_unpacked(model: PreTrainedModel) -> None:
+def _keep_unpacked(model: Any) -> None:
     """Keep 4-bit layers, if there are any, from packing themselves for inference.
 
     On CPUs with AVX512-BF16, bitsandbytes 0.50 does so at the first evaluation; no gradient passes them afterwards, and

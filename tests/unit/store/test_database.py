@@ -8,6 +8,7 @@ from store import datasets, workers
 from store.clock import from_now
 from store.database import Database
 from store.datasets import DatasetNotFound
+from trainer_core.contract.dataset import DatasetReport
 
 
 def test_an_error_undoes_the_transaction(database: Database) -> None:
@@ -25,8 +26,8 @@ def _see_then_fail(session: Session) -> None:
 
 def test_a_time_comes_back_in_utc(database: Database) -> None:
     with database.writing() as session:
-        values = {"num_bytes": 1, "sha256": "0" * 64, "num_rows": 1, "num_images": 0}
-        dataset = datasets.add(session, dataset_id="file-1", filename="x", **values)  # type: ignore[arg-type]
+        report = DatasetReport(form="JSONL", num_rows=1)
+        dataset = datasets.add(session, dataset_id="file-1", filename="x", num_bytes=1, sha256="0" * 64, report=report)
 
     offset = dataset.created_at.utcoffset()
     assert offset is not None

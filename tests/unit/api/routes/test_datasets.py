@@ -92,3 +92,18 @@ def test_an_unknown_dataset_is_404(client: TestClient) -> None:
 
 def test_a_name_that_is_too_long_is_refused(client: TestClient) -> None:
     assert client.post("/datasets", content=row(), params={"filename": "x" * 256}).json()["code"] == "invalid_request"
+
+
+def test_another_form_is_kept_as_openais_rows(client: TestClient) -> None:
+    rows = json.dumps([{"id": 1, "instruction": "two?", "output": "2"}])
+
+    dataset = client.post("/datasets", content=rows, params={"filename": "rows.json"}).json()
+
+    assert (dataset["form"], dataset["unused_keys"]) == ("JSON", ["id"])
+    assert client.get(f"/datasets/{dataset['id']}/rows").json() == {
+        "messages": [{"role": "user", "content": "two?"}, {"role": "assistant", "content": "2"}]
+    }
+
+
+def test_rows_of_an_unknown_dataset_are_404(client: TestClient) -> None:
+    assert client.get("/datasets/file-none/rows").status_code == 404

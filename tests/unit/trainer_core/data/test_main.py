@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from trainer_core.contract.dataset import DatasetReport
 
 
-def checked(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainer_core.data", str(path)]
+def checked(path: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trainer_core.data", path, *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -20,12 +22,44 @@ def test_a_good_dataset_is_reported_with_exit_code_0(shades_file: Path) -> None:
 
 
 def test_a_bad_dataset_is_reported_with_exit_code_1(tmp_path: Path) -> None:
-    (tmp_path / "bad.jsonl").write_text("{}")
+    (tmp_path / "bad.jsonl").write_text('{"messages": []}')
 
     done = checked(tmp_path / "bad.jsonl")
 
     [fault] = DatasetReport.model_validate_json(done.stdout).faults
-    assert (done.returncode, fault.detail) == (1, "messages: is missing")
+    assert (done.returncode, fault.detail) == (1, "no assistant message with weight 1, so nothing to learn from")
+
+
+def test_rows_are_written_in_the_form_that_training_reads(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('[{"instruction": "Add", "input": "1 2", "output": "3"}]')
+
+    checked(tmp_path / "rows.json", "--output", tmp_path / "rows.jsonl")
+
+    assert checked(tmp_path / "rows.jsonl").returncode == 0
+
+
+def test_a_file_that_has_this_form_is_not_written_again(shades_file: Path, tmp_path: Path) -> None:
+    checked(shades_file, "--output", tmp_path / "rows.jsonl")
+
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_images_are_found_in_a_folder(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "rows.json").write_text('[{"instruction": "What?", "output": "black", "image": "a.png"}]')
+
+    done = checked(tmp_path / "rows.json", "--images", tmp_path)
+
+    assert DatasetReport.model_validate_json(done.stdout).num_images == 1
+
+
+def test_addresses_of_images_are_printed_once_each(tmp_path: Path) -> None:
+    row = '{"instruction": "What?", "output": "a", "images": ["https://h/a.png", "https://h/b.png"]}'
+    (tmp_path / "rows.jsonl").write_text(f"{row}\nno row\n{row}\n")
+
+    done = checked(tmp_path / "rows.jsonl", "--addresses")
+
+    assert done.stdout.splitlines() == ["https://h/a.png", "https://h/b.png"]
 
 
 def test_a_missing_file_is_a_word_and_no_traceback(tmp_path: Path) -> None:

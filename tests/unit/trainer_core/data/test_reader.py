@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, DatasetReport
 from trainer_core.contract.errors import InvalidDataset
-from trainer_core.data.reader import check, lines, read
+from trainer_core.data.conversion import convert
+from trainer_core.data.reader import lines, read
+from trainer_core.data.sources import Sources
 
 GOOD = '{"messages":[{"role":"user","content":"two?"},{"role":"assistant","content":"2"}]}'
 Chat = Callable[..., dict[str, Any]]
@@ -18,6 +20,10 @@ Chat = Callable[..., dict[str, Any]]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "rows.jsonl"
+
+
+def check(path: Path) -> DatasetReport:
+    return convert(path, Sources())
 
 
 def fault_of(path: Path, line: str | bytes) -> DatasetFault:
@@ -89,7 +95,7 @@ def test_a_line_that_is_no_row_is_named(path: Path, line: str | bytes, code: str
         (GOOD.replace('"2"', '"2","weights":1'), 1, "weights: unknown key"),
         (GOOD.replace(',"content":"two?"', ""), 0, "content: is missing"),
         (GOOD.replace('"user"', '"tool"'), 0, "role: "),
-        (GOOD.replace('"2"', "null"), 1, "content: must be a list"),
+        (GOOD.replace('"2"', "null"), 1, "content: is missing"),
         (GOOD.replace('"2"', '" "'), 1, "empty answer"),
         (GOOD.replace('"2"', '"2","weight":2'), 1, "weight: "),
         (with_user_content([]), 0, "content: must not be empty"),
@@ -165,3 +171,10 @@ def test_reading_a_row_that_is_none_raises_its_fault(path: Path) -> None:
 
     with pytest.raises(InvalidDataset, match="line 1: "):
         read(path, line)
+
+
+def test_a_file_of_another_form_is_told_how_to_convert(path: Path) -> None:
+    path.write_text(f"[{GOOD}]")
+
+    with pytest.raises(InvalidDataset, match=r"python -m trainer_core\.data rows\.jsonl --output"):
+        list(lines(path))

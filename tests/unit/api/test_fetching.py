@@ -1,0 +1,158 @@
+"""Images from their addresses: over real TLS from a server on this machine, which is allowed here alone."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+from api import fetching
+from api.fetching import Fetcher, is_public
+from trainer_core.contract.dataset import fetched_name
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with its path, leads on from /to/…, and has nothing at /none."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["Host"]))  # type: ignore[attr-defined]
+        leads_on = self.path.startswith("/to/")
+        self.send_response(302 if leads_on else 404 if self.path == "/none" else 200)
+        if leads_on:
+            self.send_header("Location", self.path.removeprefix("/to/").replace("~", "https://"))
+        self.send_header("Content-Length", str(len(self.path)))
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    asked: list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.asked = []
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def fetcher(server: Server, authority: trustme.CA) -> Fetcher:
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    return Fetcher(is_allowed=lambda number: number in {"127.0.0.1", "::1"}, port=server.server_port, tls=tls)
+
+
+def fetched(fetcher: Fetcher, url: str, folder: Path) -> bytes | str:
+    """What an address gave, or why it gave nothing."""
+    asyncio.run(fetcher.fetch_all([url], folder))
+    path = folder / fetched_name(url)
+    return path.read_bytes() if path.exists() else path.with_suffix(".reason").read_text()
+
+
+def url(server: Server, path: str) -> str:
+    return f"https://localhost:{server.server_port}/{path}"
+
+
+def test_what_an_address_gives_is_kept(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    assert fetched(fetcher, url(server, "a.png"), tmp_path) == b"/a.png"
+    assert server.asked == [("/a.png", "localhost")]
+
+
+def test_a_redirect_is_followed(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    assert fetched(fetcher, url(server, "to//a.png"), tmp_path) == b"/a.png"
+
+
+def test_a_redirect_to_another_kind_of_address_is_refused(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    assert "only https" in str(fetched(fetcher, url(server, "to/http://localhost/"), tmp_path))
+
+
+def test_a_redirect_to_what_is_not_public_is_refused(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    leads_to = f"to/~10.0.0.1:{server.server_port}/"
+
+    assert "10.0.0.1 is not a public address" in str(fetched(fetcher, url(server, leads_to), tmp_path))
+
+
+def test_redirects_end(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    assert "more than 3 redirects" in str(fetched(fetcher, url(server, "to//" * 5), tmp_path))
+
+
+def test_an_answer_that_is_none_is_told(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
+    assert "it answered 404" in str(fetched(fetcher, url(server, "none"), tmp_path))
+
+
+def test_too_much_is_not_kept(
+    server: Server, fetcher: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_IMAGE_BYTES", 4)
+
+    assert "larger than 4 bytes" in str(fetched(fetcher, url(server, "a.png"), tmp_path))
+
+
+def test_a_certificate_of_nobody_is_not_trusted(server: Server, tmp_path: Path) -> None:
+    fetcher = Fetcher(is_allowed=lambda _: True, port=server.server_port)
+
+    assert "certificate" in str(fetched(fetcher, url(server, "a.png"), tmp_path)).lower()
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost/",
+        "https://user:word@localhost/",
+        "https://localhost:22/",
+        "https:///a.png",
+        "file:///etc/passwd",
+        "https://127.1/",
+        "https://0x7f000001/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://ok\\@127.0.0.1/",
+        "https://\udcff/",
+    ],
+)
+def test_an_address_that_is_not_public_is_never_asked(address: str, tmp_path: Path) -> None:
+    asyncio.run(Fetcher().fetch_all([address.encode(errors="replace").decode()], tmp_path))
+
+    assert [path.suffix for path in tmp_path.iterdir()] == [".reason"]
+
+
+@pytest.mark.parametrize(
+    ("number", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+        ("fe80::1%eth0", False),
+    ],
+)
+def test_which_addresses_are_public(number: str, *, public: bool) -> None:
+    assert is_public(number) is public

@@ -1,0 +1,208 @@
+"""Any file of rows to the one form that training reads: JSONL in OpenAI's chat format, images as data URLs.
+
+A file that has this form already stays as it is. Every row is checked on the way and every image decoded.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import ValidationError
+
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, DatasetReport
+from trainer_core.contract.errors import InvalidDataset
+from trainer_core.data.dialects import draft
+from trainer_core.data.images import InvalidImage, data_url, decode
+from trainer_core.data.placing import NotARow
+from trainer_core.data.reader import checked, checked_size, faults_of, parse
+from trainer_core.data.records import HEAD_BYTES, Form, Record, form_of, records
+from trainer_core.data.rows import ImagePart, ImageUrl, Row
+from trainer_core.data.sources import ADDRESS, Sources, ZipImages
+
+
+@dataclass
+class _Tally:
+    num_rows: int = 0
+    num_images: int = 0
+    num_faults: int = 0
+    faults: list[DatasetFault] = field(default_factory=list)
+    unused: set[str] = field(default_factory=set)
+    is_changed: bool = False
+
+    def refuse(self, error: InvalidDataset) -> None:
+        self.num_faults += len(error.faults)
+        self.faults += error.faults[: MAX_FAULTS - len(self.faults)]
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """A record as a row, its images still named."""
+
+    row: Row
+    attached: Mapping[str, bytes]
+    unused: frozenset[str]
+    is_changed: bool
+
+
+def convert(path: Path, sources: Sources, output: IO[bytes] | None = None) -> DatasetReport:
+    """Check every row of a file, and write it to `output` if there is one.
+
+    A record is one line of the output, whether it is blank or not, so that places stay what they are.
+    """
+    tally = _Tally()
+    try:
+        for record in records(path):
+            line = _converted(record, sources, tally)
+            if output is not None:
+                output.write(line + b"\n")
+    except InvalidDataset as error:  # the file breaks off
+        tally.refuse(error)
+    if tally.num_rows == 0 and not tally.num_faults:
+        tally.refuse(InvalidDataset([DatasetFault(code="empty_dataset", detail="the file has no rows")]))
+    with path.open("rb") as file:
+        form = form_of(file.read(HEAD_BYTES))
+    return DatasetReport(
+        form=form.value,
+        num_rows=tally.num_rows,
+        num_images=tally.num_images,
+        is_converted=tally.is_changed or form is not Form.JSONL,
+        unused_keys=tuple(sorted(tally.unused)),
+        num_faults=tally.num_faults,
+        faults=tuple(tally.faults),
+    )
+
+
+def addresses(path: Path) -> Iterator[str]:
+    """Every address of an image in a file of rows, once; what is wrong with rows is for `convert` to tell."""
+    seen = set()
+    try:
+        for record in records(path):
+            for url in _urls(record):
+                if url not in seen and ADDRESS.match(url):
+                    seen.add(url)
+                    yield url
+    except InvalidDataset:
+        return
+
+
+def check_images(path: Path) -> DatasetReport:
+    """Look at an uploaded image, or into a zip of them, whose images are decoded once rows name them."""
+    with path.open("rb") as file:
+        is_zip = form_of(file.read(HEAD_BYTES)) is Form.ZIP
+    try:
+        num_images = _num_images_in(path) if is_zip else len([data_url(path.read_bytes())])
+    except (InvalidImage, zipfile.BadZipFile) as error:
+        fault = DatasetFault(code="invalid_image", detail=str(error))
+        return DatasetReport(form="image", num_faults=1, faults=(fault,))
+    return DatasetReport(form="zip" if is_zip else "image", num_images=num_images)
+
+
+def _num_images_in(path: Path) -> int:
+    names = ZipImages(path).names()
+    if not names:
+        raise InvalidImage("the zip has no .png, .jpg, .jpeg or .webp file")
+    return len(names)
+
+
+def _urls(record: Record) -> Iterator[str]:
+    try:
+        row = None if record.content == b"" else _understood(record).row
+    except InvalidDataset:
+        return
+    if row is not None:
+        yield from (part.image_url.url for _, part in row.images())
+
+
+def _converted(record: Record, sources: Sources, tally: _Tally) -> bytes:
+    """The line of a record, counted; empty where it is blank or refused."""
+    if record.content == b"":
+        return b""
+    tally.num_rows += 1
+    try:
+        understood = _understood(record)
+        row, num_images = _with_images(understood, record, sources)
+    except InvalidDataset as error:
+        tally.refuse(error)
+        return b""
+    is_changed = understood.is_changed or row is not understood.row
+    tally.num_images += num_images
+    tally.unused |= understood.unused
+    tally.is_changed |= is_changed
+    if not is_changed and isinstance(record.content, bytes):
+        return record.content
+    return row.model_dump_json(exclude_defaults=True).encode()
+
+
+def _understood(record: Record) -> _Understood:
+    content, place = record.content, record.place
+    if isinstance(content, DatasetFault):
+        raise InvalidDataset([content])
+    if not isinstance(content, bytes):
+        return _drafted(content, record)
+    checked_size(len(content), place)
+    try:
+        return _Understood(parse(content, place), record.attached, frozenset(), is_changed=False)
+    except InvalidDataset as error:
+        if error.faults[0].code != "invalid_row":
+            raise
+        refusal = error
+    loaded = json.loads(content)
+    if not isinstance(loaded, dict):
+        raise refusal
+    return _drafted(loaded, record)
+
+
+def _drafted(content: Mapping[str, Any], record: Record) -> _Understood:
+    """A record that is no row as it stands, as the row that it means."""
+    try:
+        drafted = draft(content, record.attached, is_line=isinstance(record.content, bytes))
+        row = Row.model_validate(drafted.row)
+    except NotARow as error:
+        raise InvalidDataset([record.place.fault("invalid_row", str(error), error.message_index)]) from error
+    except ValidationError as error:
+        raise InvalidDataset(faults_of(error, record.place)) from error
+    return _Understood(checked(row, record.place), drafted.attached, drafted.unused, is_changed=True)
+
+
+def _with_images(understood: _Understood, record: Record, sources: Sources) -> tuple[Row, int]:
+    """The row with its images in it, the same object if they are there already; and how many they are."""
+    row, faults, urls = understood.row, [], []
+    for image_index, (message_index, part) in enumerate(row.images()):
+        try:
+            urls.append(_data_url(part.image_url.url, understood.attached, sources))
+        except InvalidImage as error:
+            faults.append(record.place.fault("invalid_image", str(error), message_index, image_index))
+    if faults:
+        raise InvalidDataset(faults)
+    if urls == [part.image_url.url for _, part in row.images()]:
+        return row, len(urls)
+    return _replaced(row, urls), len(urls)
+
+
+def _data_url(url: str, attached: Mapping[str, bytes], sources: Sources) -> str:
+    if not url.startswith("data:"):
+        return data_url(sources.read(url, attached))
+    decode(url)
+    return url
+
+
+def _replaced(row: Row, urls: list[str]) -> Row:
+    left = iter(urls)
+
+    def with_url(part: Any) -> Any:
+        if not isinstance(part, ImagePart):
+            return part
+        image_url = ImageUrl(url=next(left), detail=part.image_url.detail)
+        return part.model_copy(update={"image_url": image_url})
+
+    return Row(
+        messages=tuple(
+            one
+            if isinstance(one.content, str)
+            else one.model_copy(update={"content": tuple(with_url(part) for part in one.content)})
+            for one in row.messages
+        )
+    )
