@@ -8,7 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
-from api.routes import artifacts, datasets, health, images, jobs, models, reports
+from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports
 from api.settings import Settings
 from store.database import Database
 from store.doorbell import Doorbell, make_celery
@@ -43,6 +43,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (datasets, images, models, jobs, reports, artifacts, health):
+    for routes in (datasets, images, models, jobs, inspections, reports, artifacts, health):
         app.include_router(routes.router)
     return app

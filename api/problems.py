@@ -21,6 +21,7 @@ from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
 from store.images import ImagesNotFound
+from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,6 +42,8 @@ class Problem(BaseModel):
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
+    InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
+    ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),

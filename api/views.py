@@ -12,6 +12,7 @@ from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import Phase
 from trainer_core.contract.manifest import Manifest, ManifestFile
+from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 
@@ -111,6 +112,15 @@ class JobRead(View):
             started_at=job.started_at,
             finished_at=job.finished_at,
         )
+
+
+class ReportRead(View):
+    """A report about a job that is not submitted."""
+
+    id: str
+    report: JobReport | None
+    """Null as long as it is being made."""
+    created_at: datetime
 
 
 class JobPage(View):

@@ -18,6 +18,7 @@ from client.deployment import Deployment
 from client.endpoint import default_data_dir
 from client.errors import TuneyardError, UnreadableInput
 from client.printing import job_details, job_table, print_error, stderr, stdout
+from client.reporting import print_report
 from client.specs import read_spec, with_uploads
 from client.tuneyard import Tuneyard
 from client.views import Job
@@ -89,6 +90,24 @@ def upload(
     with Tuneyard(ctx.obj) as tuneyard:
         dataset = transfers.upload(tuneyard, file, images)
     _tell(dataset, f"{dataset.id}  {dataset.num_rows} rows, {dataset.num_images} images", as_json=as_json)
+
+
+@app.command()
+def validate(
+    ctx: typer.Context,
+    spec: Annotated[str, typer.Argument(help="JSON file with the spec of a job, or - for stdin")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether a job would run, what its rows hold and what it takes; exits with 1 if it would fail."""
+    asked = read_spec(spec)
+    with Tuneyard(ctx.obj) as tuneyard:
+        report = tuneyard.validate(with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id))
+    if as_json:
+        typer.echo(report.model_dump_json())
+    else:
+        print_report(report, stdout())
+    raise typer.Exit(0 if report.is_valid else _FAILED)
 
 
 @app.command()

@@ -91,4 +91,4 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
         yield "artifact", f"{job.artifact.num_files} files, {size(job.artifact.num_bytes)}"
     if job.failure:
         yield "failure", f"{job.failure.message} ({job.failure.code})"
-        yield from (("fault", f"line {fault.line}: {fault.detail}") for fault in job.failure.faults)
+        yield from (("fault", fault.place) for fault in job.failure.faults)

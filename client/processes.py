@@ -23,6 +23,7 @@ class Role(StrEnum):
     WORKER = "worker"
     RUNNER = "runner"
     TRAINER = "trainer"
+    REPORTER = "reporter"
 
 
 Found = Mapping[str, list[psutil.Process]]

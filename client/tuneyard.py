@@ -22,7 +22,7 @@ from client.download import OnBytes, download
 from client.endpoint import find_url
 from client.errors import UnreadableInput
 from client.transport import Transport
-from client.views import Artifact, Checkpoint, Dataset, Event, Images, Job, LogLine, Series
+from client.views import Artifact, Checkpoint, Dataset, Event, Images, Job, LogLine, Report, Series
 from trainer_core.contract.spec import JobSpec
 
 _PAGE_SIZE = 100
@@ -103,6 +103,22 @@ class Tuneyard:
         """Queue a job; a mapping goes out as it is, so that the service says what is wrong with it."""
         body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
         return Job.model_validate_json(self._transport.post("/jobs", json=body).content)
+
+    def validate(self, spec: JobSpec | Mapping[str, Any]) -> Report:
+        """Find out what is known about a job without submitting it; a worker looks at every row, however many."""
+        body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
+        found = self._transport.post("/jobs/validate", json=body, params={"wait": _WAIT_SECONDS}).json()
+        while found["report"] is None:
+            found = self._transport.get(
+                f"/reports/{found['id']}",
+                params={"wait": _WAIT_SECONDS},
+                patience_seconds=_FOLLOW_PATIENCE_SECONDS,
+            ).json()
+        return Report.model_validate(found["report"])
+
+    def report(self, job_id: str) -> Report:
+        """What was found out about a submitted job before it was queued, or why it was not."""
+        return Report.model_validate_json(self._transport.get(f"/jobs/{job_id}/report").content)
 
     def job(self, job_id: str) -> Job:
         """A job as it is now."""

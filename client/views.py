@@ -54,10 +54,18 @@ class Fault(View):
     """One reason why a row cannot be trained on."""
 
     code: str
+    file: str | None = None
     line: int | None = None
     message_index: int | None = None
     image_index: int | None = None
     detail: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, and what: `line 3, message 0: …`."""
+        places = {"file": self.file, "line": self.line, "message": self.message_index, "image": self.image_index}
+        where = ", ".join(f"{noun} {index}" for noun, index in places.items() if index is not None)
+        return f"{where}: {self.detail}" if where else self.detail
 
 
 class Failure(View):
@@ -66,6 +74,71 @@ class Failure(View):
     code: str
     message: str
     faults: tuple[Fault, ...] = ()
+
+
+class Lengths(View):
+    """How long samples are, in tokens."""
+
+    shortest: int
+    median: int
+    longest: int
+    total: int
+
+
+class RowsReport(View):
+    """What is in a dataset, as the model reads it."""
+
+    num_rows: int
+    num_images: int
+    num_supervised_tokens: int
+    tokens: Lengths
+
+
+class Memory(View):
+    """Bytes that the trainer needs at its worst batch, and that the device has."""
+
+    total_bytes: int
+    device_bytes: int | None = None
+
+
+class Estimate(View):
+    """What a job will take."""
+
+    num_parameters: int
+    num_trainable_parameters: int
+    steps_per_epoch: int
+    total_steps: int
+    memory: Memory
+    disk_bytes: int
+    seconds: float | None = None
+
+
+class Piece(View):
+    """Neighbouring tokens that are treated alike."""
+
+    text: str
+    is_trained: bool
+
+
+class Sample(View):
+    """A row as the model reads it."""
+
+    line: int
+    num_tokens: int
+    pieces: tuple[Piece, ...]
+
+
+class Report(View):
+    """What is known about a job before it trains."""
+
+    is_valid: bool
+    problem: Failure | None = None
+    """Why it would fail."""
+    warnings: tuple[str, ...] = ()
+    train: RowsReport | None = None
+    evaluation: RowsReport | None = None
+    estimate: Estimate | None = None
+    preview: tuple[Sample, ...] = ()
 
 
 class ArtifactSummary(View):

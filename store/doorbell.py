@@ -1,11 +1,19 @@
-"""The broker's only message: «there may be work». Losing or repeating it is harmless, since rows are the truth."""
+"""The broker's only messages: «there may be work». Losing or repeating it is harmless, since rows are the truth."""
 
 import logging
+from enum import StrEnum
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-RUN_NEXT_JOB = "tuneyard.run_next_job"
+
+class Bell(StrEnum):
+    """What there may be to do; the name of the task that looks."""
+
+    JOBS = "tuneyard.run_next_job"
+    INSPECTIONS = "tuneyard.inspect_next_job"
+
+
 _RING_LIVES_SECONDS = 30
 """A ring nobody answered is worth nothing later: workers look for themselves."""
 
@@ -45,9 +53,9 @@ class Doorbell:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def ring(self) -> None:
+    def ring(self, bell: Bell = Bell.JOBS) -> None:
         """Ring once; a broker that is down is logged, not raised, since workers look every few seconds anyway."""
         try:
-            self._celery.send_task(RUN_NEXT_JOB, expires=_RING_LIVES_SECONDS, retry=False)
+            self._celery.send_task(bell, expires=_RING_LIVES_SECONDS, retry=False)
         except OperationalError as error:
             log.warning("could not ring, workers will look by themselves: %s", error)

@@ -8,6 +8,11 @@ def job_id() -> str:
     return f"ftjob-{ULID()}".lower()
 
 
+def report_id() -> str:
+    """The id of a report that is asked for."""
+    return f"report-{ULID()}".lower()
+
+
 def file_id() -> str:
     """The id of a file that is uploaded."""
     return f"file-{ULID()}".lower()

@@ -1,6 +1,7 @@
 """Jobs as their owners see them: submitted, found, listed, asked to end."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -9,7 +10,8 @@ from store import datasets, events, ids
 from store.clock import from_now
 from store.database import touched
 from store.lifecycle import ENDED, JobStatus, sources
-from store.tables import Job
+from store.tables import Inspection, Job
+from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
@@ -31,33 +33,57 @@ class JobAlreadyEnded(Exception):
 
 
 def submit(session: Session, spec: JobSpec) -> Job:
-    """Queue a job.
+    """Record a job whose rows are still to be checked.
 
     Raises:
         DatasetNotFound: The spec names a dataset that was never uploaded.
     """
-    for reference in dataset_ids(spec):
-        datasets.get(session, reference)
+    check_datasets(session, spec)
     job_id = ids.job_id()
     session.execute(
         insert(Job).values(
             id=job_id,
-            status=JobStatus.QUEUED,
+            status=JobStatus.VALIDATING,
             spec=spec,
             base_model=spec.base_model,
             priority=spec.priority,
             not_before=from_now(),
             created_at=from_now(),
-            queued_at=from_now(),
         )
     )
-    events.record(session, job_id, 0, "job_submitted", "Job submitted and queued")
+    events.record(session, job_id, 0, "job_submitted", "Job submitted; its rows are being checked")
     return get(session, job_id)
+
+
+def check_datasets(session: Session, spec: JobSpec) -> None:
+    """Raise `DatasetNotFound` if the spec names a dataset that was never uploaded."""
+    for reference in dataset_ids(spec):
+        datasets.get(session, reference)
 
 
 def dataset_ids(spec: JobSpec) -> tuple[str, ...]:
     """Ids of the datasets that a spec names."""
     return (spec.train_dataset, *([spec.eval_dataset] if isinstance(spec.eval_dataset, str) else []))
+
+
+def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
+    """Queue a job that was found to fit, end one that was not; one that was cancelled meanwhile stays so."""
+    problem = report.problem
+    if problem is None:
+        values: dict[str, Any] = {"status": JobStatus.QUEUED, "queued_at": from_now(), "not_before": from_now()}
+        message = "; ".join(["Job checked and queued", *report.warnings])
+    else:
+        values = {
+            "status": JobStatus.FAILED,
+            "finished_at": from_now(),
+            "failure_code": problem.code,
+            "failure_message": problem.message,
+            "failure_faults": problem.faults or None,
+        }
+        message = f"Job refused: {problem.message}"
+    moved = update(Job).where(Job.id == job_id, Job.status == JobStatus.VALIDATING).values(**values)
+    if touched(session, moved) == 1:
+        events.record(session, job_id, 0, f"job_{values['status']}", message)
 
 
 def get(session: Session, job_id: str) -> Job:
@@ -121,6 +147,8 @@ def _cancel_waiting(session: Session, job_id: str) -> bool:
         .where(Job.id == job_id, Job.status.in_(waiting))
         .values(status=JobStatus.CANCELLED, finished_at=from_now(), cancel_requested_at=from_now())
     )
+    unasked = update(Inspection).where(Inspection.job_id == job_id, Inspection.finished_at.is_(None))
+    session.execute(unasked.values(finished_at=from_now()))
     return touched(session, statement) == 1
 
 

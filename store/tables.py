@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -23,6 +24,7 @@ from store.clock import UtcDateTime
 from store.lifecycle import JobStatus
 from store.progress import Progress
 from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -129,6 +131,27 @@ class Job(Table):
         ),
         Index("ix_jobs_claim", "status", "priority", "queued_at", "id"),
         Index("ix_jobs_base_model", "base_model", "id"),
+    )
+
+
+class Inspection(Table):
+    """What is to be found out about a job before it trains; of a submitted one, or of one that only might be."""
+
+    __tablename__ = "inspections"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Counts tries; it fences what a try writes."""
+    claimed_until: Mapped[datetime]
+    report: Mapped[JobReport | None] = mapped_column(Stored(JobReport))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("job_id", name="uq_inspections_job"),
+        Index("ix_inspections_due", "finished_at", "claimed_until"),
     )
 
 

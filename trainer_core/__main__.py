@@ -11,13 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import ValidationError
-
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.dataset import MAX_FAULTS
 from trainer_core.contract.errors import FailureCode, InvalidDataset, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.stopping import StopAsked, StopRequest
 
 log = logging.getLogger("trainer_core")
@@ -50,7 +48,7 @@ def main() -> int:
             print(event.model_dump_json(), file=told, flush=True)
 
     try:
-        spec = _read(arguments.spec)
+        spec = read_spec(arguments.spec)
         _run(spec, arguments, emit, stop)
     except StopAsked as asked:
         log.info("stopped: %s", asked.word)
@@ -96,16 +94,6 @@ def _claim_stdout() -> TextIO:
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return events
-
-
-def _read(path: Path) -> JobSpec:
-    try:
-        return JobSpec.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise TrainerError(FailureCode.INVALID_SPEC, f"cannot read {path}: {error.strerror}") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise TrainerError(FailureCode.INVALID_SPEC, f"{path} is no JobSpec: {wrong}") from error
 
 
 def _quieten() -> None:

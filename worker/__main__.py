@@ -5,14 +5,16 @@ import logging
 from worker.app import create_app
 from worker.settings import WorkerSettings
 
+_CPU_SLOTS = 1
+
 
 def main() -> None:
-    """Start Celery's worker with a thread for each slot."""
+    """Start Celery's worker with a thread for each slot, and one for checking jobs."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = WorkerSettings()
     celery = create_app(settings)
     name = f"--hostname={settings.worker_name}@%h"
-    concurrency = f"--concurrency={settings.num_slots}"
+    concurrency = f"--concurrency={settings.num_slots + _CPU_SLOTS}"
     celery.worker_main(
         ["worker", "--pool=threads", concurrency, name, "--loglevel=INFO", "--without-gossip", "--without-mingle"]
     )

@@ -1,4 +1,4 @@
-"""The Celery app of a worker and its one task, a doorway: composition root."""
+"""The Celery app of a worker and its tasks, doorways: composition root."""
 
 import socket
 from typing import Any
@@ -7,9 +7,10 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from store.database import Database
-from store.doorbell import RUN_NEXT_JOB, Doorbell, make_celery
+from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
 from worker.attempt import Attempts
+from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
@@ -23,19 +24,27 @@ def create_app(settings: WorkerSettings) -> Celery:
     storage.prepare()
     slots = Slots(storage.root / "slots" / socket.gethostname(), settings.num_slots)
     attempts = Attempts(settings, database, slots)
-    rescue = Rescue(settings, database, Doorbell(celery), attempts)
+    doorbell = Doorbell(celery)
+    inspections = Inspections(settings, database, storage, doorbell)
+    rescue = Rescue(settings, database, doorbell, attempts, inspections)
 
-    @celery.task(name=RUN_NEXT_JOB)
+    @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:
         attempts.run_due()
 
+    @celery.task(name=Bell.INSPECTIONS)
+    def inspect_next_job() -> None:
+        inspections.run_due()
+
     @worker_ready.connect(weak=False)
     def begin(**_: Any) -> None:
+        inspections.warm_up()
         rescue.start()
 
     @worker_shutting_down.connect(weak=False)
     def drain(**_: Any) -> None:
         rescue.stop()
         attempts.drain()
+        inspections.stop()
 
     return celery

@@ -5,10 +5,11 @@ import threading
 
 from sqlalchemy.exc import OperationalError
 
-from store import leases, workers
+from store import inspections, leases, workers
 from store.database import Database
-from store.doorbell import Doorbell
+from store.doorbell import Bell, Doorbell
 from worker.attempt import Attempts
+from worker.inspection import Inspections
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -17,11 +18,19 @@ log = logging.getLogger(__name__)
 class Rescue:
     """Sweeps every few seconds, in a thread of its own."""
 
-    def __init__(self, settings: WorkerSettings, database: Database, doorbell: Doorbell, attempts: Attempts) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        database: Database,
+        doorbell: Doorbell,
+        attempts: Attempts,
+        inspections: Inspections,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._doorbell = doorbell
         self._attempts = attempts
+        self._inspections = inspections
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sweep_until_stopped, name="rescue", daemon=True)
 
@@ -44,8 +53,13 @@ class Rescue:
                 else:
                     leases.charge(session, lease, "The runner gave no sign of life until its lease expired")
             is_due = leases.is_anything_due(session)
+            is_asked = inspections.is_anything_due(session)
+            inspections.forget_old(session)
         if is_due and self._attempts.num_idle > 0:
-            self._doorbell.ring()
+            self._doorbell.ring(Bell.JOBS)
+        if is_asked and self._inspections.is_idle:
+            self._doorbell.ring(Bell.INSPECTIONS)
+        self._inspections.cool_down()
 
     def _sweep_until_stopped(self) -> None:
         while True:

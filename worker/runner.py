@@ -27,6 +27,7 @@ from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import LEASE_VARIABLE, SLOT_VARIABLE
 from worker.recorder import Recorder
+from worker.resolution import resolve
 from worker.settings import WorkerSettings
 from worker.stopping import Stopping, StopReason
 from worker.trainer import TRAINER, Trainer
@@ -203,20 +204,6 @@ class Runner:
                 time.sleep(1)
             else:
                 return
-
-
-def resolve(spec: JobSpec, storage: Storage, *, hub_models: bool) -> JobSpec:
-    """The spec as the trainer wants it: names of base model and datasets become paths."""
-    eval_dataset = spec.eval_dataset
-    if isinstance(eval_dataset, str):
-        eval_dataset = str(storage.dataset_path(eval_dataset))
-    return spec.model_copy(
-        update={
-            "base_model": storage.base_model(spec.base_model, hub_models=hub_models),
-            "train_dataset": str(storage.dataset_path(spec.train_dataset)),
-            "eval_dataset": eval_dataset,
-        }
-    )
 
 
 def _is_whole(folder: Path) -> bool:

@@ -21,6 +21,10 @@ class WorkerSettings(StoreSettings):
     """How often a runner renews its lease."""
     sweep_seconds: Annotated[float, Field(gt=0)] = 5
     """How often a worker looks for expired leases and for queued jobs that nobody rang for."""
+    inspection_seconds: Annotated[float, Field(gt=0)] = 6 * 3600
+    """How long checking a job before it is queued may take."""
+    reporter_idle_seconds: Annotated[float, Field(gt=0)] = 300
+    """How long the process that checks jobs stays there for the next one."""
     word_grace_seconds: Annotated[float, Field(gt=0)] = 8
     """How long a trainer that was asked to cancel has before SIGTERM."""
     drain_grace_seconds: Annotated[float, Field(gt=0)] = 45

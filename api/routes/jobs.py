@@ -6,14 +6,18 @@ from http import HTTPStatus
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, BackgroundTasks, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Parts, PartsDep, Reading, Writing
 from api.examples import SPECS
+from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.views import JobPage, JobRead
-from store import jobs
+from store import inspections, jobs
+from store.doorbell import Bell
 from store.lifecycle import ENDED, JobStatus
 from store.tables import Job
 from trainer_core.contract.spec import JobSpec
@@ -24,20 +28,43 @@ _LOOK_SECONDS = 0.25
 """How often a waiting request looks at the job."""
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
-def submit_job(
-    spec: Annotated[JobSpec, Body(openapi_examples=SPECS)],
-    session: Writing,
+Spec = Annotated[JobSpec, Body(openapi_examples=SPECS)]
+
+
+@router.post("", status_code=HTTPStatus.CREATED, response_model=JobRead, responses=DRY_RUN)
+async def submit_job(
+    spec: Spec,
     parts: PartsDep,
-    response: Response,
-    background: BackgroundTasks,
-) -> JobRead:
-    """Queue a fine-tuning job."""
+    dry_run: Annotated[bool, Query(description="Tell what is known about the job, and submit none")] = False,  # noqa: FBT002
+) -> Response:
+    """Submit a fine-tuning job; it is queued once its rows and its model have been found to fit."""
+    if dry_run:
+        return await report_on(spec, parts, parts.settings.max_wait_seconds)
+    job = await run_in_threadpool(_submit, spec, parts)
+    return JSONResponse(
+        job.model_dump(mode="json"),
+        HTTPStatus.CREATED,
+        headers={"Location": f"/jobs/{job.id}"},
+        background=BackgroundTask(parts.doorbell.ring, Bell.INSPECTIONS),
+    )
+
+
+def _submit(spec: JobSpec, parts: Parts) -> JobRead:
     parts.storage.base_model(spec.base_model, hub_models=parts.settings.hub_models)
-    job = jobs.submit(session, spec)
-    background.add_task(parts.doorbell.ring)
-    response.headers["Location"] = f"/jobs/{job.id}"
-    return _view(session, job)
+    with parts.database.writing() as session:
+        return _view(session, inspections.submit(session, spec))
+
+
+@router.post("/preview", **REPORTED)
+@router.post("/estimate", **REPORTED)
+@router.post("/validate", **REPORTED)
+async def report_on_job(spec: Spec, parts: PartsDep, wait: WaitSeconds = 60) -> Response:
+    """Find out what is known about a job without submitting it.
+
+    Whether it would run, and which line is wrong if not; its lengths, duplicates and leaks; its memory, disk and time;
+    its first rows as the model will read them, with what of them is trained on. All three answer the same.
+    """
+    return await report_on(spec, parts, wait)
 
 
 @router.get("")

@@ -76,3 +76,39 @@ def test_rows_of_llava_are_uploaded_with_a_folder_of_images(service: Service, tm
 
     dataset = json.loads(done.stdout)
     assert (dataset["form"], dataset["num_images"], dataset["unused_keys"]) == ("JSON", 1, ["id"])
+
+
+def test_a_job_is_validated_without_being_submitted(service: Service, dataset_id: str) -> None:
+    spec = json.dumps({"base_model": "starter", "train_dataset": dataset_id, "hyperparameters": QUICK})
+    num_jobs = len(list(service.tuneyard.jobs()))
+
+    done = cli(service, "validate", "-", stdin=spec)
+
+    assert done.returncode == 0
+    assert "This job can run." in done.stdout
+    assert "64 rows, 64 images" in done.stdout
+    assert "<image*16>Which digit is this?<|end|><|assistant|>" in done.stdout
+    assert len(list(service.tuneyard.jobs())) == num_jobs
+
+
+def test_a_job_that_would_fail_is_told_so(service: Service, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "long " * 600}, {"role": "assistant", "content": "7"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": turns}))
+    spec = json.dumps({"base_model": "starter", "train_dataset": str(tmp_path / "rows.jsonl")})
+
+    done = cli(service, "validate", "-", stdin=spec)
+
+    assert done.returncode == 1
+    assert "This job would fail: line 1:" in done.stdout
+    assert "tokens, images included, where 512 are allowed" in done.stdout
+
+
+def test_a_job_whose_rows_do_not_fit_fails_before_it_is_queued(service: Service, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "long " * 600}, {"role": "assistant", "content": "7"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": turns}))
+    dataset = service.tuneyard.upload(tmp_path / "rows.jsonl")
+
+    job = service.ended(service.submit(dataset.id, QUICK), 60)
+
+    assert job.failure is not None
+    assert (job.failure.code, job.failure.faults[0].code, job.attempt) == ("invalid_dataset", "too_long", 0)

@@ -36,7 +36,10 @@ class RowsReport(Closed):
     """More than rows where the chat template makes a sample of each answer."""
     num_images: int
     tokens: Lengths
+    num_image_tokens: int
+    """Of all tokens, those that stand for images."""
     num_supervised_tokens: int
+    """Tokens that the loss is taken on."""
     num_shrunk_images: int
     """Images made smaller so that their row fits."""
     num_duplicates: int
@@ -56,6 +59,11 @@ class MemoryEstimate(Closed):
     device_bytes: int | None
     """What the device has; None where it is not known."""
 
+    @property
+    def fits(self) -> bool:
+        """True unless it is known that the device is too small."""
+        return self.device_bytes is None or self.total_bytes <= self.device_bytes
+
 
 class Estimate(Closed):
     """What the job will take."""
@@ -67,8 +75,10 @@ class Estimate(Closed):
     memory: MemoryEstimate
     disk_bytes: int
     """Checkpoints that are kept, and the artifact."""
-    seconds: float | None
-    """Training time on this device, within a factor of about two; None where it cannot be told."""
+    flops: float
+    """Operations of the whole training."""
+    seconds: float | None = None
+    """Training time at the pace of earlier jobs of this service; None before the first one has ended."""
 
 
 class PreviewPiece(Closed):
@@ -116,5 +126,14 @@ class JobReport(Closed):
     estimate: Estimate | None = None
     preview: Annotated[tuple[PreviewSample, ...], Field(strict=False)] = ()
     """The first samples."""
-    seconds: float
+    seconds: float = 0.0
     """How long finding this out took."""
+
+
+class ReportOrder(Closed):
+    """What a reporter is asked for, as a line of JSON on its stdin."""
+
+    spec: str
+    """File of the spec, in which base model and datasets are paths."""
+    report: str
+    """File to write the report to."""

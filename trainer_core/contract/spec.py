@@ -3,11 +3,13 @@
 The service resolves names to paths before the trainer sees them; the trainer knows paths and hub ids only.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from trainer_core.contract.closed import Closed
+from trainer_core.contract.errors import FailureCode, TrainerError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -207,3 +209,18 @@ class JobSpec(Closed):
         if self.resources.shard_model and (is_quantised or self.hyperparameters.optimizer == "adamw_8bit"):
             raise ValueError("resources.shard_model goes neither with a quantised model nor with an 8-bit optimizer")
         return self
+
+
+def read_spec(path: Path) -> JobSpec:
+    """The spec in a file.
+
+    Raises:
+        TrainerError: There is none.
+    """
+    try:
+        return JobSpec.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise TrainerError(FailureCode.INVALID_SPEC, f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise TrainerError(FailureCode.INVALID_SPEC, f"{path} is no JobSpec: {wrong}") from error

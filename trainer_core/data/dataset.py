@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
-from trainer_core.data.encoding import EncodedRow, Encoder
+from trainer_core.data.encoding import Encoded, EncodedRow, Encoder
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
 from trainer_core.data.rows import Row
@@ -24,6 +24,7 @@ _NUM_EXAMPLES = 4
 
 
 Shapes = tuple[tuple[int, ...], ...]
+Look = Callable[[Row, Encoded], None]
 
 
 class EncodedRows(Dataset[EncodedRow]):
@@ -55,6 +56,11 @@ class EncodedRows(Dataset[EncodedRow]):
         return row
 
     @property
+    def num_lines(self) -> int:
+        """Rows that the samples are made of."""
+        return len(self._lines)
+
+    @property
     def num_tokens(self) -> list[int]:
         """Length of each sample, known once the rows are prepared."""
         return self._num_tokens
@@ -68,6 +74,10 @@ class EncodedRows(Dataset[EncodedRow]):
     def line(self, index: int) -> Line:
         """Where a sample stands in its file."""
         return self._samples[index][0]
+
+    def encoded(self, index: int) -> Encoded:
+        """A sample with the sizes of its images."""
+        return self._encoder.encode(self.line(index), self.row(index))
 
     def row(self, index: int) -> Row:
         """The conversation of a sample."""
@@ -102,8 +112,12 @@ class EncodedRows(Dataset[EncodedRow]):
         if len(found) < _NUM_EXAMPLES:
             found.append(index)
 
-    def prepare(self, before_each: Callable[[], None]) -> None:
+    def prepare(self, before_each: Callable[[], None], look: Look | None = None) -> None:
         """Encode every row, so that each fault is known before the first step.
+
+        Args:
+            before_each: Called before each row.
+            look: Given each sample, encoded, which is then not kept.
 
         Raises:
             InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
@@ -114,10 +128,13 @@ class EncodedRows(Dataset[EncodedRow]):
             before_each()
             try:
                 for part, row in enumerate(self._parts(line)):
-                    encoded = self._encoder(line, row)
-                    self._keep(len(samples), encoded)
-                    self._num_tokens.append(encoded["input_ids"].shape[1])
-                    self._remember_kind(encoded, len(samples))
+                    encoded = self._encoder.encode(line, row)
+                    if look is None:
+                        self._keep(len(samples), encoded.tensors)
+                    else:
+                        look(row, encoded)
+                    self._num_tokens.append(encoded.tensors["input_ids"].shape[1])
+                    self._remember_kind(encoded.tensors, len(samples))
                     samples.append((line, part))
             except InvalidDataset as error:
                 faults += error.faults

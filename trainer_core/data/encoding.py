@@ -39,6 +39,8 @@ class Encoded:
     sizes: tuple[tuple[int, int], ...]
     """Width and height of each image as it went into the processor."""
     original_sizes: tuple[tuple[int, int], ...]
+    is_image: Tensor
+    """Which tokens stand for images, (T,) bool."""
 
 
 class Encoder:
@@ -104,7 +106,8 @@ class Encoder:
             raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
         tensors = self._labelled(line, rendered, encoded)
-        return Encoded(tensors, tuple(one.size for one in images), tuple(one.size for one in originals))
+        sizes, original_sizes = (tuple(one.size for one in group) for group in (images, originals))
+        return Encoded(tensors, sizes, original_sizes, _is_image(encoded, self.processor))
 
     def prompt(self, line: Line, row: Row) -> EncodedRow:
         """What the model reads before it writes the last turn of a row; no labels."""

@@ -53,7 +53,7 @@ def load_model(
     auto = _auto_class(config)
     dtype = dtype or config.dtype or default_dtype
     if quantization != "none":
-        kwargs["quantization_config"] = _bitsandbytes(auto, config, quantization, dtype)
+        kwargs["quantization_config"] = _bitsandbytes(config, quantization, dtype)
     if pretrained:
         model, found = auto.from_pretrained(
             name, dtype=dtype, trust_remote_code=trust_remote_code, output_loading_info=True, **kwargs
@@ -66,6 +66,24 @@ def load_model(
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
     assert isinstance(model, PreTrainedModel)
     _keep_unpacked(model)
+    return model
+
+
+def load_skeleton(name: str, *, dtype: torch.dtype, attention: str | None = None, **source: Any) -> PreTrainedModel:
+    """A model with shapes and no weights: it takes no memory and computes nothing.
+
+    Args:
+        dtype: Of the weights that it does not have.
+        attention: Name of an attention function; None means the model's own.
+    """
+    config = AutoConfig.from_pretrained(name, **source)
+    return _skeleton(config, dtype=dtype, **({"attn_implementation": attention} if attention else {}))
+
+
+def _skeleton(config: PreTrainedConfig, **how: Any) -> PreTrainedModel:
+    with torch.device("meta"):
+        model = _auto_class(config).from_config(config, **how)
+    assert isinstance(model, PreTrainedModel)
     return model
 
 
@@ -122,13 +140,11 @@ def _keep_unpacked(model: Any) -> None:
 
 
 def _bitsandbytes(
-    auto: Any,
     config: PreTrainedConfig,
     quantization: Quantization,
     dtype: torch.dtype,
 ) -> BitsAndBytesConfig:
-    with torch.device("meta"):
-        skeleton = auto.from_config(config)
+    skeleton = _skeleton(config)
     quantised = set(linear_names_of(skeleton, "language_model"))
     kept = [name for name in linear_names(skeleton, skeleton) if name not in quantised]
     if quantization == "int8":

@@ -21,12 +21,13 @@ from trainer_core.data.collation import collate, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import load_model
-from trainer_core.models.parts import freeze, language_model, parameters_of
+from trainer_core.models.parts import language_model, parameters_of
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
-from trainer_core.training.optimization import add_noise, make_optimizer, without_gradient
+from trainer_core.training.method import as_the_spec_says, checkpoint_activations, fitting
+from trainer_core.training.optimization import make_optimizer, without_gradient
 from trainer_core.training.packing import Pack, find_packing
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
@@ -112,31 +113,9 @@ class FineTuning(HFAutoModelForImageTextToText):
             base = load_model(str(self._checkpoint), dtype=dtype)
         else:
             base = load_model(self.model_name, dtype=dtype, **self.kwargs)
-        try:
-            self.model = self._as_the_spec_says(base).train()
-        except ValueError as error:
-            raise TrainerError(FailureCode.INVALID_SPEC, f"the spec does not fit this base model: {error}") from error
-
-    def _as_the_spec_says(self, base: PreTrainedModel) -> torch.nn.Module:
-        """Put the adapter beside the model, if there is one, and freeze what the spec freezes."""
-        method, chosen = self.spec.method, self.spec.hyperparameters
-        model: torch.nn.Module = base
-        if isinstance(method, Lora):
-            from trainer_core.models.adapters import add_adapter  # noqa: PLC0415 - peft takes a second to import
-
-            model = add_adapter(base, method, self._checkpoint)
-        freeze(
-            base,
-            language=chosen.freeze_language_model,
-            vision=chosen.freeze_vision_model,
-            projector=chosen.freeze_projector,
-        )
-        if chosen.neftune_noise_alpha is not None:
-            add_noise(base.get_input_embeddings(), chosen.neftune_noise_alpha)
-        if chosen.gradient_checkpointing:
-            checkpoint_activations(base)
+        with fitting():
+            self.model = as_the_spec_says(base, self.spec, self._checkpoint).train()
         self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
-        return model
 
     def gather(self) -> None:
         """Make a sharded model whole again, on the first rank; every rank must ask."""
@@ -172,10 +151,8 @@ class FineTuning(HFAutoModelForImageTextToText):
     def configure_optimizers(self) -> Any:
         """The spec's optimizer and schedule."""
         chosen, plan = self.spec.hyperparameters, self._plan
-        try:
+        with fitting():
             optimizer = make_optimizer(self.base, chosen)
-        except ValueError as error:
-            raise TrainerError(FailureCode.INVALID_SPEC, f"the spec does not fit this base model: {error}") from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor(chosen, plan.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
@@ -308,16 +285,6 @@ class FineTuning(HFAutoModelForImageTextToText):
         for parameter in missing.values():
             parameter.requires_grad = False
         self._emit(ParametersUnused(names=tuple(list(missing)[:_NUM_NAMES]), num_parameters=len(missing)))
-
-
-def checkpoint_activations(model: PreTrainedModel) -> None:
-    """Have the language model compute its activations again in the backward pass; a frozen tower keeps none anyway.
-
-    Raises:
-        ValueError: This language model cannot.
-    """
-    decoder: Any = language_model(model)
-    decoder.activation_checkpointing_enable()
 
 
 def num_supervised(batch: Batch | EncodedRow) -> int:

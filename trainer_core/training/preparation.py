@@ -3,7 +3,7 @@
 from typing import Any
 
 from trainer_core.contract.spec import JobSpec
-from trainer_core.data.dataset import EncodedRows, open_rows
+from trainer_core.data.dataset import EncodedRows, Look, open_rows
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
@@ -16,8 +16,15 @@ def hub_source(spec: JobSpec) -> dict[str, Any]:
     return {"revision": spec.revision} if spec.revision else {}
 
 
-def prepare(spec: JobSpec, stop: StopRequest) -> tuple[Processor, EncodedRows, EncodedRows | None]:
+def prepare(
+    spec: JobSpec, stop: StopRequest, looks: tuple[Look | None, Look | None] = (None, None)
+) -> tuple[Processor, EncodedRows, EncodedRows | None]:
     """The processor, the rows to train on and those to evaluate on, each looked at.
+
+    Args:
+        spec: Its base model and datasets are paths.
+        stop: Ends it between two rows.
+        looks: Who is shown each sample of the first and of the second.
 
     Raises:
         TrainerError: The base model has no processor.
@@ -31,7 +38,7 @@ def prepare(spec: JobSpec, stop: StopRequest) -> tuple[Processor, EncodedRows, E
     limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
     encoder = Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on, required)
     train_rows, eval_rows = open_rows(spec, encoder)
-    train_rows.prepare(stop.obey)
+    train_rows.prepare(stop.obey, looks[0])
     if eval_rows is not None:
-        eval_rows.prepare(stop.obey)
+        eval_rows.prepare(stop.obey, looks[1])
     return processor, train_rows, eval_rows

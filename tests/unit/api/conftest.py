@@ -9,10 +9,12 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from store import jobs, leases
+from store import leases
 from store.database import Database
+from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
 
@@ -22,7 +24,7 @@ class CountingDoorbell:
 
     num_rings: int = 0
 
-    def ring(self) -> None:
+    def ring(self, _: Bell) -> None:
         self.num_rings += 1
 
 
@@ -54,7 +56,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 def job_id(database: Database, spec: JobSpec) -> str:
     """A queued job."""
     with database.writing() as session:
-        return jobs.submit(session, spec).id
+        return submit_queued(session, spec).id
 
 
 @pytest.fixture

@@ -128,3 +128,14 @@ def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService
 
     assert job.status == "dreaming"
     assert job.model_dump()["mood"] == "good"
+
+
+def test_a_report_is_waited_for(tuneyard: Tuneyard, stub: StubService) -> None:
+    made = {"is_valid": False, "problem": {"code": "invalid_spec", "message": "no such part"}}
+    stub.answers = [as_json({"id": "report-1", "report": None}, 202), as_json({"id": "report-1", "report": made})]
+
+    report = tuneyard.validate({"base_model": "starter"})
+
+    assert report.problem is not None
+    assert report.problem.message == "no such part"
+    assert [asked.path.partition("?")[0] for asked in stub.asked] == ["/jobs/validate", "/reports/report-1"]

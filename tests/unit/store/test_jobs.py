@@ -7,12 +7,13 @@ from store.database import Database
 from store.datasets import DatasetNotFound
 from store.jobs import JobAlreadyEnded, JobNotFound
 from store.lifecycle import JobStatus
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
 
 def submit(database: Database, spec: JobSpec, **changes: object) -> str:
     with database.writing() as session:
-        return jobs.submit(session, spec.model_copy(update=changes)).id
+        return submit_queued(session, spec.model_copy(update=changes)).id
 
 
 def test_a_submitted_job_waits_in_the_queue(database: Database, spec: JobSpec) -> None:

@@ -10,6 +10,7 @@ from store.database import Database
 from store.leases import MAX_INFRA_FAILURES, Failure, Lease, LeaseLost
 from store.lifecycle import JobStatus
 from store.tables import Attempt, Job
+from tests.unit.queued import submit_queued
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.spec import JobSpec
@@ -17,7 +18,7 @@ from trainer_core.contract.spec import JobSpec
 
 def submit(database: Database, spec: JobSpec, **changes: object) -> str:
     with database.writing() as session:
-        return jobs.submit(session, spec.model_copy(update=changes)).id
+        return submit_queued(session, spec.model_copy(update=changes)).id
 
 
 def claim(database: Database, seconds: float = 90) -> Lease | None:
@@ -220,4 +221,4 @@ def test_the_story_of_a_job_is_told_in_order(database: Database, spec: JobSpec) 
     with database.reading() as session:
         story = [event.type for event in events.after(session, lease.job_id, 0, 10)]
 
-    assert story == ["job_submitted", "attempt_started", "job_succeeded"]
+    assert story == ["job_submitted", "job_queued", "attempt_started", "job_succeeded"]

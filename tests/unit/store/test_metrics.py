@@ -2,10 +2,11 @@
 
 import pytest
 
-from store import jobs, leases, metrics
+from store import leases, metrics
 from store.database import Database
 from store.leases import Lease
 from store.metrics import Point
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
 
@@ -13,7 +14,7 @@ from trainer_core.contract.spec import JobSpec
 def job_id(database: Database, spec: JobSpec) -> str:
     """A job whose first attempt wrote steps 1 to 4 and whose second began again at step 3."""
     with database.writing() as session:
-        jobs.submit(session, spec)
+        submit_queued(session, spec)
         first = leases.claim(session, worker="w", seconds=90)
         assert first is not None
         record(session, first, {1: 4.0, 2: 3.0, 3: 2.0, 4: 1.0})

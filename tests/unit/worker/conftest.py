@@ -2,10 +2,11 @@
 
 import pytest
 
-from store import jobs, leases
+from store import leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 from worker.settings import WorkerSettings
 
@@ -27,7 +28,7 @@ def settings(database_url: str, storage: Storage) -> WorkerSettings:
 def lease(database: Database, spec: JobSpec) -> Lease:
     """The lease of a job that was submitted and claimed."""
     with database.writing() as session:
-        jobs.submit(session, spec)
+        submit_queued(session, spec)
         lease = leases.claim(session, worker="w", seconds=90)
     assert lease is not None
     return lease

@@ -2,13 +2,16 @@
 
 import pytest
 
-from store import jobs, leases, workers
+from store import inspections, jobs, leases, workers
 from store.database import Database
+from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import Attempts
+from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
@@ -17,10 +20,11 @@ from worker.slots import Slots
 class CountingDoorbell:
     """Stands where the broker would be."""
 
-    num_rings = 0
+    def __init__(self) -> None:
+        self.rung: list[Bell] = []
 
-    def ring(self) -> None:
-        self.num_rings += 1
+    def ring(self, bell: Bell) -> None:
+        self.rung.append(bell)
 
 
 @pytest.fixture
@@ -31,7 +35,8 @@ def doorbell() -> CountingDoorbell:
 @pytest.fixture
 def rescue(settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell) -> Rescue:
     attempts = Attempts(settings, database, Slots(storage.root / "slots", 1))
-    return Rescue(settings, database, doorbell, attempts)  # type: ignore[arg-type]
+    looker = Inspections(settings, database, storage, doorbell)  # type: ignore[arg-type]
+    return Rescue(settings, database, doorbell, attempts, looker)  # type: ignore[arg-type]
 
 
 def expire(database: Database, lease: Lease) -> None:
@@ -81,14 +86,25 @@ def test_a_waiting_job_is_rung_for_again(
     rescue: Rescue, database: Database, spec: JobSpec, doorbell: CountingDoorbell
 ) -> None:
     with database.writing() as session:
-        jobs.submit(session, spec)
+        submit_queued(session, spec)
 
     rescue.sweep()
 
-    assert doorbell.num_rings == 1
+    assert doorbell.rung == [Bell.JOBS]
+
+
+def test_a_job_that_is_to_be_looked_at_is_rung_for(
+    rescue: Rescue, database: Database, spec: JobSpec, doorbell: CountingDoorbell
+) -> None:
+    with database.writing() as session:
+        inspections.submit(session, spec)
+
+    rescue.sweep()
+
+    assert doorbell.rung == [Bell.INSPECTIONS]
 
 
 def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:
     rescue.sweep()
 
-    assert doorbell.num_rings == 0
+    assert doorbell.rung == []

@@ -18,10 +18,12 @@ from store.leases import Lease, LeaseLost
 from store.lifecycle import JobStatus
 from store.tables import Attempt as AttemptRow
 from store.tables import Job
+from tests.unit.queued import submit_queued
 from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import HeldOutSplit, JobSpec, Resources
-from worker.runner import Runner, resolve
+from worker.resolution import resolve
+from worker.runner import Runner
 from worker.settings import WorkerSettings
 
 PROGRAM = (sys.executable, str(Path(__file__).parent / "scripted_trainer.py"))
@@ -41,7 +43,7 @@ def attempt(settings: WorkerSettings, database: Database, storage: Storage) -> A
 
 def claim(database: Database, spec: JobSpec) -> Lease:
     with database.writing() as session:
-        jobs.submit(session, spec)
+        submit_queued(session, spec)
         lease = leases.claim(session, worker="w", seconds=90)
     assert lease is not None
     return lease
@@ -260,6 +262,7 @@ def test_the_story_of_a_run_is_told(database: Database, lease: Lease, attempt: A
         story = [event.type for event in events.after(session, lease.job_id, 0, 100)]
     assert story == [
         "job_submitted",
+        "job_queued",
         "attempt_started",
         "phase_entered",
         "run_started",

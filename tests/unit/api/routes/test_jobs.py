@@ -7,6 +7,7 @@ from api.examples import SPECS
 from store import leases
 from store.database import Database
 from store.leases import Lease
+from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
 
@@ -33,10 +34,17 @@ def test_a_refused_job_does_not_ring(client: TestClient, spec: JobSpec, doorbell
     assert doorbell.num_rings == 0  # type: ignore[attr-defined]
 
 
-def test_a_waiting_job_tells_its_place(client: TestClient, spec: JobSpec) -> None:
-    client.post("/jobs", json=body(spec))
+def test_a_submitted_job_is_looked_at_first(client: TestClient, spec: JobSpec) -> None:
+    job = client.post("/jobs", json=body(spec)).json()
 
-    assert client.post("/jobs", json=body(spec)).json()["queue_position"] == 2
+    assert (job["status"], job["queue_position"], job["queued_at"]) == ("validating", None, None)
+
+
+def test_a_waiting_job_tells_its_place(client: TestClient, database: Database, job_id: str, spec: JobSpec) -> None:
+    with database.writing() as session:
+        second = submit_queued(session, spec).id
+
+    assert [client.get(f"/jobs/{one}").json()["queue_position"] for one in (job_id, second)] == [1, 2]
 
 
 @pytest.mark.parametrize("name", list(SPECS))

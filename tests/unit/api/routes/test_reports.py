@@ -18,7 +18,7 @@ def test_an_unknown_job_has_no_report(client: TestClient, report: str) -> None:
 def test_events_are_told_oldest_first(client: TestClient, lease: Lease) -> None:
     events = client.get(f"/jobs/{lease.job_id}/events").json()["data"]
 
-    assert [event["type"] for event in events] == ["job_submitted", "attempt_started"]
+    assert [event["type"] for event in events] == ["job_submitted", "job_queued", "attempt_started"]
 
 
 def test_events_go_on_behind_the_last_one(client: TestClient, lease: Lease) -> None:

@@ -1,0 +1,192 @@
+"""What is found out about jobs before they train: asked for, claimed by a worker's CPU slot, answered once.
+
+Finding out twice is harmless, so a claim is only a time until which nobody else begins. A submitted job is moved by the
+answer: into the queue, or to its end.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from store import ids, jobs
+from store.clock import from_now
+from store.database import touched
+from store.lifecycle import JobStatus
+from store.tables import Inspection, Job
+from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.report import JobReport, Problem
+from trainer_core.contract.spec import JobSpec
+
+MAX_ATTEMPTS = 3
+"""Times that finding out may break down before the job is given up."""
+_AGAIN_SECONDS = 5
+_KEPT_SECONDS = 24 * 3600.0
+"""How long a report that belongs to no job can be read."""
+_NUM_PACES = 10
+"""Earlier jobs that tell how fast this service is."""
+
+
+class InspectionNotFound(Exception):
+    """Nothing was asked for under this id."""
+
+    def __init__(self, inspection_id: str) -> None:
+        super().__init__(f"no report has the id {inspection_id!r}; one without a job is kept for a day")
+
+
+class ReportNotReady(Exception):
+    """The job's rows are still being checked."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} is still being checked; its report is there once it is queued")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to find out, until its time has run out."""
+
+    inspection_id: str
+    attempt: int
+    spec: JobSpec
+
+
+def request(session: Session, spec: JobSpec) -> str:
+    """Ask for a report about a job that is not submitted; its id."""
+    jobs.check_datasets(session, spec)
+    return _ask(session, spec, None)
+
+
+def submit(session: Session, spec: JobSpec) -> Job:
+    """Submit a job: it is queued once its rows and its model have been found to fit.
+
+    Raises:
+        DatasetNotFound: The spec names a dataset that was never uploaded.
+    """
+    job = jobs.submit(session, spec)
+    _ask(session, spec, job.id)
+    return job
+
+
+def _ask(session: Session, spec: JobSpec, job_id: str | None) -> str:
+    inspection_id = ids.report_id()
+    session.execute(
+        insert(Inspection).values(
+            id=inspection_id, job_id=job_id, spec=spec, attempt=0, claimed_until=from_now(), created_at=from_now()
+        )
+    )
+    return inspection_id
+
+
+def get(session: Session, inspection_id: str) -> Inspection:
+    """What was asked for under this id, and its report if it is there.
+
+    Raises:
+        InspectionNotFound: Nothing was.
+    """
+    inspection = session.get(Inspection, inspection_id, populate_existing=True)
+    if inspection is None:
+        raise InspectionNotFound(inspection_id)
+    return inspection
+
+
+def of_job(session: Session, job_id: str) -> JobReport:
+    """The report of a job.
+
+    Raises:
+        JobNotFound: There is no such job.
+        ReportNotReady: It is still being checked.
+    """
+    jobs.get(session, job_id)
+    report = session.scalar(select(Inspection.report).where(Inspection.job_id == job_id))
+    if report is None:
+        raise ReportNotReady(job_id)
+    return report
+
+
+def claim(session: Session, seconds: float) -> Claim | None:
+    """Take the oldest inspection that nobody is at; None if there is none. What broke down too often is ended."""
+    while (claimed := _claimed(session, seconds)) is not None:
+        if claimed.attempt <= MAX_ATTEMPTS:
+            return claimed
+        message = f"checking the job broke down {MAX_ATTEMPTS} times; read the worker's log"
+        finish(session, claimed, _failed(message))
+    return None
+
+
+def _claimed(session: Session, seconds: float) -> Claim | None:
+    oldest = (
+        select(Inspection.id)
+        .where(Inspection.finished_at.is_(None), Inspection.claimed_until <= from_now())
+        .order_by(Inspection.created_at, Inspection.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        update(Inspection)
+        .where(Inspection.id == oldest, Inspection.finished_at.is_(None), Inspection.claimed_until <= from_now())
+        .values(attempt=Inspection.attempt + 1, claimed_until=from_now(seconds))
+        .returning(Inspection.id, Inspection.attempt, Inspection.spec)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if row is None else Claim(row.id, row.attempt, row.spec)
+
+
+def is_anything_due(session: Session) -> bool:
+    """True if an inspection could be claimed now."""
+    due = (Inspection.finished_at.is_(None), Inspection.claimed_until <= from_now())
+    return session.scalar(select(Inspection.id).where(*due).limit(1)) is not None
+
+
+def renew(session: Session, claim: Claim, seconds: float) -> bool:
+    """Keep a claim for `seconds` from now; False if nobody wants the answer any more, or somebody else is at it."""
+    return _write(session, claim, claimed_until=from_now(seconds)) == 1
+
+
+def give_back(session: Session, claim: Claim, *, is_charged: bool) -> None:
+    """Let another try: soon, counted against the budget, if it broke down; at once if this worker stops."""
+    if is_charged:
+        _write(session, claim, claimed_until=from_now(_AGAIN_SECONDS))
+    else:
+        _write(session, claim, claimed_until=from_now(), attempt=claim.attempt - 1)
+
+
+def finish(session: Session, claim: Claim, report: JobReport) -> None:
+    """Write the report and move the job, unless somebody else has, or the job was cancelled meanwhile."""
+    if _write(session, claim, report=report, finished_at=from_now()) != 1:
+        return
+    job_id = get(session, claim.inspection_id).job_id
+    if job_id is not None:
+        jobs.leave_validating(session, job_id, report)
+
+
+def forget_old(session: Session) -> None:
+    """Delete reports that belong to no job and were read long ago, if ever."""
+    session.execute(
+        delete(Inspection).where(Inspection.job_id.is_(None), Inspection.created_at < from_now(-_KEPT_SECONDS))
+    )
+
+
+def seconds_at_pace(session: Session, base_model: str, flops: float) -> float | None:
+    """How long so many operations take at the pace of jobs that have succeeded, those on the same base model if any."""
+    statement = (
+        select(Inspection.report, Job.base_model, Job.progress)
+        .join(Job, Inspection.job_id == Job.id)
+        .where(Job.status == JobStatus.SUCCEEDED, Job.attempt == 1)
+        .order_by((Job.base_model == base_model).desc(), Job.id.desc())
+        .limit(_NUM_PACES)
+    )
+    found = [row for row in session.execute(statement) if row.report and row.report.estimate and row.progress]
+    alike = [row for row in found if row.base_model == base_model] or found
+    paces = [row.report.estimate.flops / row.progress.elapsed_seconds for row in alike]
+    return flops / median(paces) if paces else None
+
+
+def _write(session: Session, claim: Claim, **values: object) -> int:
+    held = (Inspection.id == claim.inspection_id, Inspection.attempt == claim.attempt, Inspection.finished_at.is_(None))
+    return touched(session, update(Inspection).where(*held).values(**values))
+
+
+def _failed(message: str) -> JobReport:
+    return JobReport(is_valid=False, problem=Problem(code=FailureCode.INFRA_EXHAUSTED, message=message))

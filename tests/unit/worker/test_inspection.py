@@ -1,0 +1,197 @@
+"""What a worker does to find out about a job, with a reporter that does what a test says."""
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from store import inspections, jobs
+from store.database import Database
+from store.doorbell import Bell
+from store.files import Storage
+from store.lifecycle import JobStatus
+from trainer_core.contract.report import JobReport
+from trainer_core.contract.spec import JobSpec
+from worker.inspection import Inspections
+from worker.settings import WorkerSettings
+
+READS = """
+import json, os, sys, time
+from pathlib import Path
+Path({pids!r}).open("a").write(f"{{os.getpid()}}\\n")
+for line in sys.stdin:
+    order = json.loads(line)
+    spec = json.loads(Path(order["spec"]).read_text())
+"""
+ANSWERS = """
+    Path(order["report"]).write_text('{{"is_valid": true, "warnings": [' + json.dumps(spec["train_dataset"]) + ']}}')
+    print(0, flush=True)
+"""
+BREAKS_DOWN = """
+    print(70, flush=True)
+"""
+DIES = """
+    os._exit(3)
+"""
+HANGS = """
+    time.sleep(600)
+"""
+
+
+class CountingDoorbell:
+    """Stands where the broker would be."""
+
+    def __init__(self) -> None:
+        self.rung: list[Bell] = []
+
+    def ring(self, bell: Bell) -> None:
+        self.rung.append(bell)
+
+
+@pytest.fixture
+def doorbell() -> CountingDoorbell:
+    return CountingDoorbell()
+
+
+@pytest.fixture
+def pids_path(tmp_path: Path) -> Path:
+    return tmp_path / "pids"
+
+
+Make = Callable[..., Inspections]
+
+
+@pytest.fixture
+def make(
+    settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell, pids_path: Path
+) -> Make:
+    """Makes what is under test, whose reporter does what a script says."""
+
+    def made(script: str, **changes: float) -> Inspections:
+        program = [sys.executable, "-c", (READS + script).format(pids=str(pids_path))]
+        changed = settings.model_copy(update=changes)
+        return Inspections(changed, database, storage, doorbell, program)  # type: ignore[arg-type]
+
+    return made
+
+
+@pytest.fixture
+def job_id(database: Database, spec: JobSpec) -> str:
+    with database.writing() as session:
+        return inspections.submit(session, spec).id
+
+
+def status(database: Database, job_id: str) -> JobStatus:
+    with database.reading() as session:
+        return jobs.get(session, job_id).status
+
+
+def report_of(database: Database, job_id: str) -> JobReport:
+    with database.reading() as session:
+        return inspections.of_job(session, job_id)
+
+
+def pids(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().splitlines()]
+
+
+def test_a_job_is_looked_at_and_queued(
+    make: Make, database: Database, job_id: str, doorbell: CountingDoorbell, storage: Storage
+) -> None:
+    looker = make(ANSWERS)
+
+    looker.run_due()
+    looker.stop()
+
+    assert status(database, job_id) == JobStatus.QUEUED
+    assert report_of(database, job_id).warnings == (str(storage.dataset_path("file-1")),)
+    assert doorbell.rung == [Bell.JOBS]
+
+
+def test_one_reporter_makes_several_reports(make: Make, database: Database, spec: JobSpec, pids_path: Path) -> None:
+    with database.writing() as session:
+        job_ids = [inspections.submit(session, spec).id for _ in range(3)]
+    looker = make(ANSWERS)
+
+    looker.run_due()
+    looker.stop()
+
+    assert {status(database, one) for one in job_ids} == {JobStatus.QUEUED}
+    assert len(pids(pids_path)) == 1
+
+
+def test_a_reporter_may_be_there_before_the_first_job(
+    make: Make, database: Database, job_id: str, pids_path: Path
+) -> None:
+    looker = make(ANSWERS)
+
+    looker.warm_up()
+    looker.run_due()
+    looker.stop()
+
+    assert (status(database, job_id), len(pids(pids_path))) == (JobStatus.QUEUED, 1)
+
+
+def test_stopping_leaves_no_process(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
+    looker = make(ANSWERS)
+    looker.run_due()
+
+    looker.stop()
+
+    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+
+
+def test_a_reporter_that_nobody_needs_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
+    looker = make(ANSWERS, reporter_idle_seconds=1e-9)
+    looker.run_due()
+
+    looker.cool_down()
+
+    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+
+
+@pytest.mark.parametrize("script", [BREAKS_DOWN, DIES])
+def test_a_report_that_breaks_down_is_tried_again_later(
+    make: Make, database: Database, job_id: str, script: str
+) -> None:
+    make(script).run_due()
+
+    with database.reading() as session:
+        assert status(database, job_id) == JobStatus.VALIDATING
+        assert not inspections.is_anything_due(session)
+
+
+def test_a_reporter_that_takes_too_long_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
+    make(HANGS, inspection_seconds=0.1).run_due()
+
+    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+
+
+def test_a_reporter_ends_when_its_job_is_cancelled(
+    make: Make, database: Database, job_id: str, pids_path: Path
+) -> None:
+    looker = make(HANGS, beat_seconds=0.1)
+    thread = threading.Thread(target=looker.run_due)
+    thread.start()
+
+    with database.writing() as session:
+        jobs.request_cancel(session, job_id)
+    thread.join(30)
+
+    assert not thread.is_alive()
+    assert not pids_path.exists() or not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+
+
+def test_a_base_model_that_is_gone_is_told(make: Make, database: Database, spec: JobSpec) -> None:
+    with database.writing() as session:
+        job_id = inspections.submit(session, spec.model_copy(update={"base_model": "gone"})).id
+
+    make(ANSWERS).run_due()
+
+    problem = report_of(database, job_id).problem
+    assert problem is not None
+    assert problem.code == "base_model_unusable"
+    assert status(database, job_id) == JobStatus.FAILED

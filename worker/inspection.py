@@ -1,0 +1,160 @@
+"""Jobs are looked at before they are queued: rows, model, memory, on this worker's CPU slot, one at a time.
+
+It knows nothing of Celery and nothing of training.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy.exc import OperationalError
+
+from store import inspections
+from store.database import Database
+from store.doorbell import Bell, Doorbell
+from store.files import BaseModelNotFound, Storage
+from store.inspections import Claim
+from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.report import JobReport, Problem, ReportOrder
+from worker.reporter import REPORTER, BrokenDown, Reporter
+from worker.resolution import resolve
+from worker.settings import WorkerSettings
+
+_LOOK_SECONDS = 0.5
+_CLAIM_SECONDS = 60
+"""How long a claim lasts without a renewal."""
+
+log = logging.getLogger(__name__)
+
+
+class NobodyWants(Exception):
+    """The job was cancelled, another is at it, or this worker stops."""
+
+
+class Inspections:
+    """What this worker finds out."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        database: Database,
+        storage: Storage,
+        doorbell: Doorbell,
+        program: Sequence[str] = REPORTER,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._storage = storage
+        self._doorbell = doorbell
+        self._program = program
+        self._slot = threading.Lock()
+        self._stopping = threading.Event()
+        self._reporter: Reporter | None = None
+        self._used_at = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing is being found out."""
+        return not self._slot.locked()
+
+    def warm_up(self) -> None:
+        """Start the reporter, which takes seconds, before somebody waits for it."""
+        with self._slot:
+            self._reporter = Reporter(self._program, os.environ)
+
+    def run_due(self) -> None:
+        """Find out what is asked for until nothing is; return at once if somebody is at it."""
+        if not self._slot.acquire(blocking=False):
+            return
+        try:
+            while not self._stopping.is_set() and (claim := self._claim()):
+                self._run(claim)
+        finally:
+            self._used_at = time.monotonic()
+            self._slot.release()
+
+    def stop(self) -> None:
+        """Find out nothing more; what is unfinished is for others."""
+        self._stopping.set()
+        if self._slot.acquire(timeout=self._settings.kill_grace_seconds):
+            self._end_reporter()
+
+    def cool_down(self) -> None:
+        """End a reporter that nobody has needed for a while: it holds some hundred megabytes."""
+        is_long_ago = time.monotonic() - self._used_at > self._settings.reporter_idle_seconds
+        if is_long_ago and self._slot.acquire(blocking=False):
+            try:
+                self._end_reporter()
+            finally:
+                self._slot.release()
+
+    def _claim(self) -> Claim | None:
+        with self._database.writing() as session:
+            return inspections.claim(session, _CLAIM_SECONDS)
+
+    def _run(self, claim: Claim) -> None:
+        log.info("%s: finding out, try %d", claim.inspection_id, claim.attempt)
+        try:
+            report = self._report(claim)
+        except NobodyWants:
+            self._end_reporter()
+            self._give_back(claim, is_charged=False)
+        except BrokenDown as error:
+            log.warning("%s: %s", claim.inspection_id, error)
+            self._end_reporter()
+            self._give_back(claim, is_charged=True)
+        except Exception:
+            self._end_reporter()  # its answer would be taken for that to the next order
+            raise
+        else:
+            with self._database.writing() as session:
+                inspections.finish(session, claim, report)
+            self._doorbell.ring(Bell.JOBS)
+
+    def _report(self, claim: Claim) -> JobReport:
+        try:
+            spec = resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
+        except BaseModelNotFound as error:
+            return JobReport(is_valid=False, problem=Problem(code=FailureCode.BASE_MODEL_UNUSABLE, message=str(error)))
+        with TemporaryDirectory(prefix="tuneyard-report-") as folder:
+            order = ReportOrder(spec=f"{folder}/spec.json", report=f"{folder}/report.json")
+            Path(order.spec).write_text(spec.model_dump_json())
+            self._await(claim, order)
+            return JobReport.model_validate_json(Path(order.report).read_bytes())
+
+    def _await(self, claim: Claim, order: ReportOrder) -> None:
+        if self._reporter is None:
+            self._reporter = Reporter(self._program, os.environ)
+        self._reporter.order(order)
+        begun_at = renewed_at = time.monotonic()
+        while not self._reporter.has_answered(_LOOK_SECONDS):
+            if self._stopping.is_set():
+                raise NobodyWants
+            if time.monotonic() - begun_at > self._settings.inspection_seconds:
+                raise BrokenDown(f"no report within {self._settings.inspection_seconds:.0f} s")
+            if time.monotonic() - renewed_at > self._settings.beat_seconds:
+                renewed_at = time.monotonic()
+                self._renew(claim)
+
+    def _renew(self, claim: Claim) -> None:
+        try:
+            with self._database.writing() as session:
+                is_wanted = inspections.renew(session, claim, _CLAIM_SECONDS)
+        except OperationalError as error:
+            log.warning("the database does not answer, finding out goes on: %s", error)
+            return
+        if not is_wanted:
+            raise NobodyWants
+
+    def _give_back(self, claim: Claim, *, is_charged: bool) -> None:
+        with self._database.writing() as session:
+            inspections.give_back(session, claim, is_charged=is_charged)
+
+    def _end_reporter(self) -> None:
+        if self._reporter is not None:
+            self._reporter.end()
+            self._reporter = None
