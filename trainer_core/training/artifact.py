@@ -62,6 +62,7 @@ def _save(module: FineTuning, folder: Path) -> None:
 def _merge(module: FineTuning, folder: Path, dtype: torch.dtype) -> None:
     """Merge the adapter into the base as it was published, never into a quantised one."""
     base = load_model(module.model_name, dtype=dtype, **module.kwargs)
+    module.have_it_stop(base)
     merged: Any = read_adapter(base, folder).merge_and_unload(safe_merge=True)
     merged.save_pretrained(folder / MERGED)
     module.processor.save_pretrained(folder / MERGED)
