@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.integration.runs import Run, changed
+from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import EvaluationCompleted, MemoryReduced, StepCompleted
 from trainer_core.contract.spec import Evaluation, Generation, Hyperparameters, JobSpec
-from trainer_core.training.fine_tuning import FineTuning
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +49,8 @@ def small_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Small]:
     """No machine that tests run on is short of memory, so a hook on the model says that it is."""
 
     def make(num_rows: int) -> Small:
-        small, configure = Small(num_rows), FineTuning.configure_model
-
-        def configured(module: FineTuning) -> None:
-            is_new = module.model is None
-            configure(module)
-            if is_new:
-                module.base.register_forward_pre_hook(small, with_kwargs=True)
-
-        monkeypatch.setattr(FineTuning, "configure_model", configured)
+        small = Small(num_rows)
+        at_loading(monkeypatch, lambda model: model.register_forward_pre_hook(small, with_kwargs=True))
         return small
 
     return make

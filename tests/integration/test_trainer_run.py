@@ -292,7 +292,7 @@ def test_a_first_loss_that_is_odd_is_logged_once(
     spec: JobSpec, own_starter_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = AutoModelForImageTextToText.from_pretrained(own_starter_dir)
-    model.get_input_embeddings().weight.data.mul_(50)  # sure of itself, and wrong
+    next(model.get_input_embeddings().parameters()).data.mul_(50)  # sure of itself, and wrong
     model.save_pretrained(own_starter_dir)
 
     Run(tmp_path / "run").of(spec.model_copy(update={"base_model": str(own_starter_dir)}))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, PreTrainedModel
 
-from tests.integration.runs import Run, changed
+from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import (
     PackingTested,
@@ -153,15 +153,10 @@ def test_layers_that_no_forward_pass_uses_are_told(plain: Run) -> None:
 def test_a_language_model_that_gets_no_gradient_ends_the_run_by_name(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure = FineTuning.configure_model
+    def idle(model: PreTrainedModel) -> None:
+        language_model(model).idle = torch.nn.Linear(2, 2)
 
-    def configured(module: FineTuning) -> None:
-        configure(module)
-        decoder = language_model(module.base)
-        decoder.register_forward_hook(lambda *_: None)
-        decoder.idle = torch.nn.Linear(2, 2)
-
-    monkeypatch.setattr(FineTuning, "configure_model", configured)
+    at_loading(monkeypatch, idle)
 
     with pytest.raises(TrainerError, match=r"idle\.weight is to be trained") as failed:
         Run(tmp_path).of(spec)

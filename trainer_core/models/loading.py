@@ -65,6 +65,8 @@ def load_model(
         how = {key: value for key, value in kwargs.items() if key not in source}
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
     assert isinstance(model, PreTrainedModel)
+    if quantization == "nf4":
+        _keep_packed_as_loaded(model)
     return model
 
 
@@ -107,6 +109,18 @@ def _reads_images(config: PreTrainedConfig) -> bool:
 
 def _auto_class(config: PreTrainedConfig) -> Any:
     return AutoModelForImageTextToText if _reads_images(config) else AutoModelForCausalLM
+
+
+def _keep_packed_as_loaded(model: PreTrainedModel) -> None:
+    """On a CPU with AVX512-BF16, bitsandbytes would pack 4-bit weights for inference at the first evaluation.
+
+    From then on their scales are rounded, and no gradient goes through them any more.
+    """
+    from bitsandbytes.nn import Linear4bit  # noqa: PLC0415 - it loads a library of kernels
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _bitsandbytes(

@@ -1,6 +1,7 @@
 """Models and processors of a folder."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,20 @@ def test_four_bits_hold_the_language_model_alone(starter_dir: Path) -> None:
     linear = {name for name, layer in module.model.named_modules() if isinstance(layer, torch.nn.Linear)}
     assert quantised == {name for name in linear if "language_model" in name}
     assert quantised
+
+
+def test_4_bit_weights_hand_the_same_gradients_on_after_an_evaluation(starter_dir: Path) -> None:
+    model: Any = load_model(str(starter_dir), quantization="nf4")
+    embedded = torch.randn(1, 8, 128, generator=torch.Generator().manual_seed(0), requires_grad=True)
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(model.train().model.language_model(inputs_embeds=embedded)[0].sum(), embedded)[0]
+
+    before = gradient()
+    with torch.no_grad():
+        model.eval().model.language_model(inputs_embeds=embedded.detach())
+
+    assert torch.equal(gradient(), before)
 
 
 def test_4_bit_weights_stay_as_they_are_when_the_rest_is_unfrozen(starter_dir: Path) -> None:
