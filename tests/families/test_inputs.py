@@ -8,7 +8,7 @@ import torch
 
 from tests.families.catalogue import FAMILIES, Family, each
 from tests.families.tasks import answered, asked, image_part
-from trainer_core.data.encoding import EncodedRow, Encoder
+from trainer_core.data.encoding import IGNORED, EncodedRow, Encoder
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
 from trainer_core.models.loading import load_model, load_processor
@@ -53,9 +53,9 @@ def inputs_of(encoded: EncodedRow) -> EncodedRow:
 @each()
 def test_the_loss_is_that_of_transformers(module: HFAutoModelForImageTextToText, row: Row) -> None:
     encoded = Encoder(module.processor)(LINE, row)
-    unshifted = torch.nn.functional.pad(encoded["labels"][:, :-1], (1, 0), value=-100)
+    is_learned = torch.nn.functional.pad(encoded["labels"][:, :-1] != IGNORED, (1, 0))
 
-    theirs = module.model(**inputs_of(encoded), labels=unshifted).loss
+    theirs = module.model(**inputs_of(encoded), labels=encoded["input_ids"].masked_fill(~is_learned, IGNORED)).loss
 
     torch.testing.assert_close(module.loss(encoded), theirs)
 

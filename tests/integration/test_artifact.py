@@ -88,6 +88,21 @@ def test_a_model_tied_to_its_embeddings_stays_so(spec: JobSpec, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
+def test_weights_that_the_model_passes_over_are_kept(
+    spec: JobSpec, own_starter_dir: Path, tmp_path: Path, method: Any
+) -> None:
+    drafting = torch.arange(6.0).reshape(2, 3)
+    weights = load_file(own_starter_dir / WEIGHTS) | {"mtp.layers.0.weight": drafting}
+    save_file(weights, own_starter_dir / WEIGHTS, {"format": "pt"})
+
+    run = Run(tmp_path / "run").of(spec.model_copy(update={"method": method, "base_model": str(own_starter_dir)}))
+
+    saved = load_file(run.run_dir / "artifact" / (MERGED if isinstance(method, Lora) else "") / WEIGHTS)
+    assert saved.keys() == weights.keys()
+    assert torch.equal(saved["mtp.layers.0.weight"], drafting)
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
 def test_a_model_stops_with_the_token_that_it_was_taught(
     spec: JobSpec, own_starter_dir: Path, tmp_path: Path, method: Any
 ) -> None:

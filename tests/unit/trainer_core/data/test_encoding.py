@@ -123,6 +123,14 @@ def test_a_picture_stands_in_its_own_turn(encoder: Encoder, chat: Chat) -> None:
     assert after == "Which digit is this?<|end|><|assistant|>one<|end|>"
 
 
+def test_an_answer_that_its_question_holds_is_learned_once(
+    encoder: Encoder, learned: Callable[[EncodedRow], str]
+) -> None:
+    row = encode(encoder, turns("is it 2? say 2", "2"))
+
+    assert learned(row) == "2<|end|>"
+
+
 def test_pictures_of_several_turns_move_the_labels(
     encoder: Encoder, chat: Chat, learned: Callable[[EncodedRow], str]
 ) -> None:
