@@ -4,10 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from transformers import PreTrainedModel
+
 from trainer_core.contract.control import Control
 from trainer_core.contract.events import RunEvent, StepCompleted
 from trainer_core.contract.spec import JobSpec
 from trainer_core.train import train
+from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.stopping import StopRequest
 from trainer_core.training.verification import Order, Verified, verify
 
@@ -50,3 +54,16 @@ class Run:
 
 def changed(spec: JobSpec, **hyperparameters: Any) -> JobSpec:
     return spec.model_copy(update={"hyperparameters": spec.hyperparameters.model_copy(update=hyperparameters)})
+
+
+def at_loading(monkeypatch: pytest.MonkeyPatch, act: Callable[[PreTrainedModel], object]) -> None:
+    """Have something done to each run's model once it is loaded."""
+    configure = FineTuning.configure_model
+
+    def configured(module: FineTuning) -> None:
+        is_new = module.model is None
+        configure(module)
+        if is_new:
+            act(module.base)
+
+    monkeypatch.setattr(FineTuning, "configure_model", configured)

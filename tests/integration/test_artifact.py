@@ -8,12 +8,12 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from tests.integration.runs import Run, changed
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import ArtifactVerified, RunStarted
-from trainer_core.contract.spec import Export, Hyperparameters, JobSpec, Lora
+from trainer_core.contract.spec import Export, FullFineTune, Hyperparameters, JobSpec, Lora
 from trainer_core.training.verification import MERGED, Order, Verified, verify_in_fresh_process
 
 WEIGHTS = "model.safetensors"
@@ -75,6 +75,55 @@ def test_processor_and_template_are_in_both(adapted: Run) -> None:
     folder = adapted.run_dir / "artifact"
 
     assert all(AutoProcessor.from_pretrained(one).chat_template for one in (folder, folder / MERGED))
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
+def test_a_model_tied_to_its_embeddings_stays_so(spec: JobSpec, tmp_path: Path, method: Any) -> None:
+    Run(tmp_path).of(spec.model_copy(update={"method": method}))
+
+    folder = tmp_path / "artifact" / (MERGED if isinstance(method, Lora) else "")
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert "lm_head.weight" not in load_file(folder / WEIGHTS)
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
+def test_weights_that_the_model_passes_over_are_kept(
+    spec: JobSpec, own_starter_dir: Path, tmp_path: Path, method: Any
+) -> None:
+    drafting = torch.arange(6.0).reshape(2, 3)
+    weights = load_file(own_starter_dir / WEIGHTS) | {"mtp.layers.0.weight": drafting}
+    save_file(weights, own_starter_dir / WEIGHTS, {"format": "pt"})
+
+    run = Run(tmp_path / "run").of(spec.model_copy(update={"method": method, "base_model": str(own_starter_dir)}))
+
+    saved = load_file(run.run_dir / "artifact" / (MERGED if isinstance(method, Lora) else "") / WEIGHTS)
+    assert saved.keys() == weights.keys()
+    assert torch.equal(saved["mtp.layers.0.weight"], drafting)
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
+def test_a_model_stops_with_the_token_that_it_was_taught(
+    spec: JobSpec, own_starter_dir: Path, tmp_path: Path, method: Any
+) -> None:
+    config = json.loads((own_starter_dir / "generation_config.json").read_text())
+    end = config.pop("eos_token_id")
+    (own_starter_dir / "generation_config.json").write_text(json.dumps(config | {"eos_token_id": 0}))
+    run = Run(tmp_path / "run")
+
+    run.of(spec.model_copy(update={"method": method, "base_model": str(own_starter_dir)}))
+
+    folder = tmp_path / "run/artifact" / (MERGED if isinstance(method, Lora) else "")
+    assert GenerationConfig.from_pretrained(folder).eos_token_id == [0, end]
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2)], ids=["full", "lora"])
+def test_processor_and_template_are_in_every_checkpoint(spec: JobSpec, tmp_path: Path, method: Any) -> None:
+    Run(tmp_path).of(spec.model_copy(update={"method": method}))
+
+    folders = list((tmp_path / "checkpoints").iterdir())
+    assert folders
+    assert all(AutoProcessor.from_pretrained(one).chat_template for one in folders)
 
 
 def test_an_adapter_names_its_base_without_a_path(adapted: Run) -> None:

@@ -1,6 +1,7 @@
 """What an evaluation measures, and what follows from it."""
 
 import base64
+import weakref
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from tests.integration.runs import Run, changed
+from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import (
     CheckpointSaved,
     EvaluationCompleted,
@@ -27,6 +28,7 @@ from trainer_core.contract.spec import (
     Generation,
     Hyperparameters,
     JobSpec,
+    Lora,
 )
 
 WEIGHTS = "model.safetensors"
@@ -105,6 +107,47 @@ def test_generating_changes_no_loss(spec: JobSpec, ran: Run, tmp_path: Path) -> 
     run = Run(tmp_path).of(with_evaluation(spec, generation=None, metric="loss"))
 
     assert run.losses == ran.losses
+
+
+def test_noise_and_dropout_are_for_training_alone(spec: JobSpec, tmp_path: Path) -> None:
+    still = changed(with_evaluation(spec, every=1, generation=None, metric="loss"), max_steps=1, learning_rate=1e-12)
+    plain = Run(tmp_path / "plain").of(still.model_copy(update={"method": Lora(rank=2, dropout=0.0)}))
+    dropping = still.model_copy(update={"method": Lora(rank=2, dropout=0.9)})
+
+    noisy = Run(tmp_path / "noisy").of(changed(dropping, neftune_noise_alpha=50.0))
+
+    [expected], [evaluation] = plain.told(EvaluationCompleted), noisy.told(EvaluationCompleted)
+    assert noisy.losses != plain.losses
+    assert evaluation.loss == expected.loss
+
+
+class Left:
+    """Counts, before each forward pass of an evaluation, the logits of earlier ones that are still in memory."""
+
+    def __init__(self) -> None:
+        self.counted = list[int]()
+        self._seen = list[weakref.ref[torch.Tensor]]()
+
+    def hook(self, model: torch.nn.Module) -> None:
+        model.register_forward_pre_hook(self._before)
+        model.register_forward_hook(self._after)
+
+    def _before(self, model: torch.nn.Module, _inputs: Any) -> None:
+        if not model.training:
+            self.counted.append(sum(one() is not None for one in self._seen))
+
+    def _after(self, model: torch.nn.Module, _inputs: Any, output: Any) -> None:
+        if not model.training:
+            self._seen.append(weakref.ref(output.logits))
+
+
+def test_an_evaluation_keeps_no_logits(spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Left()
+    at_loading(monkeypatch, left.hook)
+
+    Run(tmp_path).of(with_evaluation(changed(spec, max_steps=1), batch_size=3, generation=None, metric="loss"))
+
+    assert left.counted[:4] == [0] * 4
 
 
 @pytest.fixture(scope="module")

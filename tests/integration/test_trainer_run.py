@@ -288,6 +288,19 @@ def test_half_precision_is_for_the_sums_alone(short: JobSpec, tmp_path: Path) ->
     assert {parameter.dtype for parameter in weights} == {torch.float32}
 
 
+def test_a_first_loss_that_is_odd_is_logged_once(
+    spec: JobSpec, own_starter_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = AutoModelForImageTextToText.from_pretrained(own_starter_dir)
+    next(model.get_input_embeddings().parameters()).data.mul_(50)  # sure of itself, and wrong
+    model.save_pretrained(own_starter_dir)
+
+    Run(tmp_path / "run").of(spec.model_copy(update={"base_model": str(own_starter_dir)}))
+
+    [logged] = [one.getMessage() for one in caplog.records if one.name.startswith("trainer_core")]
+    assert "weights are random or broken" in logged
+
+
 def test_a_loss_that_is_no_number_ends_the_run(short: JobSpec, own_starter_dir: Path, tmp_path: Path) -> None:
     model = AutoModelForImageTextToText.from_pretrained(own_starter_dir)
     next(model.model.language_model.parameters()).data.fill_(float("nan"))

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, PreTrainedModel
 
-from tests.integration.runs import Run, changed
+from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import (
-    MemoryReduced,
     PackingTested,
     ParametersUnused,
     RunStarted,
@@ -124,64 +123,6 @@ def test_how_a_step_is_computed_changes_no_loss(
     assert run.losses == pytest.approx(plain.losses, abs=1e-5)
 
 
-class Small:
-    """A device that has no room for more than so many rows."""
-
-    def __init__(self, num_rows: int) -> None:
-        self.num_rows = num_rows
-        self.passes: list[int] = []
-
-    def __call__(self, module: torch.nn.Module, inputs: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG002
-        num_rows = len(kwargs["input_ids"])
-        if num_rows > self.num_rows:
-            raise torch.OutOfMemoryError("out of memory")
-        self.passes.append(num_rows)
-
-
-@pytest.fixture
-def small_device(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Small]:
-    """No machine that tests run on is short of memory, so a hook on the model says that it is."""
-
-    def make(num_rows: int) -> Small:
-        small, configure = Small(num_rows), FineTuning.configure_model
-
-        def configured(module: FineTuning) -> None:
-            is_new = module.model is None
-            configure(module)
-            if is_new:
-                module.base.register_forward_pre_hook(small, with_kwargs=True)
-
-        monkeypatch.setattr(FineTuning, "configure_model", configured)
-        return small
-
-    return make
-
-
-def test_out_of_memory_halves_the_batch_and_keeps_the_step(
-    spec: JobSpec, plain: Run, tmp_path: Path, small_device: Callable[[int], Small]
-) -> None:
-    small = small_device(2)
-
-    run = Run(tmp_path).of(spec)
-
-    assert [(one.step, one.batch_size) for one in run.told(MemoryReduced)] == [(1, 3), (1, 1)]
-    assert run.losses == pytest.approx(plain.losses, abs=1e-5)
-    assert small.passes[:12] == [1] * 12
-
-
-def test_out_of_memory_that_nothing_helps_ends_the_run(
-    spec: JobSpec, tmp_path: Path, small_device: Callable[[int], Small]
-) -> None:
-    small_device(0)
-    run = Run(tmp_path)
-
-    with pytest.raises(torch.OutOfMemoryError):
-        run.of(spec)
-
-    reductions = [(one.batch_size, one.gradient_checkpointing) for one in run.told(MemoryReduced)]
-    assert reductions == [(3, False), (1, False), (1, True)]
-
-
 def test_a_step_whose_gradient_is_no_number_changes_nothing_and_is_named(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,15 +153,10 @@ def test_layers_that_no_forward_pass_uses_are_told(plain: Run) -> None:
 def test_a_language_model_that_gets_no_gradient_ends_the_run_by_name(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure = FineTuning.configure_model
+    def idle(model: PreTrainedModel) -> None:
+        language_model(model).idle = torch.nn.Linear(2, 2)
 
-    def configured(module: FineTuning) -> None:
-        configure(module)
-        decoder = language_model(module.base)
-        decoder.register_forward_hook(lambda *_: None)
-        decoder.idle = torch.nn.Linear(2, 2)
-
-    monkeypatch.setattr(FineTuning, "configure_model", configured)
+    at_loading(monkeypatch, idle)
 
     with pytest.raises(TrainerError, match=r"idle\.weight is to be trained") as failed:
         Run(tmp_path).of(spec)

@@ -42,7 +42,7 @@ class Lora(Closed):
     parts: Annotated[tuple[Part, ...], Field(strict=False, min_length=1)] = ("language_model",)
     """Whose linear layers are adapted."""
     target_modules: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
-    """Names of the linear layers to adapt; None means every linear layer of `parts`."""
+    """Names of the linear layers of `parts` to adapt, or their ends, `q_proj` say; None means every one."""
     quantization: Literal["none", "nf4", "int8"] = "none"
     """How the frozen language model is held in memory (bitsandbytes); tower, projector and head never are."""
 

@@ -95,13 +95,8 @@ class Encoder:
         except UnrenderableRow as error:
             raise _refused(line, str(error)) from error
         self._check_words(line, row)
-        originals = images = self.images(line, row)
-        encoded = self._process(line, rendered, images)
-        for _ in range(_MAX_SHRINKS):
-            if self._fits(encoded) or not images:
-                break
-            images = _shrunk(images, self._wanted_scale(encoded))
-            encoded = self._process(line, rendered, images)
+        originals = self.images(line, row)
+        encoded, images = self._fitted(line, rendered, originals)
         if missing := set(self._required) - encoded.keys():
             raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
@@ -110,8 +105,9 @@ class Encoder:
         return Encoded(tensors, sizes, original_sizes, _is_image(encoded, self.processor))
 
     def prompt(self, line: Line, row: Row) -> EncodedRow:
-        """What the model reads before it writes the last turn of a row; no labels."""
-        encoded = self._process(line, Rendered(self._render.prompt(row), ()), self.images(line, row))
+        """What the model reads before it writes the last answer of a row: the row's own beginning; no labels."""
+        _, images = self._fitted(line, self._render(row), self.images(line, row))
+        encoded = self._process(line, Rendered(self._render.prompt(row), ()), images)
         return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
 
     def images(self, line: Line, row: Row) -> list[Image.Image]:
@@ -140,6 +136,18 @@ class Encoder:
                 detail = f"{token!r} in a text stands for an image in this model; write it differently"
                 raise InvalidDataset([line.fault("invalid_row", detail, index)])
 
+    def _fitted(
+        self, line: Line, rendered: Rendered, images: list[Image.Image]
+    ) -> tuple[dict[str, Any], list[Image.Image]]:
+        """What the processor makes of a row, and its images, made smaller until the row fits or it is no use."""
+        encoded = self._process(line, rendered, images)
+        for _ in range(_MAX_SHRINKS):
+            if self._fits(encoded) or not images:
+                break
+            images = _shrunk(images, self._wanted_scale(encoded))
+            encoded = self._process(line, rendered, images)
+        return encoded, images
+
     def _process(self, line: Line, rendered: Rendered, images: list[Image.Image]) -> dict[str, Any]:
         bos = self._tokenizer.bos_token
         has_template = bool(self.processor.chat_template)
@@ -147,6 +155,9 @@ class Encoder:
             "text": [rendered.text],
             "return_tensors": "pt",
             "return_offsets_mapping": True,
+            # Else it is the tokenizer's saved settings that decide, and these may cut.
+            "truncation": False,
+            "padding": False,
             # As transformers' own apply_chat_template does: a second beginning would be learned.
             "add_special_tokens": not (bos and rendered.text.startswith(bos))
             and (self._reads_images or not has_template),
@@ -190,6 +201,8 @@ class Encoder:
             if not rendered.is_whole:
                 self._check_answer(line, ids[0, covered], rendered.text[slice(*span)])
             is_target[0] |= covered
+        if not is_target[:, 1:].any():
+            raise _refused(line, "nothing of it would be learned: the chat template leaves the answers out")
         targets = ids.masked_fill(~is_target, IGNORED)
         tensors = {
             name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS

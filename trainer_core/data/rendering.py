@@ -83,7 +83,8 @@ class Renderer:
         return Rendered(text, tuple(spans))
 
     def prompt(self, row: Row) -> str:
-        """What stands before the last turn of a row: the text that the model is asked to go on from."""
+        """What stands before the last answer of a row: the text that the model is asked to go on from."""
+        row = up_to_last_answer(row)
         if not self._processor.chat_template:
             return self._question(row) + ("" if self._takes_suffix else _BETWEEN)
         return self._render(self._templated(row.messages[:-1]), add_generation_prompt=True)
@@ -103,7 +104,7 @@ class Renderer:
     def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
         """Add the stop token where the chat template leaves it to the model, as some do: else it is never learned."""
         stop, end = self._tokenizer.eos_token, len(text.rstrip())
-        is_ended = text[:end].endswith(tuple(self._tokenizer.all_special_tokens))
+        is_ended = text[:end].endswith(tuple(control_tokens(self._tokenizer)))
         if not stop or is_ended or spans[-1][1] < end:
             return text, spans
         return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]
@@ -139,6 +140,12 @@ class Renderer:
         if num_images > 1 and not self._marker:
             raise UnrenderableRow(f"the base model takes one image a row, where this one has {num_images}")
         return self._marker * num_images + _BETWEEN.join(one.words for one in row.messages if one.role != "assistant")
+
+
+def control_tokens(tokenizer: Any) -> dict[str, int]:
+    """Ids of special tokens: those that have a name, and those that are marked, as Gemma's `<end_of_turn>` is."""
+    named = dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+    return named | {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
 
 
 def up_to_last_answer(row: Row) -> Row:

@@ -26,7 +26,7 @@ def add_adapter(model: PreTrainedModel, lora: Lora, checkpoint: Path | None) -> 
         lora_dropout=lora.dropout,
         use_rslora=lora.rslora,
         use_dora=lora.dora,
-        target_modules=list(lora.target_modules or _linear_names(model, lora)),
+        target_modules=_adapted_names(model, lora),
         fan_in_fan_out=_is_transposed(model),
         task_type="CAUSAL_LM",
     )
@@ -42,6 +42,22 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
 
 def _is_transposed(model: PreTrainedModel) -> bool:
     return any(isinstance(module, Conv1D) for module in model.modules())
+
+
+def _adapted_names(model: PreTrainedModel, lora: Lora) -> list[str]:
+    """Full names of the layers to adapt: by `q_proj` alone, peft would adapt the image tower's layers too."""
+    names = _linear_names(model, lora)
+    if lora.target_modules is None:
+        return names
+    for called in lora.target_modules:
+        if not any(_is_called(name, called) for name in names):
+            parts = ", ".join(lora.parts)
+            raise ValueError(f"method.target_modules: no linear layer of {parts} is called {called!r}")
+    return [name for name in names if any(_is_called(name, called) for called in lora.target_modules)]
+
+
+def _is_called(name: str, called: str) -> bool:
+    return name == called or name.endswith(f".{called}")
 
 
 def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:

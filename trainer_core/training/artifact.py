@@ -13,6 +13,7 @@ from trainer_core.contract.events import ArtifactVerified
 from trainer_core.contract.spec import Lora
 from trainer_core.models.adapters import read_adapter
 from trainer_core.models.loading import load_model, own_dtype
+from trainer_core.models.passed_over import keep_passed_over
 from trainer_core.module import Batch
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.model_card import name_of_base
@@ -53,17 +54,21 @@ def _score(module: FineTuning, batches: Sequence[Batch], path: Path) -> None:
 
 def _save(module: FineTuning, folder: Path) -> None:
     module.save_pretrained(folder)
-    if isinstance(module.spec.method, Lora):
-        config = LoraConfig.from_pretrained(str(folder))
-        config.base_model_name_or_path, config.revision = name_of_base(module.spec), module.spec.revision
-        config.save_pretrained(folder)
+    if not isinstance(module.spec.method, Lora):
+        keep_passed_over(module.base, folder, module.model_name, **module.kwargs)
+        return
+    config = LoraConfig.from_pretrained(str(folder))
+    config.base_model_name_or_path, config.revision = name_of_base(module.spec), module.spec.revision
+    config.save_pretrained(folder)
 
 
 def _merge(module: FineTuning, folder: Path, dtype: torch.dtype) -> None:
     """Merge the adapter into the base as it was published, never into a quantised one."""
     base = load_model(module.model_name, dtype=dtype, **module.kwargs)
+    module.have_it_stop(base)
     merged: Any = read_adapter(base, folder).merge_and_unload(safe_merge=True)
     merged.save_pretrained(folder / MERGED)
+    keep_passed_over(merged, folder / MERGED, module.model_name, **module.kwargs)
     module.processor.save_pretrained(folder / MERGED)
 
 

@@ -1,5 +1,6 @@
 """The Lightning callback of a run: after each step it tells, evaluates, saves and obeys, in this order."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +25,12 @@ from trainer_core.training import ranks
 from trainer_core.training.checkpoints import Checkpoint, Checkpoints
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.fine_tuning import FineTuning, StepResult
+from trainer_core.training.first_loss import why_odd
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
 from trainer_core.training.stopping import StopAsked, StopRequest
 
+log = logging.getLogger(__name__)
 Emit = Callable[[RunEvent], None]
 _MAX_SKIPPED = 3
 """Steps in a row whose loss or gradient is not finite; as many end the run."""
@@ -91,6 +94,8 @@ class Conductor(pl.Callback):
         assert pl_module.result is not None
         self.step += 1
         self._tell(pl_module.result)
+        if self.step == 1 and (odd := why_odd(float(pl_module.result.loss), pl_module.num_words)):
+            log.warning(odd)
         spec = pl_module.spec
         is_best = False
         if self._evaluator is not None and self._plan.is_due(spec.evaluation.every, self.step):

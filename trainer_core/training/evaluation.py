@@ -2,10 +2,11 @@
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -26,6 +27,7 @@ from trainer_core.training.room import Room
 from trainer_core.training.scores import Scores, mean_scores, score
 from trainer_core.training.stopping import StopRequest
 
+T = TypeVar("T")
 _THUMBNAIL_PIXELS = 128
 
 
@@ -79,7 +81,7 @@ class Evaluator:
         try:
             with torch.no_grad(), trainer.precision_plugin.val_step_context():
                 loss = self._loss(module, stop)
-                found = [] if self._generation is None else self._answered(module, self._generation, stop)
+                found = self._in_room(partial(self._answered, module, stop))
         finally:
             module.train()
         if stop.word is not None:
@@ -99,26 +101,32 @@ class Evaluator:
             if stop.word is not None:
                 break
             if module.is_sharded or number % ranks.num_ranks() == ranks.rank():
-                summed += self._loss_of(module, rows)
+                summed += self._in_room(partial(self._loss_of, module, rows))
         total, num_tokens = ranks.total(summed.to(module.device))
         return float(total / num_tokens.clamp(min=1))
 
     def _loss_of(self, module: FineTuning, rows: Sequence[Any]) -> Tensor:
+        summed = torch.zeros(2, dtype=torch.float64)
+        for batch in module.micro_batches(rows, self._room):
+            num = num_supervised(batch)
+            loss = float(module.loss(move_data_to_device(batch, module.device)))
+            summed += torch.tensor([loss * num, num], dtype=torch.float64)
+        return summed
+
+    def _in_room(self, compute: Callable[[], T]) -> T:
+        """What is computed, in smaller batches if the device turns out too small."""
         while True:
             try:
-                summed = torch.zeros(2, dtype=torch.float64)
-                for batch in module.micro_batches(rows, self._room):
-                    num = num_supervised(batch)
-                    loss = float(module.loss(move_data_to_device(batch, module.device)))
-                    summed += torch.tensor([loss * num, num], dtype=torch.float64)
+                return compute()
             except Exception as error:
                 if not is_out_of_memory(error) or self._room.batch_size == 1 or not self._room.reduce():
                     raise
-            else:
-                return summed
 
-    def _answered(self, module: FineTuning, chosen: Generation, stop: StopRequest) -> list[_Answer]:
-        """What the model answers to the held-out questions, in their order."""
+    def _answered(self, module: FineTuning, stop: StopRequest) -> list[_Answer]:
+        """What the model answers to the held-out questions, in their order, if the spec asks for it."""
+        chosen = self._generation
+        if chosen is None:
+            return []
         tokenizer: Any = module.tokenizer
         if self._questions is None:
             self._questions = questions(self._rows, chosen.max_rows)
@@ -127,7 +135,7 @@ class Evaluator:
             self._questions,
             batch_size=self._room.batch_size,
             max_new_tokens=chosen.max_new_tokens,
-            stop_ids=stop_ids(tokenizer, module.base, self._questions),
+            stop_ids=stop_ids(tokenizer, module.base, [one.target for one in self._questions]),
         )
         found = []
         for question, ids in written:

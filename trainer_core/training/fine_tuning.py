@@ -26,6 +26,7 @@ from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
+from trainer_core.training.generation import stop_where_taught
 from trainer_core.training.method import as_the_spec_says, checkpoint_activations, fitting
 from trainer_core.training.optimization import make_optimizer, without_gradient
 from trainer_core.training.packing import Pack, find_packing
@@ -95,6 +96,12 @@ class FineTuning(HFAutoModelForImageTextToText):
         assert isinstance(model, PreTrainedModel)
         return model
 
+    @property
+    def num_words(self) -> int:
+        """Size of the vocabulary, V."""
+        embedding: Any = self.base.get_input_embeddings()
+        return int(embedding.weight.shape[0])
+
     def configure_model(self) -> None:
         """Load the base model, or the checkpoint, and prepare it for the spec's method."""
         if self.model is None:
@@ -113,6 +120,7 @@ class FineTuning(HFAutoModelForImageTextToText):
             base = load_model(str(self._checkpoint), dtype=dtype)
         else:
             base = load_model(self.model_name, dtype=dtype, **self.kwargs)
+        self.have_it_stop(base)
         with fitting():
             self.model = as_the_spec_says(base, self.spec, self._checkpoint).train()
         self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
@@ -143,6 +151,10 @@ class FineTuning(HFAutoModelForImageTextToText):
         from peft import load_peft_weights, set_peft_model_state_dict  # noqa: PLC0415 - takes a second to import
 
         set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=str(self.device)))
+
+    def have_it_stop(self, base: PreTrainedModel) -> None:
+        """Have the base model, which is saved with its settings, stop where the rows teach it to."""
+        stop_where_taught(self.tokenizer, base, [row for rows in self._examples for row in rows])
 
     def verification_batches(self) -> list[Batch]:
         """Rows of every kind, by which a saved model is compared with this one."""

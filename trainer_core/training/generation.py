@@ -1,6 +1,6 @@
 """The model answers held-out questions: greedily, in batches without padding, so that every family can."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 from trainer_core.data.collation import collate
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import IGNORED, EncodedRow
+from trainer_core.data.rendering import control_tokens
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,18 @@ def answers(
             yield from zip(batch, _write(model, batch, max_new_tokens, stop_ids), strict=True)
 
 
-def stop_ids(tokenizer: Any, model: Any, asked: Sequence[Question]) -> list[int]:
+def stop_ids(tokenizer: Any, model: Any, targets: Iterable[Tensor]) -> list[int]:
     """Tokens that end an answer: the model's own, and whatever special tokens the targets end with."""
     own = model.generation_config.eos_token_id
     found = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id}
-    ends = {int(one.target[-1]) for one in asked if len(one.target)}
-    return sorted((found | (ends & set(tokenizer.all_special_ids))) - {None})
+    ends = {int(target[-1]) for target in targets if len(target)}
+    return sorted((found | (ends & set(control_tokens(tokenizer).values()))) - {None})
+
+
+def stop_where_taught(tokenizer: Any, model: Any, rows: Iterable[EncodedRow]) -> None:
+    """Have a model's own settings end an answer with what the rows teach, which a base model's need not name."""
+    stops = stop_ids(tokenizer, model, (row["labels"][row["labels"] != IGNORED] for row in rows))
+    model.generation_config.eos_token_id = stops[0] if len(stops) == 1 else stops or None
 
 
 def _write(model: Any, batch: Sequence[Question], max_new_tokens: int, stops: Sequence[int]) -> Iterator[Tensor]:

@@ -3,7 +3,7 @@
 import torch
 
 from trainer_core.data.collation import collate, micro_batches
-from trainer_core.data.encoding import EncodedRow
+from trainer_core.data.encoding import IGNORED, EncodedRow
 
 
 def text_row(num_tokens: int) -> EncodedRow:
@@ -21,6 +21,17 @@ def test_short_rows_are_padded_on_the_right() -> None:
     assert batch["input_ids"].tolist() == [[1, 1, 1], [1, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["labels"].tolist() == [[1, 1, 1], [1, -100, -100]]
+
+
+def test_a_stop_token_that_also_fills_up_is_learned_once_a_turn() -> None:
+    stop = 2
+    answer = {**text_row(2), "input_ids": torch.tensor([[1, stop]]), "labels": torch.tensor([[stop, IGNORED]])}
+
+    batch = collate([answer, text_row(4)], pad_token_id=stop)
+
+    assert batch["input_ids"][0].tolist() == [1, stop, stop, stop]
+    assert batch["labels"][0].tolist() == [stop, IGNORED, IGNORED, IGNORED]
+    assert batch["attention_mask"][0].tolist() == [1, 1, 0, 0]
 
 
 def test_rows_without_a_picture_add_no_pixels() -> None:

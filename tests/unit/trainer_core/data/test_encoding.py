@@ -1,5 +1,6 @@
 """Which tokens the loss is taken on: the answers with their stop tokens, and nothing else."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,54 @@ def test_control_tokens_that_a_user_typed_are_no_answer(encoder: Encoder, learne
     assert learned(row) == "2<|end|>"
 
 
+def test_a_system_turn_between_answers_is_not_learned(encoder: Encoder, learned: Callable[[EncodedRow], str]) -> None:
+    first, second = turns("two?", "2")["messages"], turns("three?", "3")["messages"]
+    between = {"role": "system", "content": "be brief"}
+
+    row = encode(encoder, {"messages": [*first, between, *second]})
+
+    assert learned(row) == "2<|end|>3<|end|>"
+
+
+@pytest.mark.parametrize("edit", [("<|end|>", "<|end|>\n"), ("{{ bos_token }}", "{{ bos_token }} ")], ids=str)
+def test_a_template_may_be_edited(
+    starter_dir: Path, learned: Callable[[EncodedRow], str], edit: tuple[str, str]
+) -> None:
+    processor = AutoProcessor.from_pretrained(starter_dir)
+    processor.chat_template = processor.chat_template.replace(*edit)
+
+    row = encode(Encoder(processor), turns("two?", "2", "three?", "3"))
+
+    assert learned(row) == "2<|end|>3<|end|>"
+
+
+def test_a_turn_that_the_template_adds_is_not_learned(starter_dir: Path, learned: Callable[[EncodedRow], str]) -> None:
+    processor = AutoProcessor.from_pretrained(starter_dir)
+    added = "{% if messages[0]['role'] != 'system' %}<|system|>You are helpful.<|end|>{% endif %}"
+    processor.chat_template = processor.chat_template.replace("{{ bos_token }}", "{{ bos_token }}" + added)
+
+    row = encode(Encoder(processor), turns("two?", "2", "three?", "3"))
+
+    assert "You are helpful." in processor.decode(row["input_ids"][0])
+    assert learned(row) == "2<|end|>3<|end|>"
+
+
+def test_a_picture_stands_in_its_own_turn(encoder: Encoder, chat: Chat) -> None:
+    row = encode(encoder, {"messages": [*turns("two?", "2")["messages"], *chat("one")["messages"]]})
+
+    before, *_, after = encoder.processor.decode(row["input_ids"][0]).split("<image>")
+    assert before == "<bos><|user|>two?<|end|><|assistant|>2<|end|><|user|>"
+    assert after == "Which digit is this?<|end|><|assistant|>one<|end|>"
+
+
+def test_an_answer_that_its_question_holds_is_learned_once(
+    encoder: Encoder, learned: Callable[[EncodedRow], str]
+) -> None:
+    row = encode(encoder, turns("is it 2? say 2", "2"))
+
+    assert learned(row) == "2<|end|>"
+
+
 def test_pictures_of_several_turns_move_the_labels(
     encoder: Encoder, chat: Chat, learned: Callable[[EncodedRow], str]
 ) -> None:
@@ -127,6 +176,35 @@ def test_a_row_too_long_is_refused_with_its_length(starter_dir: Path, chat: Chat
     assert refused.value.faults[0].code == "too_long"
 
 
+@pytest.mark.parametrize("setting", [{"max_length": 20}, {"truncation": True, "model_max_length": 20}], ids=str)
+def test_a_tokenizer_that_was_saved_to_cut_cuts_nothing(
+    own_starter_dir: Path, encoder: Encoder, chat: Chat, setting: dict[str, Any]
+) -> None:
+    path = own_starter_dir / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | setting))
+
+    row = encode(Encoder(AutoProcessor.from_pretrained(own_starter_dir)), chat("seven"))
+
+    assert torch.equal(row["input_ids"], encode(encoder, chat("seven"))["input_ids"])
+
+
+def test_a_row_of_which_nothing_would_be_learned_is_refused(text_model_dir: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(text_model_dir, eos_token=None)
+    tokenizer.chat_template = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+
+    with pytest.raises(InvalidDataset, match="line 3: nothing of it would be learned"):
+        encode(Encoder(tokenizer), turns("two?", "2"))
+
+
+def test_a_picture_of_a_row_that_fits_keeps_its_size(encoder: Encoder, chat: Chat, png_url: Callable[..., str]) -> None:
+    row = chat("[10, 20, 300, 200]")
+    row["messages"][0]["content"][0]["image_url"]["url"] = png_url(size=(400, 240))
+
+    encoded = encoder.encode(LINE, Row.model_validate(row))
+
+    assert encoded.sizes == encoded.original_sizes == ((400, 240),)
+
+
 def test_an_image_token_typed_as_text_is_refused(encoder: Encoder, chat: Chat) -> None:
     with pytest.raises(InvalidDataset, match="line 3, message 0: '<image>' in a text"):
         encode(encoder, chat(question="what is an <image>?"))
@@ -145,6 +223,17 @@ def test_a_stop_token_is_added_where_the_template_has_none(
     row = encode(encoder, turns("two?", "2"))
 
     assert learned(row).strip() == "2<|end|>"
+
+
+def test_a_stop_token_without_a_name_is_not_followed_by_another(
+    text_model_dir: Path, learned: Callable[[EncodedRow], str]
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(text_model_dir, eos_token="<|system|>")
+    assert "<|end|>" not in tokenizer.all_special_tokens
+
+    row = encode(Encoder(tokenizer), turns("two?", "2"))
+
+    assert learned(row) == "2<|end|>"
 
 
 @pytest.fixture
