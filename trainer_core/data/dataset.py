@@ -76,7 +76,7 @@ class EncodedRows(Dataset[EncodedRow]):
 
     def prompt(self, index: int) -> EncodedRow:
         """What the model reads before it writes a sample's last answer."""
-        return self._encoder.prompt(self.line(index), up_to_last_answer(self.row(index)))
+        return self._encoder.prompt(self.line(index), self.row(index))
 
     def question(self, index: int) -> str:
         """The words of the turn before a sample's last answer."""
