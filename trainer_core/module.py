@@ -161,10 +161,18 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
         """Log the loss of a batch as `val_loss`."""
         self.log("val_loss", self.loss(batch), on_step=True, on_epoch=True, prog_bar=True)
 
+    def token_logits(self, batch: Batch) -> Tensor:
+        """The model's logits at every token, (B, T, V); labels, if there are any, are not shown to it.
+
+        Some models put their image before the tokens and tell of its places too (GIT): those come first.
+        """
+        inputs = {name: value for name, value in batch.items() if name not in ("labels", "loss_mask")}
+        logits: Tensor = self.forward(inputs).logits
+        return logits[:, -batch["input_ids"].shape[1] :] if "input_ids" in batch else logits
+
     def loss(self, batch: Batch) -> Tensor:
         """`loss_fn` of the model's logits at every position; the batch is left as it is."""
-        inputs = {name: value for name, value in batch.items() if name not in ("labels", "loss_mask")}
-        logits = self.forward(inputs).logits
+        logits = self.token_logits(batch)
         labels, mask = batch["labels"].to(logits.device), batch.get("loss_mask")
         if logits.shape[:-1] != labels.shape:
             raise ValueError(f"logits are for {tuple(logits.shape[:-1])} positions, labels for {tuple(labels.shape)}")

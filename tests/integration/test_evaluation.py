@@ -16,6 +16,9 @@ from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import (
     CheckpointSaved,
     EvaluationCompleted,
+    Phase,
+    PhaseEntered,
+    RunEvent,
     RunSucceeded,
     StepCompleted,
     StoppedEarly,
@@ -125,6 +128,7 @@ class Left:
     """Counts, before each forward pass of an evaluation, the logits of earlier ones that are still in memory."""
 
     def __init__(self) -> None:
+        self.is_evaluating = False
         self.counted = list[int]()
         self._seen = list[weakref.ref[torch.Tensor]]()
 
@@ -132,12 +136,17 @@ class Left:
         model.register_forward_pre_hook(self._before)
         model.register_forward_hook(self._after)
 
-    def _before(self, model: torch.nn.Module, _inputs: Any) -> None:
-        if not model.training:
+    def hear(self, event: RunEvent) -> bool:
+        if isinstance(event, PhaseEntered):
+            self.is_evaluating = event.phase is Phase.EVALUATING
+        return False
+
+    def _before(self, _model: torch.nn.Module, _inputs: Any) -> None:
+        if self.is_evaluating:
             self.counted.append(sum(one() is not None for one in self._seen))
 
-    def _after(self, model: torch.nn.Module, _inputs: Any, output: Any) -> None:
-        if not model.training:
+    def _after(self, _model: torch.nn.Module, _inputs: Any, output: Any) -> None:
+        if self.is_evaluating:
             self._seen.append(weakref.ref(output.logits))
 
 
@@ -145,9 +154,11 @@ def test_an_evaluation_keeps_no_logits(spec: JobSpec, tmp_path: Path, monkeypatc
     left = Left()
     at_loading(monkeypatch, left.hook)
 
-    Run(tmp_path).of(with_evaluation(changed(spec, max_steps=1), batch_size=3, generation=None, metric="loss"))
+    Run(tmp_path, left.hear).of(
+        with_evaluation(changed(spec, max_steps=1), batch_size=3, generation=None, metric="loss")
+    )
 
-    assert left.counted[:4] == [0] * 4
+    assert left.counted == [0] * 4
 
 
 @pytest.fixture(scope="module")

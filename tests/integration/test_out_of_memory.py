@@ -115,7 +115,8 @@ def test_an_evaluation_shrinks_its_own_batches_alone(
 
     assert run.told(MemoryReduced) == []
     assert losses(run) == pytest.approx(losses(large), abs=1e-5)
-    assert small.passes[:10] == [2, 3, 3, 3, 3] * 2
+    several = [num_rows for num_rows in small.passes if num_rows > 1]  # single rows are rehearsed and read back
+    assert several[-10:] == [2, 3, 3, 3, 3] * 2
 
 
 def with_answers(spec: JobSpec, batch_size: int) -> JobSpec:

@@ -153,15 +153,35 @@ def test_layers_that_no_forward_pass_uses_are_told(plain: Run) -> None:
 def test_a_language_model_that_gets_no_gradient_ends_the_run_by_name(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def idle(model: PreTrainedModel) -> None:
-        language_model(model).idle = torch.nn.Linear(2, 2)
+    def detach(_decoder: torch.nn.Module, _inputs: Any, outputs: Any) -> None:
+        outputs.last_hidden_state = outputs.last_hidden_state.detach()
 
-    at_loading(monkeypatch, idle)
+    def without_gradient(model: PreTrainedModel) -> None:
+        language_model(model).register_forward_hook(detach)
 
-    with pytest.raises(TrainerError, match=r"idle\.weight is to be trained") as failed:
+    at_loading(monkeypatch, without_gradient)
+
+    with pytest.raises(TrainerError, match=r"layers\.0\.self_attn\.q_proj\.weight is to be trained") as failed:
         Run(tmp_path).of(spec)
 
     assert failed.value.code is FailureCode.UNTRAINED_PARAMETER
+
+
+def test_a_layer_of_the_language_model_that_gets_no_gradient_is_told(
+    spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure = FineTuning.configure_model
+
+    def configured(module: FineTuning) -> None:
+        configure(module)
+        language_model(module.base).idle = torch.nn.Linear(2, 2)
+
+    monkeypatch.setattr(FineTuning, "configure_model", configured)
+
+    run = Run(tmp_path).of(spec)
+
+    [unused] = run.told(ParametersUnused)
+    assert any("idle" in name for name in unused.names)
 
 
 def test_text_rows_leave_the_tower_as_it_is(spec: JobSpec, text_file: Path, tmp_path: Path) -> None:

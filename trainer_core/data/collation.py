@@ -14,6 +14,11 @@ from trainer_core.data.encoding import IGNORED, EncodedRow
 Batch = dict[str, Tensor]
 
 
+def has_images(row: EncodedRow) -> bool:
+    """True if a row holds fractions: pixels, under whatever name; everything else that processors make is whole."""
+    return any(value.is_floating_point() for value in row.values())
+
+
 def micro_batches(
     rows: Sequence[EncodedRow], batch_size: int, max_tokens: int | None = None, *, padded: bool = True
 ) -> list[list[EncodedRow]]:

@@ -4,19 +4,20 @@ T tokens of the row. Whatever else the processor makes (pixels, grids, token typ
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import ProcessorMixin
 
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.images import InvalidImage, decode
+from trainer_core.data.processing import Processed, Processing, UnprocessableRow
 from trainer_core.data.reader import Line
-from trainer_core.data.rendering import Processor, Rendered, Renderer, TrainOn, UnrenderableRow
+from trainer_core.data.rendering import Processor, Rendered, Renderer, TrainOn, UnrenderableRow, up_to_last_answer
 from trainer_core.data.rows import Row
 from trainer_core.data.spans import Span, shifted
 
@@ -24,6 +25,8 @@ IGNORED = -100
 """Label of a position without a target."""
 EncodedRow = dict[str, Tensor]
 """What a model takes, with a first dimension of 1 where the processor makes one, and `labels` (1, T)."""
+Process = Callable[..., Processed]
+"""`(images=...) -> what the processor makes of a text with them`."""
 _NO_INPUTS = ("offset_mapping", "labels")
 """What a processor makes that no model takes; labels are made here."""
 _MAX_SHRINKS = 4
@@ -62,7 +65,8 @@ class Encoder:
     ) -> None:
         self.processor: Any = processor
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
-        self._reads_images = isinstance(processor, ProcessorMixin)
+        self._processing = Processing(processor)
+        self._goes_on: dict[bool, bool] = {}
         self._max_tokens = max_tokens
         self._required = required
         self._render = Renderer(processor, train_on)
@@ -95,20 +99,26 @@ class Encoder:
         except UnrenderableRow as error:
             raise _refused(line, str(error)) from error
         self._check_words(line, row)
-        originals = self.images(line, row)
-        encoded, images = self._fitted(line, rendered, originals)
+        originals = images = self.images(line, row)
+        process = self._way(line, row, rendered, images)
+        encoded = self._processed(line, process, images)
+        for _ in range(_MAX_SHRINKS):
+            if self._fits(encoded) or not images:
+                break
+            images = _shrunk(images, self._wanted_scale(encoded))
+            encoded = self._processed(line, process, images)
         if missing := set(self._required) - encoded.keys():
             raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
-        tensors = self._labelled(line, rendered, encoded)
+        tensors = self._labelled(line, rendered, encoded, images)
         sizes, original_sizes = (tuple(one.size for one in group) for group in (images, originals))
         return Encoded(tensors, sizes, original_sizes, _is_image(encoded, self.processor))
 
     def prompt(self, line: Line, row: Row) -> EncodedRow:
-        """What the model reads before it writes the last answer of a row: the row's own beginning; no labels."""
-        _, images = self._fitted(line, self._render(row), self.images(line, row))
-        encoded = self._process(line, Rendered(self._render.prompt(row), ()), images)
-        return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
+        """What the model reads before it writes a row's last answer: images as large as in the row, no labels."""
+        sizes, asked = self.encode(line, row).sizes, up_to_last_answer(row)
+        images = [_resized(one, size) for one, size in zip(self.images(line, asked), sizes, strict=False)]
+        return _inputs(self._processed(line, partial(self._processing, self._render.prompt(asked)), images))
 
     def images(self, line: Line, row: Row) -> list[Image.Image]:
         """The row's images in their order.
@@ -118,7 +128,7 @@ class Encoder:
         """
         found = []
         for image_index, (message_index, part) in enumerate(row.images()):
-            if not self._reads_images:
+            if not self._processing.reads_images:
                 raise InvalidDataset(
                     [line.fault("invalid_image", "this base model reads text only", message_index, image_index)]
                 )
@@ -130,46 +140,37 @@ class Encoder:
 
     def _check_words(self, line: Line, row: Row) -> None:
         """No text may hold the token that stands for an image: it would take the place of one."""
-        token = str(getattr(self.processor, "image_token", None) or "") if self._reads_images else ""
+        token = str(getattr(self.processor, "image_token", None) or "") if self._processing.reads_images else ""
         for index, message in enumerate(row.messages):
             if token and token in message.words:
                 detail = f"{token!r} in a text stands for an image in this model; write it differently"
                 raise InvalidDataset([line.fault("invalid_row", detail, index)])
 
-    def _fitted(
-        self, line: Line, rendered: Rendered, images: list[Image.Image]
-    ) -> tuple[dict[str, Any], list[Image.Image]]:
-        """What the processor makes of a row, and its images, made smaller until the row fits or it is no use."""
-        encoded = self._process(line, rendered, images)
-        for _ in range(_MAX_SHRINKS):
-            if self._fits(encoded) or not images:
-                break
-            images = _shrunk(images, self._wanted_scale(encoded))
-            encoded = self._process(line, rendered, images)
-        return encoded, images
+    def _way(self, line: Line, row: Row, rendered: Rendered, images: Sequence[Image.Image]) -> Process:
+        """How a row is processed: as a whole, or its last answer put behind what the processor makes of the prompt.
 
-    def _process(self, line: Line, rendered: Rendered, images: list[Image.Image]) -> dict[str, Any]:
-        bos = self._tokenizer.bos_token
-        has_template = bool(self.processor.chat_template)
-        asked: dict[str, Any] = {
-            "text": [rendered.text],
-            "return_tensors": "pt",
-            "return_offsets_mapping": True,
-            # Else it is the tokenizer's saved settings that decide, and these may cut.
-            "truncation": False,
-            "padding": False,
-            # As transformers' own apply_chat_template does: a second beginning would be learned.
-            "add_special_tokens": not (bos and rendered.text.startswith(bos))
-            and (self._reads_images or not has_template),
-        }
+        Which of them is found out once for rows with images and once for those without.
+        """
+        whole = partial(self._processing, rendered.text, suffix=rendered.suffix)
         if rendered.suffix is not None:
-            asked["suffix"] = [rendered.suffix]
-        if self._reads_images:
-            asked |= {"images": [images] if images else None, "return_text_replacement_offsets": True}
+            return whole
+        prompt = self._render.prompt(up_to_last_answer(row))
+        if bool(images) not in self._goes_on:
+            seen = images[: sum(1 for _ in up_to_last_answer(row).images())]
+            begun = self._processed(line, partial(self._processing, prompt), seen)
+            self._goes_on[bool(images)] = self._processing.is_beginning(begun, self._processed(line, whole, images))
+        if self._goes_on[bool(images)]:
+            return whole
+        if len(rendered.spans) > 1 or not rendered.text.startswith(prompt):
+            detail = "this model's processor takes one answer at a time; make a row of its own for each"
+            raise _refused(line, detail)
+        return partial(self._processing.joined, prompt, rendered.text[len(prompt) : rendered.spans[0][1]])
+
+    def _processed(self, line: Line, process: Process, images: Sequence[Image.Image]) -> Processed:
         try:
-            return dict(self.processor(**asked))
-        except ValueError as error:  # an image token typed into a text, say
-            raise _refused(line, f"the model's processor does not take this row: {error}") from error
+            return process(images=images)
+        except UnprocessableRow as error:  # an image token typed into a text, say
+            raise _refused(line, str(error)) from error
 
     def _fits(self, encoded: Mapping[str, Any]) -> bool:
         return self._max_tokens is None or encoded["input_ids"].shape[1] <= self._max_tokens
@@ -188,7 +189,9 @@ class Encoder:
             detail = f"{num_tokens} tokens, images included, where {self._max_tokens} are allowed; shorten the row"
             raise InvalidDataset([line.fault("too_long", detail)])
 
-    def _labelled(self, line: Line, rendered: Rendered, encoded: dict[str, Any]) -> EncodedRow:
+    def _labelled(
+        self, line: Line, rendered: Rendered, encoded: Processed, images: Sequence[Image.Image]
+    ) -> EncodedRow:
         ids: Tensor = encoded["input_ids"]
         is_image = _is_image(encoded, self.processor)
         is_target = torch.zeros_like(ids, dtype=torch.bool)
@@ -196,26 +199,62 @@ class Encoder:
             is_target = encoded["token_type_ids"] == 1
             self._check_answer(line, ids[is_target], rendered.suffix + self._tokenizer.eos_token)
         for span in rendered.spans:
-            covered = _covered(encoded["offset_mapping"][0], _moved(span, rendered.text, encoded, is_image))
-            covered &= ~is_image
-            if not rendered.is_whole:
-                self._check_answer(line, ids[0, covered], rendered.text[slice(*span)])
-            is_target[0] |= covered
+            is_target[0] |= self._targets(line, rendered, span, encoded, is_image, images)
         if not is_target[:, 1:].any():
             raise _refused(line, "nothing of it would be learned: the chat template leaves the answers out")
         targets = ids.masked_fill(~is_target, IGNORED)
-        tensors = {
-            name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS
-        }
-        return {**tensors, "labels": torch.nn.functional.pad(targets[:, 1:], (0, 1), value=IGNORED)}
+        return {**_inputs(encoded), "labels": torch.nn.functional.pad(targets[:, 1:], (0, 1), value=IGNORED)}
+
+    def _targets(
+        self,
+        line: Line,
+        rendered: Rendered,
+        span: Span,
+        encoded: Processed,
+        is_image: Tensor,
+        images: Sequence[Image.Image],
+    ) -> Tensor:
+        """Which tokens a span of the text became: (T,) bool."""
+        answer = rendered.text[slice(*span)]
+        found = []
+        for moved in self._places(line, rendered.text, span, encoded, is_image, images):
+            covered = _covered(encoded["offset_mapping"][0], moved) & ~is_image
+            found.append(covered)
+            if rendered.is_whole or self._reads_as(encoded["input_ids"][0, covered], answer):
+                return covered
+        self._check_answer(line, encoded["input_ids"][0, found[0]], answer)
+        return found[0]
+
+    def _places(
+        self, line: Line, text: str, span: Span, encoded: Processed, is_image: Tensor, images: Sequence[Image.Image]
+    ) -> Iterator[Span]:
+        """Where a span of the text may lie once the processor has written its images out, the likeliest place first."""
+        replacements = _replacements(encoded)
+        told = shifted(span, replacements or ())
+        if replacements is not None or not images:
+            yield told
+        if not self._processing.reads_images:
+            return  # a tokenizer by itself adds nothing
+        # What the processor did not tell of may stand before all answers.
+        length = int(encoded["offset_mapping"][0, ~is_image].max())
+        gained = length - shifted((0, len(text)), replacements or ())[1]
+        yield told[0] + gained, told[1] + gained
+        # Or some of it does: as much as the text before this answer gains by itself.
+        before, marker = text[: span[0]], str(getattr(self.processor, "image_token", None) or "\0")
+        alone = self._processed(line, partial(self._processing, before), images[: before.count(marker)])
+        gained = int(alone["offset_mapping"][0].max()) - len(before)
+        yield span[0] + gained, span[1] + gained
 
     def _check_answer(self, line: Line, ids: Tensor, answer: str) -> None:
         """The tokens on which the loss is taken must read as the answer with its stop token."""
+        if not self._reads_as(ids, answer):
+            learned = self._text(ids.tolist())
+            raise _refused(line, f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")
+
+    def _reads_as(self, ids: Tensor, answer: str) -> bool:
         learned = self._text(ids.tolist())
         # A tokenizer may write text its own way (Unicode forms, case), the answer by itself as well.
-        if learned == answer.strip() or learned == self._text(self._tokenizer.encode(answer, add_special_tokens=False)):
-            return
-        raise _refused(line, f"the answer {answer[:80]!r} became {learned[:80]!r} in the model's tokens")
+        return learned in (answer.strip(), self._text(self._tokenizer.encode(answer, add_special_tokens=False)))
 
     def _text(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -229,16 +268,6 @@ def _refused(line: Line, detail: str) -> InvalidDataset:
 def _covered(offsets: Tensor, span: Span) -> Tensor:
     """Which tokens lie in a span of characters: (T, 2) offsets to (T,) bool."""
     return (offsets[:, 0] < span[1]) & (offsets[:, 1] > span[0])
-
-
-def _moved(span: Span, text: str, encoded: Mapping[str, Any], is_image: Tensor) -> Span:
-    """Where a span of the text lies once the processor has written its images out."""
-    replacements = _replacements(encoded)
-    if replacements is not None or "pixel_values" not in encoded:
-        return shifted(span, replacements or ())
-    # This processor does not tell what it wrote: what it added stands before the answers, or they will not be found.
-    gained = int(encoded["offset_mapping"][0, ~is_image].max()) - len(text)
-    return span[0] + gained, span[1] + gained
 
 
 def _replacements(encoded: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
@@ -259,9 +288,14 @@ def _is_image(encoded: Mapping[str, Any], processor: Any) -> Tensor:
     return found
 
 
+def _inputs(encoded: Mapping[str, Any]) -> EncodedRow:
+    return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
+
+
 def _shrunk(images: Sequence[Image.Image], scale: float) -> list[Image.Image]:
     sizes = [[max(round(side * scale), min(side, _LEAST_SIDE)) for side in one.size] for one in images]
-    return [
-        one.resize((width, height), Image.Resampling.LANCZOS)
-        for one, (width, height) in zip(images, sizes, strict=True)
-    ]
+    return [_resized(one, (width, height)) for one, (width, height) in zip(images, sizes, strict=True)]
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)

@@ -159,15 +159,23 @@ def _part(part: TextPart | ImagePart) -> dict[str, str]:
 
 
 def _image_marker(processor: Any) -> str:
-    """What a processor replaces by an image; nothing where it puts images in place by itself, as one try shows."""
-    token = str(processor.image_token)
-    if type(processor).replace_image_token is not ProcessorMixin.replace_image_token:
-        return token
+    """What a processor replaces by an image; nothing where it puts images in place by itself, as two tries show."""
+    token = getattr(processor, "image_token", None)
+    if token is None:
+        return ""
+    marked, plain = (_num_places(processor, str(token), text) for text in (f"{token}{_BETWEEN}", _BETWEEN))
+    takes_marker = marked is not None and plain in (None, marked)  # BLIP-2 takes it, and puts the image beside it
+    return "" if plain and not takes_marker else str(token)
+
+
+def _num_places(processor: Any, token: str, text: str) -> int | None:
+    """How many tokens stand for an image if it comes with this text; None if it cannot."""
+    image = Image.new("RGB", (_TRIED_SIDE, _TRIED_SIDE))
     try:
-        tried = processor(text=[_BETWEEN], images=[[Image.new("RGB", (_TRIED_SIDE, _TRIED_SIDE))]])
-    except ValueError:  # it counts the tokens and finds none
-        return token
-    return "" if processor.tokenizer.convert_tokens_to_ids(token) in tried["input_ids"][0] else token
+        ids = list(processor(text=[text], images=[[image]])["input_ids"][0])
+    except Exception:  # noqa: BLE001 - it counts the tokens and finds too many or none, or wants its images otherwise
+        return None
+    return ids.count(processor.tokenizer.convert_tokens_to_ids(token))
 
 
 def _ending_at(row: Row, turn: int) -> Row:

@@ -1,8 +1,15 @@
 """Low-rank adapters, by peft: on the linear layers of the parts that the spec names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft.tuners.tuners_utils import _check_lora_target_modules_mamba
+from peft.utils.transformers_weight_conversion import (
+    convert_peft_adapter_state_dict_for_transformers,
+    convert_peft_config_for_transformers,
+)
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -66,4 +73,28 @@ def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:
         if not (found := linear_names_of(model, part)):
             raise ValueError(f"method.parts: {type(model).__name__} has no {part} of its own to adapt")
         names += found
-    return names
+    return _as_they_are_named(model, names)
+
+
+def _as_they_are_named(model: PreTrainedModel, names: Sequence[str]) -> list[str]:
+    """Those layers that peft adapts, and finds again when it reads the adapter.
+
+    It refuses layers that Mamba's kernels pass by. Names that experts' layers had before transformers put them in
+    stacks mean the stacks to it: a dense layer of such a name would be left out, and every expert adapted in its place.
+    And it renames what it reads as transformers renames old weights, which does not fit every name of today.
+    """
+    config = LoraConfig(target_modules=list(names))
+    written = {f"base_model.model.{name}.lora_A.weight": torch.full((1, 1), at) for at, name in enumerate(names)}
+    read = convert_peft_adapter_state_dict_for_transformers(model, config, written)
+    is_found = [key in read and torch.equal(read[key], weight) for key, weight in written.items()]
+    return [name for name, found in zip(names, is_found, strict=True) if found and _is_taken_by_name(model, name)]
+
+
+def _is_taken_by_name(model: PreTrainedModel, name: str) -> bool:
+    config = LoraConfig(target_modules=[name])
+    try:
+        _check_lora_target_modules_mamba(config, model, name.rpartition(".")[2])
+        convert_peft_config_for_transformers(config, model, None)
+    except ValueError:
+        return False
+    return not config.target_parameters

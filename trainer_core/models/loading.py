@@ -1,7 +1,7 @@
 """Models and processors of the hub or of a folder, text models included, quantised where asked."""
 
 import inspect
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import (
@@ -10,7 +10,6 @@ from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
     AutoTokenizer,
-    BitsAndBytesConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -21,9 +20,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
 )
 
-from trainer_core.models.parts import linear_names, linear_names_of
+from trainer_core.models.quantization import Quantization, hold_in_4_bits, quantization_config
 
-Quantization = Literal["none", "nf4", "int8"]
 Processor = ProcessorMixin | PreTrainedTokenizerBase
 
 
@@ -44,16 +42,18 @@ def load_model(
         quantization: For the language model alone; tower, projector and head stay as they are.
 
     Raises:
-        ValueError: Weights are missing, or random ones should be quantised.
+        ValueError: The model is of a kind that is not trained here, weights are missing, or random ones should be
+            quantised.
+        TrainerError: The model cannot be quantised in this way.
     """
     if quantization != "none" and not pretrained:
         raise ValueError("random weights cannot be quantised: only pretrained ones are")
     source = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
-    config = AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **source)
+    config = _decoder_config(name, trust_remote_code=trust_remote_code, **source)
     auto = _auto_class(config)
     dtype = dtype or config.dtype or default_dtype
     if quantization != "none":
-        kwargs["quantization_config"] = _bitsandbytes(config, quantization, dtype)
+        kwargs["quantization_config"] = quantization_config(_skeleton(config), quantization, dtype)
     if pretrained:
         model, found = auto.from_pretrained(
             name, dtype=dtype, trust_remote_code=trust_remote_code, output_loading_info=True, **kwargs
@@ -66,6 +66,8 @@ def load_model(
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
     assert isinstance(model, PreTrainedModel)
     _keep_unpacked(model)
+    if quantization == "nf4":
+        hold_in_4_bits(model)
     return model
 
 
@@ -88,8 +90,12 @@ def _skeleton(config: PreTrainedConfig, **how: Any) -> PreTrainedModel:
 
 
 def load_processor(name: str, *, trust_remote_code: bool = False, **kwargs: Any) -> Processor:
-    """The processor of a model; for a text model, its tokenizer."""
-    config = AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **kwargs)
+    """The processor of a model; for a text model, its tokenizer.
+
+    Raises:
+        ValueError: The model is of a kind that is not trained here.
+    """
+    config = _decoder_config(name, trust_remote_code=trust_remote_code, **kwargs)
     auto = AutoProcessor if _reads_images(config) else AutoTokenizer
     processor = auto.from_pretrained(name, trust_remote_code=trust_remote_code, **kwargs)
     assert isinstance(processor, ProcessorMixin | PreTrainedTokenizerBase)
@@ -118,10 +124,28 @@ def own_dtype(name: str, **kwargs: Any) -> torch.dtype:
     return AutoConfig.from_pretrained(name, **kwargs).dtype or torch.float32
 
 
+def _decoder_config(name: str, **kwargs: Any) -> Any:
+    """The config of a model that reads and writes in one sequence.
+
+    Raises:
+        ValueError: It is an encoder-decoder, whose answers are no continuation of what it reads, or no language model.
+    """
+    config = AutoConfig.from_pretrained(name, **kwargs)
+    if config.is_encoder_decoder or config.get_text_config().is_encoder_decoder:
+        kind = f"it is an encoder-decoder ({config.model_type})"
+        raise ValueError(f"{kind}; only models that read and write in one sequence can be trained")
+    if not _reads_images(config) and not _is_loaded_by("AutoModelForCausalLM", config, MODEL_FOR_CAUSAL_LM_MAPPING):
+        raise ValueError(f"it is no language model that transformers knows ({config.model_type})")
+    return config
+
+
 def _reads_images(config: PreTrainedConfig) -> bool:
-    return type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING or "AutoModelForImageTextToText" in (
-        getattr(config, "auto_map", None) or {}
-    )
+    return _is_loaded_by("AutoModelForImageTextToText", config, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING)
+
+
+def _is_loaded_by(auto: str, config: PreTrainedConfig, known: Any) -> bool:
+    """True if an auto class has a model for this config: transformers' own, or one that comes with the weights."""
+    return type(config) in known or auto in (getattr(config, "auto_map", None) or {})
 
 
 def _auto_class(config: PreTrainedConfig) -> Any:
@@ -137,22 +161,3 @@ def _keep_unpacked(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-def _bitsandbytes(
-    config: PreTrainedConfig,
-    quantization: Quantization,
-    dtype: torch.dtype,
-) -> BitsAndBytesConfig:
-    skeleton = _skeleton(config)
-    quantised = set(linear_names_of(skeleton, "language_model"))
-    kept = [name for name in linear_names(skeleton, skeleton) if name not in quantised]
-    if quantization == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=kept,
-    )

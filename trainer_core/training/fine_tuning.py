@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from pytorch_lightning.utilities import move_data_to_device
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import MemoryReduced, PackingTested, ParametersUnused, RunEvent
 from trainer_core.contract.spec import JobSpec, Lora
-from trainer_core.data.collation import collate, micro_batches
+from trainer_core.data.collation import collate, has_images, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import load_model
@@ -28,10 +28,12 @@ from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.generation import stop_where_taught
 from trainer_core.training.method import as_the_spec_says, checkpoint_activations, fitting
+from trainer_core.training.modes import in_evaluation
 from trainer_core.training.optimization import make_optimizer, without_gradient
 from trainer_core.training.packing import Pack, find_packing
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
+from trainer_core.training.rehearsal import rehearse
 from trainer_core.training.room import Room
 from trainer_core.training.schedule import factor
 from trainer_core.training.sharding import shard, whole, whole_weights
@@ -80,8 +82,8 @@ class FineTuning(HFAutoModelForImageTextToText):
         self._examples = examples
         self.is_sharded = device.is_sharded
         self._has_shards = False
-        self._has_images = any("pixel_values" in row for rows in examples for row in rows)
-        self._is_checked = False
+        self._has_images = any(has_images(row) for rows in examples for row in rows)
+        self._is_checked = self._is_rehearsed = self._is_row_by_row = False
         self._pack: Pack | None = None
         self._is_packing_tried = False
         chosen = spec.hyperparameters
@@ -122,7 +124,8 @@ class FineTuning(HFAutoModelForImageTextToText):
             base = load_model(self.model_name, dtype=dtype, **self.kwargs)
         self.have_it_stop(base)
         with fitting():
-            self.model = as_the_spec_says(base, self.spec, self._checkpoint).train()
+            self.model = as_the_spec_says(base, self.spec, self._checkpoint)
+        self.train()
         self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
 
     def gather(self) -> None:
@@ -168,6 +171,14 @@ class FineTuning(HFAutoModelForImageTextToText):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor(chosen, plan.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+        """Train, but for the statistics of batch norms: with them a row's loss would depend on its neighbours."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the class of them all
+                module.eval()
+        return self
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ARG002
         """Rows stay where they are; their micro-batches are moved one by one."""
         return batch
@@ -188,14 +199,18 @@ class FineTuning(HFAutoModelForImageTextToText):
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
+        if not self._is_rehearsed:
+            self._rehearse()
         if self.spec.hyperparameters.packing and not self._is_packing_tried:
             self._try_packing()
-        trained = list(self.trainable_parameters())
         num_tokens = sum(num_supervised(row) for row in batch)
         if self.is_sharded:
             loss = ranks.total(self._backward_together(batch, num_tokens))
         else:
             loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
+        # Not before: a sharded model that was just evaluated shows gathered parameters, which get no gradients.
+        trained = list(self.trainable_parameters())
+        if not self.is_sharded:
             ranks.sum_gradients(trained)
         if not self._is_checked:
             self._check_gradients(batch)
@@ -212,16 +227,35 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
-        groups = micro_batches(rows, room.batch_size, room.max_tokens, padded=self._pack is None)
+        batch_size = 1 if self._is_row_by_row and self._pack is None else room.batch_size
+        groups = micro_batches(rows, batch_size, room.max_tokens, padded=self._pack is None)
         if self._pack is not None:
             return [self._pack(group) for group in groups]
         return [collate(group, self._pad_token_id) for group in groups]
 
+    @property
+    def _computed_in(self) -> torch.dtype:
+        return torch.bfloat16 if torch.is_autocast_enabled(self.device.type) else torch.float32
+
+    def _rehearse(self) -> None:
+        """Try the examples of every kind; from now on, compute rows one by one if batches turn out otherwise.
+
+        Raises:
+            TrainerError: The model cannot be trained on such rows.
+        """
+        self._is_rehearsed, dtype = True, self._computed_in
+
+        def logits(batch: Batch) -> Tensor:
+            return self.token_logits(move_data_to_device(batch, self.device))
+
+        with in_evaluation(self.base):
+            is_alike = rehearse(logits, self._examples, self.room, self._pad_token_id, dtype)
+        self._is_row_by_row = not is_alike
+
     def _try_packing(self) -> None:
         """From now on, pack rows if the examples of every kind show that it changes nothing."""
         self._is_packing_tried = True
-        dtype = torch.bfloat16 if torch.is_autocast_enabled(self.device.type) else torch.float32
-        found = [find_packing(self.base, rows, dtype) for rows in self._examples]
+        found = [find_packing(self.base, rows, self._computed_in) for rows in self._examples]
         pack, difference = max(found, key=lambda one: one[1])
         self._pack = pack
         told = difference if math.isfinite(difference) else None
@@ -273,14 +307,14 @@ class FineTuning(HFAutoModelForImageTextToText):
     def _check_gradients(self, rows: Sequence[EncodedRow]) -> None:
         """Whatever should be trained must have a gradient, once rows with images have been seen if there are any.
 
-        Real towers have layers that no forward pass uses, the last ones of a CLIP tower whose features are taken
-        before them, say: these are left out and told. A part without any gradient is an error, and so is anything
-        in the language model.
+        Real models have layers that no forward pass uses, the last ones of a CLIP tower whose features are taken
+        before them, and some whose choice cannot be differentiated, a router's bias or an index of the past: these are
+        left out and told. A part without any gradient is an error, and so is most of a language model.
 
         Raises:
-            TrainerError: A parameter gets no gradient.
+            TrainerError: A part gets no gradient.
         """
-        if self._has_images and not any("pixel_values" in row for row in rows):
+        if self._has_images and not any(has_images(row) for row in rows):
             return
         self._is_checked = True
         missing = without_gradient(list(self.base.named_parameters()))
@@ -290,7 +324,8 @@ class FineTuning(HFAutoModelForImageTextToText):
         for part, parameters in parameters_of(self.base).items():
             trained = [one for one in parameters if one.requires_grad]
             lost = [one for one in trained if id(one) in ids]
-            if self._has_images and lost and (part == "language_model" or len(lost) == len(trained)):
+            is_most = part == "language_model" and 2 * len(lost) > len(trained)
+            if self._has_images and lost and (is_most or len(lost) == len(trained)):
                 name = next(name for name, parameter in missing.items() if parameter is lost[0])
                 message = f"{name} is to be trained, but the loss does not depend on it; freeze its part"
                 raise TrainerError(FailureCode.UNTRAINED_PARAMETER, message)

@@ -18,7 +18,8 @@ from transformers import AttentionInterface, PreTrainedModel
 from trainer_core.contract.report import MemoryEstimate
 from trainer_core.contract.spec import Hyperparameters, JobSpec, Lora
 from trainer_core.models.loading import load_skeleton
-from trainer_core.models.parts import language_model, linear_names_of, vision_model
+from trainer_core.models.parts import language_model, vision_model
+from trainer_core.models.quantization import quantised_weights
 from trainer_core.training.devices import Device
 from trainer_core.training.method import as_the_spec_says, fitting
 from trainer_core.training.optimization import make_optimizer
@@ -112,7 +113,7 @@ class Skeleton:
     def _quantised_names(self) -> set[str]:
         if not isinstance(self._spec.method, Lora) or self._spec.method.quantization == "none":
             return set()
-        return {f"{name}.weight" for name in linear_names_of(self.base, "language_model")}
+        return quantised_weights(self.base)
 
     def _weights_bytes(self) -> int:
         method = self._spec.method

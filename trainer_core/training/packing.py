@@ -15,8 +15,9 @@ from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer_core.data.collation import Batch, collate, joined
+from trainer_core.data.collation import Batch, collate, has_images, joined
 from trainer_core.data.encoding import EncodedRow
+from trainer_core.training.modes import in_evaluation
 
 Positions = Callable[[PreTrainedModel, EncodedRow], Tensor]
 """Positions of one row, its tokens in the last dimension."""
@@ -33,12 +34,8 @@ def find_packing(model: PreTrainedModel, rows: Sequence[EncodedRow], dtype: torc
         rows: Some of one kind; one by itself is packed with itself.
         dtype: In which the run computes.
     """
-    is_training = model.training
-    model.eval()
-    try:
+    with in_evaluation(model):
         differences = list(_differences(model, rows if len(rows) > 1 else [*rows, *rows]))
-    finally:
-        model.train(is_training)
     best, difference = min(differences, key=lambda one: one[1], default=(None, float("inf")))
     return (best, difference) if difference <= TOLERANCE[dtype] else (None, difference)
 
@@ -59,7 +56,6 @@ def _differences(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Iterator
             yield pack, float((together - alone).abs().max() / alone.abs().max())
 
 
-@torch.no_grad()
 def _logits(model: PreTrainedModel, batch: Batch) -> Tensor:
     inputs = {name: value for name, value in batch.items() if name != "labels"}
     logits: Tensor = model(**move_data_to_device(inputs, model.device), use_cache=False).logits
@@ -87,7 +83,7 @@ def _restarting(_model: PreTrainedModel, row: EncodedRow) -> Tensor:
 def _of_axes(model: PreTrainedModel, row: EncodedRow) -> Tensor:
     """From 0 in each row, and beside them the model's own positions in time, height and width: (4, 1, T)."""
     plain = _restarting(model, row)
-    if "pixel_values" not in row:
+    if not has_images(row):
         return plain.expand(4, 1, -1)
     own: Any = model.base_model.get_rope_index
     takes = inspect.signature(own).parameters

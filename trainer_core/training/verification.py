@@ -20,7 +20,8 @@ from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.data.encoding import IGNORED
 from trainer_core.models.adapters import read_adapter
-from trainer_core.models.loading import Quantization, load_model
+from trainer_core.models.loading import load_model
+from trainer_core.models.quantization import Quantization
 from trainer_core.module import Batch
 
 MERGED = "merged"
@@ -124,11 +125,10 @@ def _unquantised(order: Order, dtype: torch.dtype) -> Iterator[nn.Module]:
 
 def _of_targets(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.items() if name != "labels"}
-    dtype = next(model.parameters()).dtype
-    if "pixel_values" in inputs and dtype.is_floating_point:
-        inputs["pixel_values"] = inputs["pixel_values"].to(dtype)
-    logits = model(**inputs).logits
+    dtype = next(one.dtype for one in model.parameters() if one.is_floating_point())
+    inputs = {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items()}
     targets = batch["labels"].to(device)
+    logits = model(**inputs).logits[:, -targets.shape[1] :]
     chosen = targets != IGNORED
     scores = logits[chosen].float().log_softmax(-1)
     found: Tensor = scores.gather(1, targets[chosen][:, None])[:, 0].cpu()

@@ -2,7 +2,7 @@
 
 import torch
 
-from trainer_core.data.collation import collate, micro_batches
+from trainer_core.data.collation import collate, has_images, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
 
 
@@ -76,3 +76,8 @@ def test_rows_with_and_without_pictures_are_computed_apart() -> None:
     groups = micro_batches([text_row(1), image_row(1, 1, 2), text_row(1)], batch_size=4)
 
     assert [len(group) for group in groups] == [2, 1]
+
+
+def test_pixels_are_found_under_whatever_name() -> None:
+    assert has_images({**text_row(2), "flattened_patches": torch.zeros(1, 4, 8)})
+    assert not has_images({**text_row(2), "image_grid_thw": torch.tensor([[1, 2, 2]])})

@@ -11,7 +11,7 @@ from transformers import AutoProcessor
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.dataset import EncodedRows, open_rows, split
-from trainer_core.data.encoding import EncodedRow, Encoder
+from trainer_core.data.encoding import Encoded, Encoder
 from trainer_core.data.reader import Line, lines
 from trainer_core.data.rows import Row
 
@@ -21,9 +21,9 @@ class Counting(Encoder):
 
     num_encoded = 0
 
-    def __call__(self, line: Line, row: Row) -> EncodedRow:
+    def encode(self, line: Line, row: Row) -> Encoded:
         self.num_encoded += 1
-        return super().__call__(line, row)
+        return super().encode(line, row)
 
 
 @pytest.fixture

@@ -7,7 +7,17 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedTokenizerBase
+from transformers import (
+    BartConfig,
+    CLIPConfig,
+    Florence2Config,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+    T5Config,
+    VisionEncoderDecoderConfig,
+    ViTConfig,
+    WhisperConfig,
+)
 
 from trainer_core.models.loading import context_tokens, load_model, load_processor, own_dtype
 from trainer_core.models.parts import vision_model
@@ -83,3 +93,28 @@ def test_random_weights_in_4_bits_are_refused(starter_dir: Path) -> None:
 
     with pytest.raises(ValueError, match="random weights cannot be quantised"):
         module.configure_model()
+
+
+DONUT: dict[str, Any] = {"encoder": {"model_type": "donut-swin"}, "decoder": {"model_type": "mbart"}}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [T5Config(), BartConfig(), WhisperConfig(), Florence2Config(), VisionEncoderDecoderConfig(**DONUT)],
+    ids=lambda config: config.model_type,
+)
+def test_an_encoder_decoder_is_refused_by_its_config(config: PreTrainedConfig, tmp_path: Path) -> None:
+    config.save_pretrained(tmp_path)
+
+    for load in (load_processor, load_model):
+        with pytest.raises(ValueError, match=f"it is an encoder-decoder .{config.model_type}."):
+            load(str(tmp_path))
+
+
+@pytest.mark.parametrize("config", [ViTConfig(), CLIPConfig()], ids=lambda config: config.model_type)
+def test_what_is_no_language_model_is_refused_by_its_config(config: PreTrainedConfig, tmp_path: Path) -> None:
+    config.save_pretrained(tmp_path)
+
+    for load in (load_processor, load_model):
+        with pytest.raises(ValueError, match="it is no language model"):
+            load(str(tmp_path))

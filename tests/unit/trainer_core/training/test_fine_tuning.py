@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainer_core.contract.events import RunEvent
 from trainer_core.contract.spec import JobSpec
@@ -33,3 +34,11 @@ def test_its_own_arguments_are_recorded(fine_tuning: FineTuning) -> None:
 def test_only_writing_them_down_is_refused(fine_tuning: FineTuning, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="spec: JobSpec cannot be written into a record"):
         fine_tuning.io_dump(tmp_path)
+
+
+def test_batch_norms_keep_their_statistics(fine_tuning: FineTuning) -> None:
+    fine_tuning.model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+
+    fine_tuning.train()
+
+    assert [module.training for module in fine_tuning.model] == [True, False]
