@@ -133,7 +133,7 @@ class Evaluator:
         written = answers(
             module.base,
             self._questions,
-            batch_size=self._room.batch_size,
+            batch_size=1 if module.is_row_by_row else self._room.batch_size,
             max_new_tokens=chosen.max_new_tokens,
             stop_ids=stop_ids(tokenizer, module.base, [one.target for one in self._questions]),
         )

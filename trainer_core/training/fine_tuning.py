@@ -83,7 +83,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.is_sharded = device.is_sharded
         self._has_shards = False
         self._has_images = any(has_images(row) for rows in examples for row in rows)
-        self._is_checked = self._is_rehearsed = self._is_row_by_row = False
+        self._is_checked = self._is_rehearsed = self.is_row_by_row = False
         self._pack: Pack | None = None
         self._is_packing_tried = False
         chosen = spec.hyperparameters
@@ -227,7 +227,7 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
-        batch_size = 1 if self._is_row_by_row and self._pack is None else room.batch_size
+        batch_size = 1 if self.is_row_by_row and self._pack is None else room.batch_size
         groups = micro_batches(rows, batch_size, room.max_tokens, padded=self._pack is None)
         if self._pack is not None:
             return [self._pack(group) for group in groups]
@@ -250,7 +250,7 @@ class FineTuning(HFAutoModelForImageTextToText):
 
         with in_evaluation(self.base):
             is_alike = rehearse(logits, self._examples, self.room, self._pad_token_id, dtype)
-        self._is_row_by_row = not is_alike
+        self.is_row_by_row = not is_alike
 
     def _try_packing(self) -> None:
         """From now on, pack rows if the examples of every kind show that it changes nothing."""
@@ -308,8 +308,9 @@ class FineTuning(HFAutoModelForImageTextToText):
         """Whatever should be trained must have a gradient, once rows with images have been seen if there are any.
 
         Real models have layers that no forward pass uses, the last ones of a CLIP tower whose features are taken
-        before them, and some whose choice cannot be differentiated, a router's bias or an index of the past: these are
-        left out and told. A part without any gradient is an error, and so is most of a language model.
+        before them, and some whose choice cannot be differentiated: a router's bias, an index of the past, a tower that
+        makes words of its image. These are left out and told. A part whose adapter gets no gradient at all is an error,
+        and so is most of a language model.
 
         Raises:
             TrainerError: A part gets no gradient.
@@ -325,7 +326,8 @@ class FineTuning(HFAutoModelForImageTextToText):
             trained = [one for one in parameters if one.requires_grad]
             lost = [one for one in trained if id(one) in ids]
             is_most = part == "language_model" and 2 * len(lost) > len(trained)
-            if self._has_images and lost and (is_most or len(lost) == len(trained)):
+            is_all = isinstance(self.spec.method, Lora) and len(lost) == len(trained)
+            if self._has_images and lost and (is_most or is_all):
                 name = next(name for name, parameter in missing.items() if parameter is lost[0])
                 message = f"{name} is to be trained, but the loss does not depend on it; freeze its part"
                 raise TrainerError(FailureCode.UNTRAINED_PARAMETER, message)

@@ -78,13 +78,16 @@ def is_batch_of_rows(
     logits: Logits, rows: Sequence[EncodedRow], room: Room, pad_token_id: int, dtype: torch.dtype
 ) -> bool:
     """True if rows of one kind have the same losses in batches as by themselves."""
-    groups = micro_batches(rows, room.batch_size, room.max_tokens)
-    differences = [
-        torch.cat([_scores(logits, [row], pad_token_id) for row in group]) - _scores(logits, group, pad_token_id)
-        for group in groups
-        if len(group) > 1
-    ]
-    return not differences or float(torch.cat(differences).abs().mean()) <= _BATCH_TOLERANCE[dtype]
+    groups = [one for one in micro_batches(rows, room.batch_size, room.max_tokens) if len(one) > 1]
+    alone = [torch.cat([_scores(logits, [row], pad_token_id) for row in group]) for group in groups]
+    try:
+        together = [_scores(logits, group, pad_token_id) for group in groups]
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        return False  # a batch of pictures of several sizes, say, is nothing for this model
+    differences = [one - other for one, other in zip(alone, together, strict=True)]
+    return not groups or float(torch.cat(differences).abs().mean()) <= _BATCH_TOLERANCE[dtype]
 
 
 def _scores(logits: Logits, rows: Sequence[EncodedRow], pad_token_id: int) -> Tensor:

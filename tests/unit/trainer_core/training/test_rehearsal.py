@@ -88,6 +88,15 @@ def test_a_model_whose_losses_depend_on_a_rows_neighbours_is_found_out() -> None
     assert not is_batch_of_rows(in_company, ROWS, ROOM, 0, torch.float32)
 
 
+def test_a_model_that_takes_no_batch_of_different_rows_is_found_out() -> None:
+    def logits(batch: Batch) -> Tensor:
+        if len(batch["input_ids"]) > 1:
+            raise ValueError("features and tokens do not match")
+        return in_company(batch)
+
+    assert not is_batch_of_rows(logits, ROWS, ROOM, 0, torch.float32)
+
+
 def test_rows_that_come_one_by_one_have_no_neighbours() -> None:
     assert is_batch_of_rows(in_company, ROWS, Room(1, None, gradient_checkpointing=False), 0, torch.float32)
 
