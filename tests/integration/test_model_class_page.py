@@ -9,26 +9,20 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
+from tests.integration import pages
 from trainer_core.module import HFAutoModelForImageTextToText
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/model_class.md").read_text()
-FAULTS = [line.strip("| ").split(" | ") for line in PAGE.partition("| fault |")[2].splitlines()[2:]]
-
-
-def functions_of(name: str) -> set[str]:
-    """Test functions of the file of a name, below `tests`."""
-    [path] = (ROOT / "tests").rglob(name)
-    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+PAGE = pages.read("model_class.md")
+FAULTS = pages.faults(PAGE)
 
 
 @pytest.mark.parametrize("cells", FAULTS, ids=[cells[0] for cells in FAULTS])
 def test_every_fault_names_tests_that_are_there(cells: list[str]) -> None:
-    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", cells[-1])
+    named = pages.named_tests(cells[-1])
 
     assert len(cells) == 4
     assert named
-    assert [test for file, test in named if test not in functions_of(file)] == []
+    assert [test for file, test in named if test not in pages.functions_of(file)] == []
 
 
 def test_its_signature_is_that_of_the_class() -> None:

@@ -19,6 +19,8 @@ Processor = ProcessorMixin | PreTrainedTokenizerBase
 TrainOn = Literal["answers", "last_answer", "everything"]
 _BETWEEN = "\n"
 """Stands between question and answer where no template says what should."""
+_PRINTED_PART = "{'type': 'text'"
+"""What a template that was made for text alone writes in place of a message."""
 _TRIED_SIDE = 56
 """Pixels of the image that a processor is tried with."""
 
@@ -97,9 +99,12 @@ class Renderer:
 
     def _in_turns(self, row: Row) -> tuple[str, list[Span]]:
         try:
-            return assistant_spans(row.messages, self._templated(row.messages), self._render)
-        except TemplateError as error:
+            text, spans = assistant_spans(row.messages, self._templated(row.messages), self._render)
+        except (TemplateError, TypeError) as error:
             raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
+        if _PRINTED_PART in text and not any(_PRINTED_PART in one.words for one in row.messages):
+            raise UnrenderableRow("the model's chat template takes text alone, not texts and images as parts")
+        return text, spans
 
     def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
         """Add the stop token where the chat template leaves it to the model, as some do: else it is never learned."""

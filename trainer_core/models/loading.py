@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -99,7 +100,27 @@ def load_processor(name: str, *, trust_remote_code: bool = False, **kwargs: Any)
     auto = AutoProcessor if _reads_images(config) else AutoTokenizer
     processor = auto.from_pretrained(name, trust_remote_code=trust_remote_code, **kwargs)
     assert isinstance(processor, ProcessorMixin | PreTrainedTokenizerBase)
+    if isinstance(processor, ProcessorMixin) and not processor.chat_template:
+        processor.chat_template = _template_of_tokenizer(processor)
     return processor
+
+
+def _template_of_tokenizer(processor: ProcessorMixin) -> str | dict[str, str] | None:
+    """The chat template that an older folder keeps with its tokenizer, if it writes images and not text alone."""
+    tokenizer: Any = getattr(processor, "tokenizer", None)
+    template: str | dict[str, str] | None = getattr(tokenizer, "chat_template", None)
+    if template is None:
+        return None
+    words, image = {"type": "text", "text": "?"}, {"type": "image"}
+    try:
+        with_image, without = (
+            str(tokenizer.apply_chat_template([{"role": "user", "content": parts}], tokenize=False))
+            for parts in ([image, words], [words])
+        )
+    except (TemplateError, TypeError):
+        return None
+    # One made for text alone writes the parts as Python does.
+    return template if with_image != without and "'type'" not in with_image else None
 
 
 def context_tokens(name: str, **kwargs: Any) -> int | None:

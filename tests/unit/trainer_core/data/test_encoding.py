@@ -314,6 +314,15 @@ def test_a_template_that_refuses_a_row_is_quoted(text_model_dir: Path) -> None:
         encode(Encoder(tokenizer), turns("two?", "2"))
 
 
+@pytest.mark.parametrize("content", ["message['content']", "'' + message['content']"])
+def test_a_template_for_text_alone_is_no_template_of_a_model_that_reads_images(starter_dir: Path, content: str) -> None:
+    processor = AutoProcessor.from_pretrained(starter_dir)
+    processor.chat_template = f"{{% for message in messages %}}{{{{ {content} }}}}<|end|>{{% endfor %}}"
+
+    with pytest.raises(InvalidDataset, match="line 3: the model's chat template"):
+        encode(Encoder(processor), turns("two?", "2"))
+
+
 def test_tokens_that_do_not_read_as_the_answer_are_refused(text_model_dir: Path) -> None:
     class Forgetful(type(AutoTokenizer.from_pretrained(text_model_dir))):  # type: ignore[misc]
         """Tells wrong places for its tokens."""

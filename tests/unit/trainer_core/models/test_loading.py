@@ -1,5 +1,6 @@
 """Models and processors of a folder."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,24 @@ from trainer_core.module import HFAutoModelForImageTextToText
 
 def test_a_text_model_has_a_tokenizer_for_a_processor(text_model_dir: Path) -> None:
     assert isinstance(load_processor(str(text_model_dir)), PreTrainedTokenizerBase)
+
+
+TEXT_ALONE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
+
+@pytest.mark.parametrize("template", [None, TEXT_ALONE], ids=["with images", "text alone"])
+def test_a_template_that_lies_with_the_tokenizer_is_taken_if_it_writes_images(
+    own_starter_dir: Path, template: str | None
+) -> None:
+    own = own_starter_dir / "chat_template.jinja"
+    path = own_starter_dir / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template or own.read_text()}))
+    expected = None if template else own.read_text()
+    own.unlink()
+
+    processor: Any = load_processor(str(own_starter_dir))
+
+    assert processor.chat_template == expected
 
 
 def test_a_text_model_has_no_tower(text_model_dir: Path) -> None:
