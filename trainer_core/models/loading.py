@@ -126,7 +126,8 @@ def _template_of_tokenizer(processor: ProcessorMixin) -> str | dict[str, str] | 
 def context_tokens(name: str, **kwargs: Any) -> int | None:
     """How many tokens a model was made to read at once, where its config says so."""
     config = AutoConfig.from_pretrained(name, **kwargs).get_text_config()
-    return getattr(config, "max_position_embeddings", None)
+    found: int | None = getattr(config, "max_position_embeddings", None)
+    return found if found is not None and found > 0 else None  # XLNet's says -1
 
 
 def required_inputs(name: str, **kwargs: Any) -> frozenset[str]:

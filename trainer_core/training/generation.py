@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 
+from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.data.collation import collate
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import IGNORED, EncodedRow
@@ -68,15 +69,13 @@ def stop_where_taught(tokenizer: Any, model: Any, rows: Iterable[EncodedRow]) ->
 
 def _write(model: Any, batch: Sequence[Question], max_new_tokens: int, stops: Sequence[int]) -> Iterator[Tensor]:
     inputs = move_data_to_device(collate([one.prompt for one in batch], 0), model.device)
-    with torch.no_grad():
-        written = model.generate(
-            **inputs,
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=list(stops),
-            pad_token_id=stops[0],
-        )
+    how = {"max_new_tokens": max_new_tokens, "do_sample": False, "num_beams": 1, "pad_token_id": stops[0]}
+    try:
+        with torch.no_grad():
+            written = model.generate(**inputs, **how, eos_token_id=list(stops))
+    except TypeError as error:  # a way to write of its own, which takes other arguments
+        message = f"the base model cannot be asked to write as others are: {error}; leave evaluation.generation out"
+        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
     for ids in written[:, inputs["input_ids"].shape[1] :].cpu():
         ends = torch.isin(ids, torch.tensor(stops)).nonzero()
         yield ids[: int(ends[0]) + 1] if len(ends) else ids

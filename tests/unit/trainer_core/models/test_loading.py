@@ -18,6 +18,7 @@ from transformers import (
     VisionEncoderDecoderConfig,
     ViTConfig,
     WhisperConfig,
+    XLNetConfig,
 )
 
 from trainer_core.models.loading import context_tokens, load_model, load_processor, own_dtype
@@ -112,6 +113,12 @@ def test_random_weights_in_4_bits_are_refused(starter_dir: Path) -> None:
 
     with pytest.raises(ValueError, match="random weights cannot be quantised"):
         module.configure_model()
+
+
+def test_a_context_without_an_end_is_no_limit(tmp_path: Path) -> None:
+    XLNetConfig().save_pretrained(tmp_path)
+
+    assert context_tokens(str(tmp_path)) is None
 
 
 DONUT: dict[str, Any] = {"encoder": {"model_type": "donut-swin"}, "decoder": {"model_type": "mbart"}}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.reader import lines
@@ -71,3 +72,19 @@ def test_a_model_stops_where_its_rows_do(starter_dir: Path, rows: EncodedRows, o
     stop_where_taught(processor.tokenizer, model, [rows[0]])
 
     assert processor.tokenizer.convert_tokens_to_ids(END) in model.generation_config.eos_token_id
+
+
+def test_a_model_with_a_way_to_write_of_its_own_is_told(starter_dir: Path, rows: EncodedRows) -> None:
+    class Blip(type(load_model(str(starter_dir)))):  # type: ignore[misc]
+        """It sets its stop token itself."""
+
+        def generate(self, *args: Any, **kwargs: Any) -> Any:
+            return super().generate(*args, **kwargs, eos_token_id=3)
+
+    rows.prepare(lambda: None)
+    asked = questions(rows, 1)
+
+    with pytest.raises(TrainerError, match=r"leave evaluation\.generation out") as refused:
+        answered(Blip.from_pretrained(starter_dir), asked, batch_size=1)
+
+    assert refused.value.code is FailureCode.BASE_MODEL_UNUSABLE
