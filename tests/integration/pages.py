@@ -26,6 +26,6 @@ def named_tests(cell: str) -> list[tuple[str, str]]:
 
 @cache
 def functions_of(name: str) -> frozenset[str]:
-    """Test functions of the one file of a name, below `tests`."""
-    [path] = (ROOT / "tests").rglob(name)
-    return frozenset(node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef))
+    """Test functions of the files of a name, below `tests`: several folders may have one."""
+    bodies = [ast.parse(path.read_text()).body for path in (ROOT / "tests").rglob(name)]
+    return frozenset(node.name for body in bodies for node in body if isinstance(node, ast.FunctionDef))

@@ -29,7 +29,7 @@ Process = Callable[..., Processed]
 """`(images=...) -> what the processor makes of a text with them`."""
 _NO_INPUTS = ("offset_mapping", "labels")
 """What a processor makes that no model takes; labels are made here."""
-_MAX_SHRINKS = 4
+_MAX_SHRINKS = 8
 _LEAST_SIDE = 28
 """Pixels; an image is not made smaller than this to fit its row."""
 

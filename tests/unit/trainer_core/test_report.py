@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.families.catalogue import FAMILIES
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import FullFineTune, HeldOutSplit, Hyperparameters, JobSpec, Lora
 from trainer_core.report import report
@@ -118,3 +119,18 @@ def test_a_quantised_model_needs_less(starter_dir: Path, shades_file: Path, meth
     assert (memory.weights_bytes < 3_000_000) == quantised
     assert memory.total_bytes > memory.weights_bytes
     assert (found.estimate.num_trainable_parameters < 200_000) == isinstance(method, Lora)
+
+
+def test_pictures_that_are_made_smaller_to_fit_are_warned_of(
+    tmp_path: Path, chat: Chat, write_rows: Write, png_url: Callable[..., str]
+) -> None:
+    [family] = [one for one in FAMILIES if one.name == "qwen2_vl"]
+    row = chat("[10, 20, 300, 200]")
+    row["messages"][0]["content"][0]["image_url"]["url"] = png_url(size=(224, 224))
+    rows = write_rows(tmp_path / "rows.jsonl", [row])
+
+    found = reported(family.build(tmp_path / "model"), rows, hyperparameters=Hyperparameters(max_tokens=60))
+
+    assert found.train is not None
+    assert found.train.num_shrunk_images == 1
+    assert "1 of 1 training images are made smaller to fit their rows: places that a text names" in found.warnings[0]
