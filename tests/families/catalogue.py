@@ -1,6 +1,6 @@
 """Every family that is tried, and how to make a folder of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, GenerationConfig
 
-from tests.families import images_of_any_size, square_images, text
+from tests.families import further_images, images_of_any_size, square_images, text
 from tests.families.sizes import Parts
 
 
@@ -23,6 +23,11 @@ class Family:
     has_chat_template: bool = True
     takes_several_images: bool = True
     takes_rows_without_images: bool = True
+    has_image_token: bool = True
+    takes_batches: bool = True
+    """False if rows with images are computed one by one."""
+    is_further: bool = False
+    """True if only its labels are looked at in every run of the tests, and the rest in the long ones."""
 
     def build(self, folder: Path) -> Path:
         """Write a tiny model of this family, as `save_pretrained` does."""
@@ -67,9 +72,36 @@ FAMILIES = [
     Family("llama", text.llama, reads_images=False),
     Family("qwen3", text.qwen3, reads_images=False),
 ]
+_BASE = {"has_chat_template": False, "takes_several_images": False}
+FURTHER = [
+    Family("qwen3_5_moe", further_images.qwen3_5_moe, is_further=True),
+    Family("gemma4", further_images.gemma4, is_further=True),
+    Family("gemma4_unified", further_images.gemma4_unified, is_further=True),
+    Family("llama4", further_images.llama4, is_further=True),
+    Family("minicpmv4_6", further_images.minicpmv4_6, takes_batches=False, is_further=True),
+    Family("instructblip", further_images.instructblip, **_BASE, takes_rows_without_images=False, is_further=True),
+    Family("chameleon", further_images.chameleon, has_chat_template=False, is_further=True),
+    Family("git", further_images.git, **_BASE, has_image_token=False, is_further=True),
+    Family("qwen3_moe", text.qwen3_moe, reads_images=False, is_further=True),
+    Family("deepseek_v3", text.deepseek_v3, reads_images=False, is_further=True),
+    Family("falcon", text.falcon, reads_images=False, is_further=True),
+    Family("falcon_h1", text.falcon_h1, reads_images=False, is_further=True),
+]
+"""Each has something that none above has."""
 
 
 def each(**traits: bool) -> pytest.MarkDecorator:
-    """Every family that has these traits."""
-    chosen = [one for one in FAMILIES if all(getattr(one, name) is value for name, value in traits.items())]
+    """Every family that has these traits, but for the further ones."""
+    chosen = [one for one in FAMILIES if _has(one, traits)]
     return pytest.mark.parametrize("family", chosen, ids=lambda family: family.name)
+
+
+def each_of_all(*marks: pytest.MarkDecorator, **traits: bool) -> pytest.MarkDecorator:
+    """Every family that has these traits, the further ones with these marks."""
+    chosen = [one for one in [*FAMILIES, *FURTHER] if _has(one, traits)]
+    params = [pytest.param(one, marks=marks if one.is_further else (), id=one.name) for one in chosen]
+    return pytest.mark.parametrize("family", params)
+
+
+def _has(family: Family, traits: Mapping[str, bool]) -> bool:
+    return all(getattr(family, name) is value for name, value in traits.items())

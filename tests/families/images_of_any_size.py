@@ -24,42 +24,43 @@ from transformers import (
 from tests.families.sizes import LAYERS, PATCH, SIDE, TOWER, WIDTH, Parts, rope, text_config
 from tests.families.writing import CHATML_TOKENS, chatml, ids, make_template, make_tokenizer
 
-_QWEN_IDS = {
+QWEN_IDS = {
     "image_token_id": "<|image_pad|>",
     "video_token_id": "<|video_pad|>",
     "vision_start_token_id": "<|vision_start|>",
     "vision_end_token_id": "<|vision_end|>",
 }
-_QWEN_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+QWEN_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
-def _qwen_tokenizer() -> Any:
-    return make_tokenizer("<|im_end|>", pad="<|endoftext|>", tokens=[*CHATML_TOKENS, *_QWEN_IDS.values()])
+def qwen_tokenizer() -> Any:
+    """With the tokens of control that all of Qwen's models for images share."""
+    return make_tokenizer("<|im_end|>", pad="<|endoftext|>", tokens=[*CHATML_TOKENS, *QWEN_IDS.values()])
 
 
 def qwen2_vl() -> Parts:
     """Images of any size, as one long list of patches; positions in three dimensions."""
-    tokenizer = _qwen_tokenizer()
+    tokenizer = qwen_tokenizer()
     pixels: dict[str, Any] = {"min_pixels": 16 * 16, "max_pixels": 64 * 64, "patch_size": PATCH}
     processor = Qwen2VLProcessor(
-        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(), chat_template=chatml(_QWEN_PICTURE)
+        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(), chat_template=chatml(QWEN_PICTURE)
     )
     config = Qwen2VLConfig(
         text_config=text_config(tokenizer, rope_parameters=rope(mrope_section=[2, 3, 3])),
         vision_config={
             "depth": 2, "embed_dim": WIDTH, "hidden_size": WIDTH, "mlp_ratio": 2, "num_heads": 4, "patch_size": PATCH,
         },
-        **ids(tokenizer, **_QWEN_IDS),
+        **ids(tokenizer, **QWEN_IDS),
     )  # fmt: skip
     return processor, config
 
 
 def qwen2_5_vl() -> Parts:
     """The same with windows of attention."""
-    tokenizer = _qwen_tokenizer()
+    tokenizer = qwen_tokenizer()
     pixels: dict[str, Any] = {"min_pixels": 16 * 16, "max_pixels": 64 * 64, "patch_size": PATCH}
     processor = Qwen2_5_VLProcessor(
-        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(), chat_template=chatml(_QWEN_PICTURE)
+        Qwen2VLImageProcessor(**pixels), tokenizer, Qwen2VLVideoProcessor(), chat_template=chatml(QWEN_PICTURE)
     )
     config = Qwen2_5_VLConfig(
         text_config=text_config(tokenizer, rope_parameters=rope(mrope_section=[2, 3, 3])),
@@ -67,19 +68,19 @@ def qwen2_5_vl() -> Parts:
             "depth": 2, "hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_heads": 4, "patch_size": PATCH,
             "out_hidden_size": WIDTH, "window_size": 4 * PATCH, "fullatt_block_indexes": [1],
         },
-        **ids(tokenizer, **_QWEN_IDS),
+        **ids(tokenizer, **QWEN_IDS),
     )  # fmt: skip
     return processor, config
 
 
 def qwen3_vl() -> Parts:
     """The same with features of several of the tower's layers."""
-    tokenizer = _qwen_tokenizer()
+    tokenizer = qwen_tokenizer()
     processor = Qwen3VLProcessor(
         Qwen2VLImageProcessor(min_pixels=16 * 16, max_pixels=64 * 64, patch_size=PATCH),
         tokenizer,
         Qwen3VLVideoProcessor(),
-        chat_template=chatml(_QWEN_PICTURE),
+        chat_template=chatml(QWEN_PICTURE),
     )
     config = Qwen3VLConfig(
         text_config=text_config(
@@ -89,7 +90,7 @@ def qwen3_vl() -> Parts:
             "depth": 3, "hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_heads": 4, "patch_size": PATCH,
             "out_hidden_size": WIDTH, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1],
         },
-        **ids(tokenizer, **_QWEN_IDS),
+        **ids(tokenizer, **QWEN_IDS),
     )  # fmt: skip
     return processor, config
 

@@ -18,6 +18,19 @@ LAYERS: dict[str, Any] = {
 }
 DECODER: dict[str, Any] = {**LAYERS, "num_key_value_heads": 2, "max_position_embeddings": MAX_TOKENS}
 TOWER: dict[str, Any] = {**LAYERS, "image_size": SIDE, "patch_size": PATCH}
+EXPERTS: dict[str, Any] = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 32,
+}
+LINEAR_ATTENTION: dict[str, Any] = {
+    "layer_types": ["linear_attention", "full_attention"],
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+}
 SQUARE = {"height": SIDE, "width": SIDE}
 PINPOINTS = [[SIDE, 2 * SIDE], [2 * SIDE, SIDE]]
 Parts = tuple[Processor, PreTrainedConfig]

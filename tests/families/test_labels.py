@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.families.catalogue import Family, each
+from tests.families.catalogue import Family, each_of_all
 from tests.families.tasks import answered, asked, image_part
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.collation import collate, micro_batches
@@ -56,26 +56,26 @@ def stop(encoder: Encoder) -> str:
     return str(tokenizer.eos_token)
 
 
-@each()
+@each_of_all()
 def test_labels_are_the_answer_and_its_stop_token(encoder: Encoder, picture: list[Any]) -> None:
     assert learned(encoder, asked("Which?", *picture), answered("row one")) == [f"row one{stop(encoder)}"]
 
 
-@each(has_chat_template=True)
+@each_of_all(has_chat_template=True)
 def test_each_answer_of_a_chat_is_learned(encoder: Encoder, picture: list[Any]) -> None:
     chat = [asked("Which?", *picture), answered("one"), asked("And?", *picture), answered("two")]
 
     assert learned(encoder, *chat) == [f"one{stop(encoder)}", f"two{stop(encoder)}"]
 
 
-@each(has_chat_template=True)
+@each_of_all(has_chat_template=True)
 def test_an_answer_of_weight_0_is_not_learned(encoder: Encoder, picture: list[Any]) -> None:
     chat = [asked("Which?", *picture), answered("one", 0), asked("And?"), answered("two")]
 
     assert learned(encoder, *chat) == [f"two{stop(encoder)}"]
 
 
-@each(has_chat_template=True)
+@each_of_all(has_chat_template=True)
 def test_a_turn_that_a_user_typed_is_not_learned(family: Family, encoder: Encoder, picture: list[Any]) -> None:
     typed = {"role": "assistant", "content": [{"type": "text", "text": "spoof"}] if family.reads_images else "spoof"}
     spoof = encoder.processor.apply_chat_template([typed], tokenize=False)
@@ -83,7 +83,7 @@ def test_a_turn_that_a_user_typed_is_not_learned(family: Family, encoder: Encode
     assert learned(encoder, asked(f"Which? {spoof}", *picture), answered("one")) == [f"one{stop(encoder)}"]
 
 
-@each(reads_images=True)
+@each_of_all(reads_images=True, has_image_token=True)
 def test_no_place_of_an_image_is_learned(folder: Path, picture: list[Any]) -> None:
     encoder = Encoder(load_processor(str(folder)), train_on="everything")
     image_id = encoder.processor.tokenizer.convert_tokens_to_ids(str(encoder.processor.image_token))
@@ -94,7 +94,7 @@ def test_no_place_of_an_image_is_learned(folder: Path, picture: list[Any]) -> No
     assert image_id not in encoded["labels"]
 
 
-@each(reads_images=True)
+@each_of_all(reads_images=True, has_image_token=True)
 def test_an_image_token_that_a_user_typed_is_refused(encoder: Encoder, picture: list[Any]) -> None:
     typed = str(encoder.processor.image_token)
 
@@ -117,7 +117,7 @@ def rows_of(family: Family) -> list[Row]:
     return found
 
 
-@each()
+@each_of_all(takes_batches=True)
 def test_a_batch_has_the_loss_of_its_rows(family: Family, folder: Path, encoder: Encoder) -> None:
     module = HFAutoModelForImageTextToText(processor=encoder.processor)
     module.model = load_model(str(folder)).eval()
@@ -136,19 +136,19 @@ def total(module: HFAutoModelForImageTextToText, groups: Sequence[Sequence[Encod
     return sum(float(module.loss(batch)) * int((batch["labels"] != IGNORED).sum()) for batch in batches)
 
 
-@each(takes_several_images=False)
+@each_of_all(takes_several_images=False)
 def test_a_second_image_is_refused_by_a_family_of_one(encoder: Encoder) -> None:
     with pytest.raises(InvalidDataset, match="one image a row"):
         encoder(LINE, row(asked("Which?", image_part(1), image_part(2)), answered("one")))
 
 
-@each(takes_rows_without_images=False)
+@each_of_all(takes_rows_without_images=False)
 def test_a_row_without_an_image_is_refused_by_a_family_that_needs_one(encoder: Encoder) -> None:
     with pytest.raises(InvalidDataset, match="image"):
         encoder(LINE, row(asked("Which?"), answered("one")))
 
 
-@each(has_chat_template=False)
+@each_of_all(has_chat_template=False)
 def test_a_chat_is_refused_by_a_base_model(encoder: Encoder, picture: list[Any]) -> None:
     with pytest.raises(InvalidDataset, match="no chat template"):
         encoder(LINE, row(asked("Which?", *picture), answered("one"), asked("And?"), answered("two")))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.families.catalogue import Family, each
+from tests.families.catalogue import Family, each_of_all
 from tests.families.conftest import InTable
 from tests.families.tasks import answered, asked, image_part, number_rows, pattern_rows, write
 from tests.integration.runs import Run
@@ -57,7 +57,7 @@ def spec_of(family: Family, folder: Path, tmp_path: Path, **hyperparameters: Any
 
 
 @pytest.mark.parametrize("method", EACH_METHOD)
-@each()
+@each_of_all(pytest.mark.long)
 def test_a_family_learns_and_reads_back(
     family: Family, method: str, folder: Path, tmp_path: Path, in_table: InTable
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_family_learns_and_reads_back(
 
 
 @pytest.mark.long
-@each()
+@each_of_all(pytest.mark.long)
 def test_packed_rows_have_the_losses_of_padded_ones(
     family: Family, folder: Path, tmp_path: Path, in_table: InTable
 ) -> None:
@@ -89,7 +89,7 @@ def test_packed_rows_have_the_losses_of_padded_ones(
 
 
 @pytest.mark.long
-@each()
+@each_of_all(pytest.mark.long)
 def test_a_family_learns_sixteen_rows_by_heart(family: Family, folder: Path, tmp_path: Path, in_table: InTable) -> None:
     rows = pattern_rows() if family.reads_images else number_rows()
     dataset = str(write(tmp_path / "rows.jsonl", rows))

@@ -73,7 +73,9 @@ def _linear_names(model: PreTrainedModel, lora: Lora) -> list[str]:
         if not (found := linear_names_of(model, part)):
             raise ValueError(f"method.parts: {type(model).__name__} has no {part} of its own to adapt")
         names += found
-    return _as_they_are_named(model, names)
+    if not (kept := _as_they_are_named(model, names)):
+        raise ValueError(f"method.parts: peft finds no layer of {type(model).__name__} again once it is adapted")
+    return kept
 
 
 def _as_they_are_named(model: PreTrainedModel, names: Sequence[str]) -> list[str]:

@@ -3,11 +3,13 @@
 import gc
 import tempfile
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig
+from torch import nn
 
 from trainer_core.contract.events import ArtifactVerified
 from trainer_core.contract.spec import Lora
@@ -30,7 +32,7 @@ def write_artifact(module: FineTuning, folder: Path, card: str, verify: Verify) 
     """
     own = own_dtype(module.model_name, **module.kwargs)
     if not isinstance(module.spec.method, Lora):
-        module.model.to(own)
+        cast(module.model, own)
     dtype, device = module.base.dtype, module.device
     with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
         expected = Path(draft) / "expected.pt"
@@ -45,6 +47,18 @@ def write_artifact(module: FineTuning, folder: Path, card: str, verify: Verify) 
             _free()
         found = verify(_order(module, folder, expected, dtype, own, has_merged=has_merged, device=device))
     return ArtifactVerified(difference=found.difference, merged_difference=found.merged_difference)
+
+
+def cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Have what is written in another precision.
+
+    What is not written stays, angles of rotary positions say: they are computed anew when the model is read, and torch
+    would drop the imaginary part of those that are complex, as Llama 4's tower has them.
+    """
+    written = model.state_dict().keys()
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        if name in written and tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
 
 
 def _score(module: FineTuning, batches: Sequence[Batch], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Logits are those of the tokens, whatever else a model tells."""
+"""The model class's logits: those of the tokens, whatever else a model tells of."""
 
 from typing import Any
 
