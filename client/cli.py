@@ -44,6 +44,7 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_show_locals=False)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job: ftjob-…")]
+SpecFile = Annotated[str, typer.Argument(help="JSON file with the spec of a job, or - for stdin")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 
 
@@ -95,14 +96,14 @@ def upload(
 @app.command()
 def validate(
     ctx: typer.Context,
-    spec: Annotated[str, typer.Argument(help="JSON file with the spec of a job, or - for stdin")],
+    spec: SpecFile,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Tell whether a job would run, what its rows hold and what it takes; exits with 1 if it would fail."""
     asked = read_spec(spec)
     with Tuneyard(ctx.obj) as tuneyard:
-        report = tuneyard.validate(with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id))
+        report = tuneyard.validate(_uploaded(tuneyard, asked))
     if as_json:
         typer.echo(report.model_dump_json())
     else:
@@ -113,14 +114,14 @@ def validate(
 @app.command()
 def submit(
     ctx: typer.Context,
-    spec: Annotated[str, typer.Argument(help="JSON file with the spec of a job, or - for stdin")],
+    spec: SpecFile,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Queue a job; a dataset that names a local file is uploaded first."""
     asked = read_spec(spec)
     with Tuneyard(ctx.obj) as tuneyard:
-        job = tuneyard.submit(with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id))
+        job = tuneyard.submit(_uploaded(tuneyard, asked))
     _tell(job, f"{job.id} is {job.status}; follow it: tuneyard watch {job.id}", as_json=as_json)
 
 
@@ -192,6 +193,10 @@ def logs(
     with Tuneyard(ctx.obj) as tuneyard:
         for line in tuneyard.follow_logs(job_id) if follow else tuneyard.logs(job_id):
             typer.echo(line.line)
+
+
+def _uploaded(tuneyard: Tuneyard, spec: dict[str, Any]) -> dict[str, Any]:
+    return with_uploads(spec, lambda path: transfers.upload(tuneyard, path).id)
 
 
 def _say(words: str) -> None:

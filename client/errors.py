@@ -20,6 +20,8 @@ from typing import Any, Self
 
 from httpx2 import Response
 
+from client.views import fault_in_words
+
 HINTS: Mapping[str, str] = MappingProxyType(
     {
         "dataset_not_found": "Upload the file first: tuneyard upload FILE",
@@ -145,10 +147,4 @@ def _place(error: Mapping[str, Any]) -> str:
     """`hyperparameters.num_epochs: …` of a request, `line 3, message 0, image 1: …` of a dataset."""
     if "location" in error:
         return f"{error['location']}: {error.get('detail')}"
-    parts = (
-        f"{noun} {error[key]}"
-        for noun, key in (("line", "line"), ("message", "message_index"), ("image", "image_index"))
-        if error.get(key) is not None
-    )
-    where = ", ".join(parts)
-    return f"{where}: {error.get('detail')}" if where else str(error.get("detail"))
+    return fault_in_words(error)

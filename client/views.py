@@ -1,5 +1,6 @@
 """What the service answers, as the client reads it: keys that a newer service adds are kept, not refused."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +51,13 @@ class Progress(View):
     remaining_seconds: float
 
 
+def fault_in_words(fault: Mapping[str, Any]) -> str:
+    """A fault of a dataset as the service sent it: its place, then what is wrong, `line 3, message 0, image 1: …`."""
+    keys = {"file": "file", "line": "line", "message": "message_index", "image": "image_index"}
+    where = ", ".join(f"{noun} {fault[key]}" for noun, key in keys.items() if fault.get(key) is not None)
+    return f"{where}: {fault.get('detail')}" if where else str(fault.get("detail"))
+
+
 class Fault(View):
     """One reason why a row cannot be trained on."""
 
@@ -63,9 +71,7 @@ class Fault(View):
     @property
     def place(self) -> str:
         """Where it is, and what: `line 3, message 0: …`."""
-        places = {"file": self.file, "line": self.line, "message": self.message_index, "image": self.image_index}
-        where = ", ".join(f"{noun} {index}" for noun, index in places.items() if index is not None)
-        return f"{where}: {self.detail}" if where else self.detail
+        return fault_in_words(self.model_dump())
 
 
 class Failure(View):

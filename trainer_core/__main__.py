@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from trainer_core.contract.control import ExitCode
-from trainer_core.contract.dataset import MAX_FAULTS
-from trainer_core.contract.errors import FailureCode, InvalidDataset, TrainerError
+from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
 from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.stopping import StopAsked, StopRequest
@@ -56,8 +55,7 @@ def main() -> int:
         return ExitCode.STOPPED if is_first else ExitCode.SUCCEEDED
     except TrainerError as failure:
         log.error("%s: %s", failure.code, failure.message)  # noqa: TRY400 - its traceback was logged where it was made
-        faults = failure.faults[:MAX_FAULTS] if isinstance(failure, InvalidDataset) else ()
-        emit(RunFailed(code=failure.code, message=failure.message, faults=faults))
+        emit(RunFailed(code=failure.code, message=failure.message, faults=failure.first_faults))
         return ExitCode.FAILED
     return ExitCode.SUCCEEDED
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import psutil
 
-from trainer_core.contract.dataset import MAX_FAULTS
-from trainer_core.contract.errors import InvalidDataset, TrainerError
+from trainer_core.contract.errors import TrainerError
 from trainer_core.contract.report import Estimate, JobReport, MemoryEstimate, Problem, RowsReport
 from trainer_core.contract.spec import JobSpec, Lora, read_spec
 from trainer_core.data.dataset import EncodedRows
@@ -47,8 +46,8 @@ def report(spec: JobSpec, stop: StopRequest) -> JobReport:
     try:
         found = _found(spec, stop)
     except TrainerError as failure:
-        faults = failure.faults[:MAX_FAULTS] if isinstance(failure, InvalidDataset) else ()
-        found = JobReport(is_valid=False, problem=Problem(code=failure.code, message=failure.message, faults=faults))
+        problem = Problem(code=failure.code, message=failure.message, faults=failure.first_faults)
+        found = JobReport(is_valid=False, problem=problem)
     return found.model_copy(update={"seconds": time.monotonic() - begun_at})
 
 

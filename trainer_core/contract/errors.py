@@ -9,7 +9,7 @@ TrainerError            a run that cannot go on, with its code
 from collections.abc import Sequence
 from enum import StrEnum
 
-from trainer_core.contract.dataset import DatasetFault
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 
 
 class FailureCode(StrEnum):
@@ -48,12 +48,18 @@ class TrainerError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+        self.faults: tuple[DatasetFault, ...] = ()
+
+    @property
+    def first_faults(self) -> tuple[DatasetFault, ...]:
+        """Those that are told; none unless rows are what is wrong."""
+        return self.faults[:MAX_FAULTS]
 
 
 class InvalidDataset(TrainerError):
     """Rows that cannot be trained on."""
 
     def __init__(self, faults: Sequence[DatasetFault]) -> None:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(FailureCode.INVALID_DATASET, f"{faults[0]}{more}")
         self.faults = tuple(faults)
-        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
-        super().__init__(FailureCode.INVALID_DATASET, f"{self.faults[0]}{more}")

@@ -15,7 +15,7 @@ from typing import IO
 from trainer_core.contract.dataset import DatasetFault, DatasetReport
 from trainer_core.data.conversion import addresses, check_images, convert
 from trainer_core.data.images import InvalidImage
-from trainer_core.data.records import HEAD_BYTES, Form, form_of
+from trainer_core.data.records import Form, form_of_file
 from trainer_core.data.sources import Sources
 
 _MAX_MEMORY_BYTES = 4 * 1024**3
@@ -65,8 +65,7 @@ def _report(arguments: argparse.Namespace) -> DatasetReport:
 
 def _itself(file: Path) -> Path | None:
     """The file, if it is a zip, which may hold its rows' images too."""
-    with file.open("rb") as opened:
-        return file if form_of(opened.read(HEAD_BYTES)) is Form.ZIP else None
+    return file if form_of_file(file) is Form.ZIP else None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from trainer_core.data.dialects import draft
 from trainer_core.data.images import InvalidImage, data_url, decode
 from trainer_core.data.placing import NotARow
 from trainer_core.data.reader import checked, checked_size, faults_of, parse
-from trainer_core.data.records import HEAD_BYTES, Form, Record, form_of, records
+from trainer_core.data.records import Form, Record, form_of_file, records
 from trainer_core.data.rows import ImagePart, ImageUrl, Row
 from trainer_core.data.sources import ADDRESS, Sources, ZipImages
 
@@ -62,8 +62,7 @@ def convert(path: Path, sources: Sources, output: IO[bytes] | None = None) -> Da
         tally.refuse(error)
     if tally.num_rows == 0 and not tally.num_faults:
         tally.refuse(InvalidDataset([DatasetFault(code="empty_dataset", detail="the file has no rows")]))
-    with path.open("rb") as file:
-        form = form_of(file.read(HEAD_BYTES))
+    form = form_of_file(path)
     return DatasetReport(
         form=form.value,
         num_rows=tally.num_rows,
@@ -90,8 +89,7 @@ def addresses(path: Path) -> Iterator[str]:
 
 def check_images(path: Path) -> DatasetReport:
     """Look at an uploaded image, or into a zip of them, whose images are decoded once rows name them."""
-    with path.open("rb") as file:
-        is_zip = form_of(file.read(HEAD_BYTES)) is Form.ZIP
+    is_zip = form_of_file(path) is Form.ZIP
     try:
         num_images = _num_images_in(path) if is_zip else len([data_url(path.read_bytes())])
     except (InvalidImage, zipfile.BadZipFile) as error:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.places import Place
-from trainer_core.data.records import BOM, HEAD_BYTES, MAX_LINE_BYTES, Form, form_of
+from trainer_core.data.records import BOM, MAX_LINE_BYTES, Form, form_at
 from trainer_core.data.rows import FORMS, MAX_IMAGES, ImagePart, Message, Row, TextPart
 
 _WORDS = {
@@ -56,8 +56,7 @@ def lines(path: Path) -> Iterator[Line]:
 
 
 def _check_form(path: Path, file: IO[bytes]) -> None:
-    form = form_of(file.read(HEAD_BYTES))
-    file.seek(0)
+    form = form_at(file)
     if form is not Form.JSONL:
         advice = f"convert it first: python -m trainer_core.data {path.name} --output rows.jsonl"
         raise InvalidDataset([DatasetFault(code="invalid_file", detail=f"{path.name} is {form.value}; {advice}")])

@@ -23,7 +23,7 @@ MAX_LINE_BYTES = 160 * 1024**2
 """Of one record: ten images of 10 MB in base64, and text."""
 MAX_MEMBERS = 1_000_000
 """Files in a zip."""
-HEAD_BYTES = 512
+_HEAD_BYTES = 512
 """By so many a form is known."""
 BOM = b"\xef\xbb\xbf"
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -65,6 +65,19 @@ def form_of(head: bytes) -> Form:
     return Form.JSON if head.removeprefix(BOM).lstrip().startswith(b"[") else Form.JSONL
 
 
+def form_at(file: IO[bytes]) -> Form:
+    """The form of an open file, which is left at its beginning."""
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    return form_of(head)
+
+
+def form_of_file(path: Path) -> Form:
+    """The form of a file."""
+    with path.open("rb") as file:
+        return form_at(file)
+
+
 def records(path: Path) -> Iterator[Record]:
     """Every record of a file, in its order.
 
@@ -72,14 +85,14 @@ def records(path: Path) -> Iterator[Record]:
         InvalidDataset: The file is broken, or holds no rows in a form that is read.
     """
     with path.open("rb") as file:
-        form = _form(file)
+        form = form_at(file)
         if form is not Form.ZIP:
             yield from _of_form[form](file, None)
             return
         with _opened(file) as archive:
             for name in row_files(archive):
                 with archive.open(name) as member:
-                    form = _form(member)
+                    form = form_at(member)
                     if form is Form.ZIP:
                         raise InvalidDataset([_broken(name, "a zip inside a zip is not read; unpack it")])
                     yield from _of_form[form](member, name)
@@ -118,12 +131,6 @@ def suffix(name: str) -> str:
 
 def _is_visible(name: str) -> bool:
     return not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
-
-
-def _form(file: IO[bytes]) -> Form:
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    return form_of(head)
 
 
 def _lines(file: IO[bytes], within: str | None) -> Iterator[Record]:

@@ -7,6 +7,7 @@ from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from tests.unit.queued import submit_queued
+from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec
 from worker.settings import WorkerSettings
 
@@ -22,6 +23,11 @@ def settings(database_url: str, storage: Storage) -> WorkerSettings:
         word_grace_seconds=0.2,
         kill_grace_seconds=0.2,
     )
+
+
+@pytest.fixture
+def doorbell() -> CountingDoorbell:
+    return CountingDoorbell()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.lifecycle import JobStatus
+from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 from worker.inspection import Inspections
@@ -39,21 +40,6 @@ DIES = """
 HANGS = """
     time.sleep(600)
 """
-
-
-class CountingDoorbell:
-    """Stands where the broker would be."""
-
-    def __init__(self) -> None:
-        self.rung: list[Bell] = []
-
-    def ring(self, bell: Bell) -> None:
-        self.rung.append(bell)
-
-
-@pytest.fixture
-def doorbell() -> CountingDoorbell:
-    return CountingDoorbell()
 
 
 @pytest.fixture

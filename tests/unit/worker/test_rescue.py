@@ -9,27 +9,13 @@ from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
 from tests.unit.queued import submit_queued
+from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
-
-
-class CountingDoorbell:
-    """Stands where the broker would be."""
-
-    def __init__(self) -> None:
-        self.rung: list[Bell] = []
-
-    def ring(self, bell: Bell) -> None:
-        self.rung.append(bell)
-
-
-@pytest.fixture
-def doorbell() -> CountingDoorbell:
-    return CountingDoorbell()
 
 
 @pytest.fixture
