@@ -30,7 +30,7 @@ from worker.recorder import Recorder
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
 from worker.stopping import Stopping, StopReason
-from worker.trainer import TRAINER, Trainer
+from worker.trainer import Trainer
 
 _POLL_SECONDS = 0.2
 _ASK_SECONDS = 1.0
@@ -52,11 +52,9 @@ class Runner:
         lease: Lease,
         *,
         slot_fds: Sequence[int] = (),
-        program: Sequence[str] = TRAINER,
     ) -> None:
         self._settings = settings
         self._slot_fds = slot_fds
-        self._program = program
         self._database = database
         self._lease = lease
         self._storage = storage
@@ -99,7 +97,7 @@ class Runner:
         spec_path.write_text(resolved.model_dump_json(indent=1))
         checkpoint = self._newest_checkpoint()
         resume = ["--resume", str(checkpoint)] if checkpoint else []
-        return [*self._program, str(spec_path), "--run-dir", str(self._run_dir), *resume]
+        return [*self._settings.trainer_command, str(spec_path), "--run-dir", str(self._run_dir), *resume]
 
     def _newest_checkpoint(self) -> Path | None:
         """The newest checkpoint that is what its manifest says."""

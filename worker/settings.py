@@ -1,6 +1,7 @@
 """How a worker is deployed."""
 
 import socket
+import sys
 from typing import Annotated
 
 from pydantic import Field
@@ -13,6 +14,8 @@ class WorkerSettings(StoreSettings):
 
     worker_name: str = Field(default_factory=socket.gethostname)
     """What attempts on this worker are called by; each worker needs its own."""
+    trainer_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core")
+    """The program that carries out runs, as a JSON list: a wrapper such as `numactl` may stand before it."""
     num_slots: Annotated[int, Field(gt=0)] = 1
     """Jobs that run here at the same time."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90

@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -18,8 +17,6 @@ from pydantic import ValidationError
 from trainer_core.contract.control import Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
 
-TRAINER = (sys.executable, "-m", "trainer_core")
-"""The program that turns a spec into a model."""
 _ALLOWED = (
     "CUDA_", "HF_", "LC_", "NCCL_", "NVIDIA_", "OMP_", "MKL_", "PYTORCH_", "TORCH_", "TRANSFORMERS_", "SSL_CERT_",
 )  # fmt: skip

@@ -10,6 +10,8 @@ class Control(StrEnum):
     """Finish the step and end; nothing need be kept."""
     DRAIN = "drain"
     """Finish the step, save a checkpoint and end."""
+    FINISH = "finish"
+    """Let this step be the last one: evaluate if it is due, save, leave the artifact and succeed."""
 
 
 class ExitCode(IntEnum):

@@ -36,7 +36,8 @@ def attempt(settings: WorkerSettings, database: Database, storage: Storage) -> A
     """Makes the runner of a lease, whose trainer plays a script."""
 
     def make(lease: Lease, script: str) -> Runner:
-        return Runner(settings, database, storage, lease, program=(*PROGRAM, script))
+        playing = settings.model_copy(update={"trainer_command": (*PROGRAM, script)})
+        return Runner(playing, database, storage, lease)
 
     return make
 
