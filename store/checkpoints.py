@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from store import leases
 from store.clock import from_now
 from store.leases import Lease
 from store.tables import Checkpoint
@@ -12,7 +13,8 @@ from trainer_core.contract.events import CheckpointSaved
 
 
 def record(session: Session, lease: Lease, saved: CheckpointSaved) -> None:
-    """Add a checkpoint that is complete on the storage."""
+    """Add a checkpoint that is complete on the storage; with one of a new step, faults before it count no longer."""
+    newest = session.scalar(select(func.max(Checkpoint.step)).where(Checkpoint.job_id == lease.job_id))
     session.execute(
         insert(Checkpoint).values(
             job_id=lease.job_id,
@@ -26,6 +28,8 @@ def record(session: Session, lease: Lease, saved: CheckpointSaved) -> None:
             created_at=from_now(),
         )
     )
+    if newest is None or saved.step > newest:
+        leases.write(session, lease, infra_failures=0)
 
 
 def remove(session: Session, lease: Lease, step: int) -> None:

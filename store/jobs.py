@@ -1,21 +1,38 @@
 """Jobs as their owners see them: submitted, found, listed, asked to end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import datasets, events, ids
 from store.clock import from_now
 from store.database import touched
 from store.lifecycle import ENDED, JobStatus, sources
 from store.tables import Inspection, Job
+from trainer_core.contract.events import Phase
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
 """Higher priority first, then whoever has waited longer."""
+
+_WAITING = {"queued_at": from_now(), "not_before": from_now()}
+"""Of a job that joins the queue."""
+_AFRESH: Mapping[str, Any] = {
+    "finished_at": None,
+    "failure_code": None,
+    "failure_message": None,
+    "failure_faults": None,
+    "cancel_requested_at": None,
+    "pause_requested_at": None,
+    "finish_requested_at": None,
+    "infra_failures": 0,
+    "first_attempt": Job.attempt + 1,
+}
+"""Of a job that is tried again."""
 
 
 class JobNotFound(Exception):
@@ -30,6 +47,35 @@ class JobAlreadyEnded(Exception):
 
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.id} has already ended: it is {job.status}")
+
+
+class NotPausable(Exception):
+    """The job is not at work, or about to be done."""
+
+    def __init__(self, job: Job) -> None:
+        where = f"{job.status} ({job.phase})" if job.phase else job.status
+        super().__init__(f"job {job.id} is {where}: only a job that waits or trains can be paused")
+
+
+class NotPaused(Exception):
+    """There is nothing to resume."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.id} is {job.status}: only a paused job can be resumed")
+
+
+class NotRetriable(Exception):
+    """The job has not ended without success."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.id} is {job.status}: only a failed or cancelled job can be retried")
+
+
+class NothingToSave(Exception):
+    """The job has trained nothing yet."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.id} is {job.status} and has trained nothing yet: cancel it instead")
 
 
 def submit(session: Session, spec: JobSpec) -> Job:
@@ -70,7 +116,7 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
     """Queue a job that was found to fit, end one that was not; one that was cancelled meanwhile stays so."""
     problem = report.problem
     if problem is None:
-        values: dict[str, Any] = {"status": JobStatus.QUEUED, "queued_at": from_now(), "not_before": from_now()}
+        values: dict[str, Any] = {"status": JobStatus.QUEUED, **_WAITING}
         message = "; ".join(["Job checked and queued", *report.warnings])
     else:
         values = {
@@ -130,32 +176,126 @@ def request_cancel(session: Session, job_id: str) -> Job:
         JobNotFound: There is no such job.
         JobAlreadyEnded: It succeeded, failed or was cancelled before.
     """
-    if _cancel_waiting(session, job_id):
-        events.record(session, job_id, get(session, job_id).attempt, "job_cancelled", "Job cancelled while it waited")
-    elif _ask_running(session, job_id):
-        events.record(session, job_id, get(session, job_id).attempt, "cancel_requested", "Cancelling was asked for")
+    waiting = sources(JobStatus.CANCELLED) - {JobStatus.RUNNING}
+    if _move(session, job_id, JobStatus.CANCELLED, waiting, finished_at=from_now(), cancel_requested_at=from_now()):
+        unasked = update(Inspection).where(Inspection.job_id == job_id, Inspection.finished_at.is_(None))
+        session.execute(unasked.values(finished_at=from_now()))
+        _tell(session, job_id, "job_cancelled", "Job cancelled while it waited")
+    elif _ask(session, job_id, Job.cancel_requested_at):
+        _tell(session, job_id, "cancel_requested", "Cancelling was asked for")
     job = get(session, job_id)
     if job.status in ENDED - {JobStatus.CANCELLED}:
         raise JobAlreadyEnded(job)
     return job
 
 
-def _cancel_waiting(session: Session, job_id: str) -> bool:
-    waiting = sources(JobStatus.CANCELLED) - {JobStatus.RUNNING}
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.status.in_(waiting))
-        .values(status=JobStatus.CANCELLED, finished_at=from_now(), cancel_requested_at=from_now())
-    )
-    unasked = update(Inspection).where(Inspection.job_id == job_id, Inspection.finished_at.is_(None))
-    session.execute(unasked.values(finished_at=from_now()))
-    return touched(session, statement) == 1
+def request_pause(session: Session, job_id: str) -> Job:
+    """Let a queued job wait at once; ask the runner of a running one to save and free its slot.
+
+    Raises:
+        JobNotFound: There is no such job.
+        NotPausable: It neither waits nor trains.
+    """
+    if _move(session, job_id, JobStatus.PAUSED, {JobStatus.QUEUED}, pause_requested_at=from_now()):
+        _tell(session, job_id, "job_paused", "Job paused while it waited")
+    elif _ask(session, job_id, Job.pause_requested_at, Job.phase.is_distinct_from(Phase.SAVING)):
+        _tell(session, job_id, "pause_requested", "Pausing was asked for")
+    job = get(session, job_id)
+    if job.pause_requested_at is None or job.status in ENDED:
+        raise NotPausable(job)
+    return job
 
 
-def _ask_running(session: Session, job_id: str) -> bool:
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, Job.status == JobStatus.RUNNING, Job.cancel_requested_at.is_(None))
-        .values(cancel_requested_at=from_now())
-    )
-    return touched(session, statement) == 1
+def resume(session: Session, job_id: str) -> Job:
+    """Queue a paused job; it goes on from its last checkpoint. A job that was only asked to pause goes on as it is.
+
+    Raises:
+        JobNotFound: There is no such job.
+        NotPaused: It neither is paused nor was asked to.
+    """
+    if _move(session, job_id, JobStatus.QUEUED, {JobStatus.PAUSED}, **_WAITING, pause_requested_at=None):
+        _tell(session, job_id, "job_queued", "Job resumed")
+    elif _ask(session, job_id, Job.pause_requested_at, withdraws=True):
+        _tell(session, job_id, "pause_withdrawn", "Pausing is not asked for any more")
+    else:
+        raise NotPaused(get(session, job_id))
+    return get(session, job_id)
+
+
+def retry(session: Session, job_id: str) -> Job:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint, with new budgets.
+
+    One that was never found to fit is checked once more first.
+
+    Raises:
+        JobNotFound: There is no such job.
+        NotRetriable: It neither failed nor was cancelled.
+    """
+    unsuccessful = {JobStatus.FAILED, JobStatus.CANCELLED}
+    if _move(session, job_id, JobStatus.QUEUED, unsuccessful, Job.queued_at.is_not(None), **_WAITING, **_AFRESH):
+        _tell(session, job_id, "job_queued", "Job retried")
+    elif _move(session, job_id, JobStatus.VALIDATING, unsuccessful, **_AFRESH):
+        again = {"attempt": 0, "claimed_until": from_now(), "report": None, "finished_at": None}
+        session.execute(update(Inspection).where(Inspection.job_id == job_id).values(**again))
+        _tell(session, job_id, "job_validating", "Job retried; its rows are being checked")
+    else:
+        raise NotRetriable(get(session, job_id))
+    return get(session, job_id)
+
+
+def request_finish(session: Session, job_id: str) -> Job:
+    """Have a job leave what it has trained so far as its artifact, and succeed; a paused one is queued for that.
+
+    Raises:
+        JobNotFound: There is no such job.
+        JobAlreadyEnded: It has ended.
+        NothingToSave: It has trained nothing yet.
+    """
+    asked = {"finish_requested_at": from_now()}
+    has_begun = Job.attempt > 0
+    if _ask(session, job_id, Job.finish_requested_at):
+        _tell(session, job_id, "finish_requested", "Stopping and saving was asked for")
+    elif _move(
+        session, job_id, JobStatus.QUEUED, {JobStatus.PAUSED}, has_begun, **_WAITING, **asked, pause_requested_at=None
+    ):
+        _tell(session, job_id, "job_queued", "Stopping and saving was asked for; job queued for that")
+    else:
+        queued = update(Job).where(Job.id == job_id, Job.status == JobStatus.QUEUED, has_begun)
+        session.execute(queued.values(**asked))
+    job = get(session, job_id)
+    if job.status in ENDED:
+        raise JobAlreadyEnded(job)
+    if job.finish_requested_at is None:
+        raise NothingToSave(job)
+    return job
+
+
+def _move(
+    session: Session,
+    job_id: str,
+    target: JobStatus,
+    among: Collection[JobStatus],
+    *conditions: ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Move a job that nobody holds; False if it is not where it would have to be."""
+    there = (Job.id == job_id, Job.status.in_(among), *conditions)
+    return touched(session, update(Job).where(*there).values(status=target, **values)) == 1
+
+
+def _ask(
+    session: Session,
+    job_id: str,
+    flag: InstrumentedAttribute[datetime | None],
+    *conditions: ColumnElement[bool],
+    withdraws: bool = False,
+) -> bool:
+    """Raise a flag on a running job, or take it down; False if it does not run or the flag is so already."""
+    is_so = flag.is_not(None) if withdraws else flag.is_(None)
+    there = (Job.id == job_id, Job.status == JobStatus.RUNNING, is_so, *conditions)
+    changed = update(Job).where(*there).values({flag: None if withdraws else from_now()})
+    return touched(session, changed) == 1
+
+
+def _tell(session: Session, job_id: str, type_: str, message: str) -> None:
+    events.record(session, job_id, get(session, job_id).attempt, type_, message)

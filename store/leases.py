@@ -6,6 +6,7 @@ All times are the database's. A write that touches no row means that the lease i
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -24,6 +25,14 @@ MAX_INFRA_FAILURES = 5
 """Infrastructure faults that a job may have before it fails; its user's errors are never retried."""
 _BACKOFF_SECONDS = 5
 _MAX_BACKOFF_SECONDS = 300
+
+
+class Wish(StrEnum):
+    """What somebody asked of a running job."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    FINISH = "finish"
 
 
 class LeaseLost(Exception):
@@ -96,31 +105,39 @@ def _begin_attempt(session: Session, lease: Lease, worker: str) -> None:
     events.record(session, lease.job_id, lease.attempt, "attempt_started", message, {"worker": worker})
 
 
-def renew(session: Session, lease: Lease, seconds: float) -> None:
-    """Keep the lease for `seconds` from now.
+def renew(session: Session, lease: Lease, seconds: float, **pids: int) -> None:
+    """Keep the lease for `seconds` from now, even one that ran out as long as nobody has taken the job.
+
+    Args:
+        pids: `runner_pid` and `trainer_pid` of the attempt, once they are known.
 
     Raises:
         LeaseLost: The job has another owner, or none.
     """
     write(session, lease, lease_until=from_now(seconds))
-    _write_attempt(session, lease, last_beat_at=from_now())
+    _write_attempt(session, lease, last_beat_at=from_now(), **pids)
 
 
-def introduce(session: Session, lease: Lease, **pids: int) -> None:
-    """Write down `runner_pid` or `trainer_pid` of the attempt."""
-    _write_attempt(session, lease, **pids)
-
-
-def is_cancelled(session: Session, lease: Lease) -> bool:
-    """True if somebody asked for the job's end.
+def wish(session: Session, lease: Lease) -> Wish | None:
+    """The most urgent of what somebody asked of the job.
 
     Raises:
         LeaseLost: The job has another owner, or none.
     """
-    asked = session.execute(select(Job.cancel_requested_at).where(*_held(lease))).one_or_none()
+    columns = (Job.cancel_requested_at, Job.pause_requested_at, Job.finish_requested_at)
+    asked = session.execute(select(*columns).where(*_held(lease))).one_or_none()
     if asked is None:
         raise LeaseLost(lease.job_id)
-    return asked.cancel_requested_at is not None
+    return next((wish for wish, at in zip(Wish, asked, strict=True) if at is not None), None)
+
+
+def seconds_spent(session: Session, lease: Lease) -> float:
+    """How long the attempts before this one have run, since the job was last submitted or retried."""
+    first = session.scalar(select(Job.first_attempt).where(Job.id == lease.job_id))
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.job_id == lease.job_id, Attempt.number >= first, Attempt.number < lease.attempt)
+    )
+    return sum(((one.ended_at or one.last_beat_at) - one.started_at).total_seconds() for one in attempts)
 
 
 def write(session: Session, lease: Lease, **values: Any) -> None:
@@ -157,34 +174,35 @@ def fail(session: Session, lease: Lease, failure: Failure) -> None:
     )
 
 
-def give_back(session: Session, lease: Lease) -> None:
-    """Put the job back into the queue, uncharged: its worker is stopping."""
-    _requeue(session, lease, "drained", "Worker stopped; job queued again", delay_seconds=0)
+def give_back(session: Session, lease: Lease, reason: str) -> None:
+    """Let go of the job, uncharged; it waits in the queue, or for whatever was asked of it."""
+    _let_go(session, lease, "given_back", reason, delay_seconds=0)
 
 
 def charge(session: Session, lease: Lease, reason: str) -> None:
-    """Put the job back into the queue after an infrastructure fault, or fail it when its budget is spent."""
+    """Let go of the job after an infrastructure fault, or fail it when its budget is spent."""
     failures = session.scalar(select(Job.infra_failures).where(*_held(lease)).with_for_update())
     if failures is None:
         raise LeaseLost(lease.job_id)
     if failures >= MAX_INFRA_FAILURES:
-        message = f"{reason} ({failures + 1} infrastructure faults; the budget is {MAX_INFRA_FAILURES})"
+        message = (
+            f"{reason} ({failures + 1} infrastructure faults without progress; the budget is {MAX_INFRA_FAILURES})"
+        )
         fail(session, lease, Failure(FailureCode.INFRA_EXHAUSTED, message))
         return
     delay_seconds = min(_BACKOFF_SECONDS * 2**failures, _MAX_BACKOFF_SECONDS)
-    message = f"{reason}; job queued again, to start in {delay_seconds} s at the earliest"
-    _requeue(session, lease, "lost", message, delay_seconds=delay_seconds, infra_failures=failures + 1)
+    _let_go(session, lease, "lost", reason, delay_seconds=delay_seconds, infra_failures=failures + 1)
 
 
-def expired(session: Session) -> Iterator[tuple[Lease, bool]]:
-    """Leases that ran out, each with whether its job was asked to end; their rows are locked until the commit."""
+def expired(session: Session) -> Iterator[Lease]:
+    """Leases that ran out; their rows are locked until the commit."""
     statement = (
-        select(Job.id, Job.attempt, Job.owner_token, Job.cancel_requested_at)
+        select(Job.id, Job.attempt, Job.owner_token)
         .where(Job.status == JobStatus.RUNNING, Job.lease_until < from_now())
         .with_for_update(skip_locked=True)
     )
     for row in session.execute(statement).all():
-        yield Lease(row.id, row.attempt, row.owner_token or ""), row.cancel_requested_at is not None
+        yield Lease(row.id, row.attempt, row.owner_token or "")
 
 
 def is_anything_due(session: Session) -> bool:
@@ -202,26 +220,32 @@ def _held(lease: Lease) -> tuple[Any, ...]:
     )
 
 
-def _requeue(
+def _let_go(
     session: Session,
     lease: Lease,
     outcome: str,
-    message: str,
+    reason: str,
     *,
     delay_seconds: float,
     **values: Any,
 ) -> None:
-    not_before = from_now(delay_seconds)
-    _release(
-        session,
-        lease,
-        JobStatus.QUEUED,
-        outcome,
-        message,
-        queued_at=from_now(),
-        not_before=not_before,
-        **values,
-    )
+    asked = wish(session, lease)
+    if asked is Wish.CANCEL:
+        _release(session, lease, JobStatus.CANCELLED, outcome, f"{reason}; job cancelled")
+    elif asked is Wish.PAUSE:
+        _release(session, lease, JobStatus.PAUSED, outcome, f"{reason}; job paused", **values)
+    else:
+        start = f", to start in {delay_seconds} s at the earliest" if delay_seconds else ""
+        _release(
+            session,
+            lease,
+            JobStatus.QUEUED,
+            outcome,
+            f"{reason}; job queued again{start}",
+            queued_at=from_now(),
+            not_before=from_now(delay_seconds),
+            **values,
+        )
 
 
 def _release(

@@ -7,7 +7,8 @@ validating ─▶ queued ─▶ running ─▶ succeeded | failed | cancelled
                 └── rescue, drain, retry
 ```
 
-Asking is a flag on the job (`cancel_requested_at`), never a status.
+Asking is a flag on the job (`cancel_requested_at`), never a status. A retried job that was never found to fit goes back
+to `validating`.
 """
 
 from enum import StrEnum
@@ -40,8 +41,8 @@ MOVES: dict[JobStatus, frozenset[JobStatus]] = {
     ),
     JobStatus.PAUSED: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED}),
     JobStatus.SUCCEEDED: frozenset(),
-    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
-    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
+    JobStatus.FAILED: frozenset({JobStatus.QUEUED, JobStatus.VALIDATING}),
+    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED, JobStatus.VALIDATING}),
 }
 
 ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})

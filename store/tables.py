@@ -111,8 +111,12 @@ class Job(Table):
     worker: Mapped[str | None]
     not_before: Mapped[datetime]
     infra_failures: Mapped[int] = mapped_column(default=0)
+    """In a row, without a new checkpoint between them."""
+    first_attempt: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Of the newest submission or retry: the run time of those before does not count."""
     cancel_requested_at: Mapped[datetime | None]
     pause_requested_at: Mapped[datetime | None]
+    finish_requested_at: Mapped[datetime | None]
     progress: Mapped[Progress | None] = mapped_column(Stored(Progress))
     failure_code: Mapped[str | None] = mapped_column(String(64))
     failure_message: Mapped[str | None] = mapped_column(Text)

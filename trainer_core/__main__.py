@@ -15,6 +15,7 @@ from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
 from trainer_core.contract.spec import JobSpec, read_spec
+from trainer_core.training.lifeline import die_at, die_with_parent
 from trainer_core.training.stopping import StopAsked, StopRequest
 
 log = logging.getLogger("trainer_core")
@@ -31,8 +32,11 @@ def main() -> int:
     stop = StopRequest()
     stop.listen_to_signals()
     is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
-    if arguments.supervised and is_first:
-        stop.listen_to_stdin()
+    if arguments.supervised:
+        die_with_parent(os.getppid())
+        if is_first:  # the others end with it
+            die_at(arguments.supervised)
+            stop.listen_to_stdin()
 
     last_step = 0
 
@@ -83,7 +87,12 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("spec", type=Path, help="a JobSpec as JSON")
     parser.add_argument("--run-dir", type=Path, required=True, help="folder for checkpoints and the artifact")
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
-    parser.add_argument("--supervised", action="store_true", help="obey words on stdin, and end when it closes")
+    parser.add_argument(
+        "--supervised",
+        type=float,
+        metavar="UNTIL",
+        help="obey words on stdin, and end when it closes, or at UNTIL unless a word puts that off",
+    )
     return parser.parse_args()
 
 

@@ -44,10 +44,15 @@ class Recorder:
         self._lease = lease
         self._lease_seconds = lease_seconds
         self._waiting: list[RunEvent | str] = []
+        self._pids: dict[str, int] = {}
         self._first_step = 0
         self._num_log_lines = 0
         self.written_at = time.monotonic()
         """When the newest write that came through was begun: the lease is sure to last from there."""
+
+    def introduce(self, **pids: int) -> None:
+        """Write `runner_pid` and `trainer_pid` down with the next write."""
+        self._pids = pids
 
     def take(self, said: RunEvent | str) -> None:
         """Keep an event or a line of the log for the next write."""
@@ -78,10 +83,11 @@ class Recorder:
         with self._database.writing() as session:
             self._write(session)
         self._waiting.clear()
+        self._pids.clear()
         self.written_at = begun_at
 
     def _write(self, session: Session) -> None:
-        leases.renew(session, self._lease, self._lease_seconds)
+        leases.renew(session, self._lease, self._lease_seconds, **self._pids)
         if columns := self._newest():
             leases.write(session, self._lease, **columns)
         told = [said for said in self._waiting if not isinstance(said, str)]

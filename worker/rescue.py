@@ -46,12 +46,9 @@ class Rescue:
         """Note that this worker lives, free what lost its runner, and ring if work and a slot wait."""
         with self._database.writing() as session:
             workers.see(session, self._settings.worker_name, self._settings.num_slots)
-            for lease, is_cancelled in leases.expired(session):
+            for lease in leases.expired(session):
                 log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
-                if is_cancelled:
-                    leases.cancel(session, lease)
-                else:
-                    leases.charge(session, lease, "The runner gave no sign of life until its lease expired")
+                leases.charge(session, lease, "The runner gave no sign of life until its lease expired")
             is_due = leases.is_anything_due(session)
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)

@@ -10,10 +10,9 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from store import artifacts, checkpoints, jobs, leases
@@ -26,17 +25,23 @@ from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import LEASE_VARIABLE, SLOT_VARIABLE
+from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.recorder import Recorder
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
 from worker.stopping import Stopping, StopReason
 from worker.trainer import Trainer
 
-_POLL_SECONDS = 0.2
-_ASK_SECONDS = 1.0
-"""How often the runner looks whether somebody asked for the job's end."""
-_LEASE_MARGIN = 0.8
-"""Part of the lease for which it is trusted without a renewal."""
+_HEAR_SECONDS = 0.2
+
+_TOO_LONG = "The job ran longer than resources.max_runtime_seconds; its last checkpoint is kept"
+_UNTRUSTED = "The database did not answer for so long that the lease could have ended"
+_UNCHARGED: Mapping[StopReason | None, str] = {
+    StopReason.PAUSE: "The trainer saved and ended, as was asked",
+    StopReason.DRAIN: "The worker is stopping",
+    StopReason.UNTRUSTED: _UNTRUSTED,
+}
+"""Reasons to end an attempt early that are no fault of the job's."""
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +65,8 @@ class Runner:
         self._storage = storage
         self._run_dir = storage.run_dir(lease.job_id, lease.attempt)
         self._recorder = Recorder(database, lease, settings.lease_seconds)
+        self._keeper = Keeper(settings, database, lease, self._recorder)
         self._is_draining = False
-        self._asked_at = time.monotonic()
         self._last_word: RunSucceeded | RunFailed | None = None
 
     def drain(self, *_: object) -> None:
@@ -74,17 +79,28 @@ class Runner:
         Raises:
             LeaseLost: Another attempt owns the job now; the trainer is gone and nothing more is written.
         """
+        self._recorder.flush()  # the lease is as old as the claim: from here on it is known how long it lasts
         with self._database.reading() as session:
             spec = jobs.get(session, self._lease.job_id).spec
+            spent_seconds = leases.seconds_spent(session, self._lease)
         try:
-            command = self._prepare(spec)
+            command = self._keeper.during(lambda: self._prepare(spec))
         except BaseModelNotFound as error:
-            self._conclude(leases.fail, Failure(FailureCode.BASE_MODEL_UNUSABLE, str(error)))
-            return
-        trainer = Trainer(command, environment=os.environ, pass_fds=self._slot_fds)
+            self._keeper.conclude(leases.fail, Failure(FailureCode.BASE_MODEL_UNUSABLE, str(error)))
+        except Cancelled:
+            self._keeper.conclude(leases.cancel)
+        except Untrusted:
+            self._keeper.conclude(leases.give_back, _UNTRUSTED)
+        else:
+            limit_seconds = spec.resources.max_runtime_seconds
+            self._train(command, float("inf") if limit_seconds is None else limit_seconds - spent_seconds)
+
+    def _train(self, command: Sequence[str], left_seconds: float) -> None:
+        trusted_until = self._keeper.trusted_until
+        trainer = Trainer(command, trusted_until=trusted_until, environment=os.environ, pass_fds=self._slot_fds)
         stopping = Stopping(trainer, self._settings)
         try:
-            self._supervise(trainer, stopping, spec)
+            self._supervise(trainer, stopping, left_seconds)
         finally:
             exit_code = trainer.end()
         self._hear_rest(trainer)
@@ -106,46 +122,33 @@ class Runner:
         folders = (self._storage.run_dir(one.job_id, one.attempt) / one.path for one in found)
         return next((folder for folder in folders if _is_whole(folder)), None)
 
-    def _supervise(self, trainer: Trainer, stopping: Stopping, spec: JobSpec) -> None:
-        with self._database.writing() as session:
-            leases.introduce(session, self._lease, runner_pid=os.getpid(), trainer_pid=trainer.pid)
-        started_at = time.monotonic()
-        limit_seconds = spec.resources.max_runtime_seconds
+    def _supervise(self, trainer: Trainer, stopping: Stopping, left_seconds: float) -> None:
+        self._recorder.introduce(runner_pid=os.getpid(), trainer_pid=trainer.pid)
+        ends_at = time.monotonic() + left_seconds
         while not trainer.has_ended():
             self._hear(trainer)
             self._keep_lease(stopping)
+            trainer.trust(self._keeper.trusted_until)
             if self._is_draining:
                 stopping.ask(StopReason.DRAIN)
-            if limit_seconds and time.monotonic() - started_at > limit_seconds:
+            if time.monotonic() > ends_at:
                 stopping.ask(StopReason.MAX_RUNTIME)
             stopping.press()
 
     def _keep_lease(self, stopping: Stopping) -> None:
         try:
-            if self._recorder.is_due(self._settings.beat_seconds):
-                self._recorder.flush()
-            if time.monotonic() - self._asked_at >= _ASK_SECONDS and self._is_cancelled():
-                stopping.ask(StopReason.CANCEL)
-        except OperationalError as error:
-            log.warning("the database does not answer, the run goes on: %s", error)
-            time.sleep(_POLL_SECONDS)
+            wish = self._keeper.keep()
         except LeaseLost:
             stopping.ask(StopReason.LEASE_LOST)
-        if time.monotonic() > self._trusted_until:
-            stopping.ask(StopReason.LEASE_LOST)
-
-    @property
-    def _trusted_until(self) -> float:
-        return self._recorder.written_at + self._settings.lease_seconds * _LEASE_MARGIN
-
-    def _is_cancelled(self) -> bool:
-        self._asked_at = time.monotonic()
-        with self._database.reading() as session:
-            return leases.is_cancelled(session, self._lease)
+        except Untrusted:
+            stopping.ask(StopReason.UNTRUSTED)
+        else:
+            if wish is not None:
+                stopping.ask(StopReason(wish))
 
     def _hear(self, trainer: Trainer) -> None:
         """Take what the trainer says for a moment."""
-        until = time.monotonic() + _POLL_SECONDS
+        until = time.monotonic() + _HEAR_SECONDS
         while (left := until - time.monotonic()) > 0:
             try:
                 self._take(trainer.said.get(timeout=left))
@@ -164,20 +167,19 @@ class Runner:
     def _finish(self, exit_code: int, reason: StopReason | None) -> None:
         if reason is StopReason.LEASE_LOST:
             raise LeaseLost(self._lease.job_id)
-        word = self._last_word
+        conclude, word = self._keeper.conclude, self._last_word
         if exit_code == ExitCode.SUCCEEDED and isinstance(word, RunSucceeded):
             self._publish(word)
         elif reason is StopReason.CANCEL:
-            self._conclude(leases.cancel)
+            conclude(leases.cancel)
         elif reason is StopReason.MAX_RUNTIME:
-            message = "The job ran longer than resources.max_runtime_seconds"
-            self._conclude(leases.fail, Failure(FailureCode.MAX_RUNTIME_EXCEEDED, message))
+            conclude(leases.fail, Failure(FailureCode.MAX_RUNTIME_EXCEEDED, _TOO_LONG))
         elif isinstance(word, RunFailed):
-            self._conclude(leases.fail, Failure(word.code, word.message, word.faults))
-        elif reason is StopReason.DRAIN:
-            self._conclude(leases.give_back)
+            conclude(leases.fail, Failure(word.code, word.message, word.faults))
+        elif reason in _UNCHARGED:
+            conclude(leases.give_back, _UNCHARGED[reason])
         else:
-            self._conclude(leases.charge, f"The trainer ended with exit code {exit_code} and no word")
+            conclude(leases.charge, f"The trainer ended with exit code {exit_code} and no word")
 
     def _publish(self, word: RunSucceeded) -> None:
         manifest = Manifest.load(self._run_dir / word.path)
@@ -186,22 +188,7 @@ class Runner:
             artifacts.record(session, lease, word.path, manifest)
             leases.succeed(session, lease)
 
-        self._conclude(publish)
-
-    def _conclude(self, outcome: Callable[..., None], *details: object) -> None:
-        """Write what is left and the outcome; a database that does not answer is asked until the lease ends."""
-        while True:
-            try:
-                self._recorder.flush()
-                with self._database.writing() as session:
-                    outcome(session, self._lease, *details)
-            except OperationalError as error:
-                if time.monotonic() > self._trusted_until:
-                    raise LeaseLost(self._lease.job_id) from error
-                log.warning("the database does not answer, trying again: %s", error)
-                time.sleep(1)
-            else:
-                return
+        self._keeper.conclude(publish)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from trainer_core.contract.control import Control
+from trainer_core.contract.control import LEASE, Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
 
 _ALLOWED = (
@@ -23,14 +23,19 @@ _ALLOWED = (
 _ALLOWED_NAMES = frozenset(
     {"HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LD_LIBRARY_PATH", "NO_PROXY", "PATH", "TMPDIR", "TUNEYARD_INSTANCE"}
 )
+_TRUST_STEP_SECONDS = 0.5
+"""A trainer is told of a renewed lease if it gains so much."""
 
 
 class Trainer:
     """One trainer process, from its start to its end."""
 
-    def __init__(self, command: Iterable[str], *, environment: Mapping[str, str], pass_fds: Iterable[int]) -> None:
+    def __init__(
+        self, command: Iterable[str], *, trusted_until: float, environment: Mapping[str, str], pass_fds: Iterable[int]
+    ) -> None:
+        self._trusted_until = trusted_until
         self._process = subprocess.Popen(
-            [*command, "--supervised"],
+            [*command, "--supervised", str(trusted_until)],
             env={**allowed(environment), "TUNEYARD_ROLE": "trainer"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -42,6 +47,8 @@ class Trainer:
             start_new_session=True,
             pass_fds=tuple(pass_fds),
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
         self.said: queue.SimpleQueue[RunEvent | str] = queue.SimpleQueue()
         """Events, and lines of its log as strings, in the order in which they came."""
         self._readers = [
@@ -63,10 +70,19 @@ class Trainer:
 
     def tell(self, word: Control) -> None:
         """Say a word to it; one that is ending does not listen any more."""
-        with suppress(BrokenPipeError):
-            assert self._process.stdin is not None
-            self._process.stdin.write(f"{word}\n")
-            self._process.stdin.flush()
+        self._say(word)
+
+    def trust(self, until: float) -> None:
+        """Let it train until then, in seconds of the monotonic clock; without being told, it ends before."""
+        if until > self._trusted_until + _TRUST_STEP_SECONDS:
+            self._trusted_until = until
+            self._say(f"{LEASE} {until}")
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # One that is frozen reads nothing: were its pipe full, waiting for it would cost the lease.
+        with suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._process.stdin.fileno(), f"{line}\n".encode())
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to its whole group."""

@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from trainer_core.contract.control import Control, ExitCode
+from trainer_core.contract.control import LEASE, Control, ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import (
     RUN_EVENT,
@@ -40,7 +41,7 @@ def spec_of(starter_dir: Path, shades_file: Path, max_steps: int) -> JobSpec:
 def supervised(starter_dir: Path, shades_file: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A trainer with a runner, in the middle of a run that would not end by itself."""
     with subprocess.Popen(
-        command(spec_of(starter_dir, shades_file, 6000), tmp_path, "--supervised"),
+        command(spec_of(starter_dir, shades_file, 6000), tmp_path, "--supervised", str(time.monotonic() + 600)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -92,6 +93,14 @@ def test_a_drained_trainer_saves_and_stops(supervised: subprocess.Popen[str], tm
     assert stopped.step == saved.step
     assert supervised.wait() == ExitCode.STOPPED
     assert (tmp_path / "run" / saved.path / "manifest.json").exists()
+
+
+def test_a_trainer_whose_lease_is_over_ends_at_once(supervised: subprocess.Popen[str]) -> None:
+    assert supervised.stdin is not None
+    supervised.stdin.write(f"{LEASE} {time.monotonic()}\n")
+    supervised.stdin.flush()
+
+    assert supervised.wait(30) == -signal.SIGALRM
 
 
 def test_a_trainer_without_a_runner_ends_at_once(supervised: subprocess.Popen[str]) -> None:

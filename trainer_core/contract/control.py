@@ -1,10 +1,13 @@
-"""What a trainer is told while it runs, and how its end is read."""
+"""What a trainer is told while it runs, and how its end is read.
+
+Each line on the stdin of a trainer started with `--supervised` is a word; EOF means that its runner is gone.
+"""
 
 from enum import IntEnum, StrEnum
 
 
 class Control(StrEnum):
-    """A word, a line, on the stdin of a trainer started with `--supervised`; EOF means that its runner is gone."""
+    """How a run is asked to end."""
 
     CANCEL = "cancel"
     """Finish the step and end; nothing need be kept."""
@@ -12,6 +15,10 @@ class Control(StrEnum):
     """Finish the step, save a checkpoint and end."""
     FINISH = "finish"
     """Let this step be the last one: evaluate if it is due, save, leave the artifact and succeed."""
+
+
+LEASE = "lease"
+"""`lease 1234.5`: train until then at most, in seconds of the host's monotonic clock; a later word puts it off."""
 
 
 class ExitCode(IntEnum):

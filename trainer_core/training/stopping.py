@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from trainer_core.contract.control import Control
+from trainer_core.contract.control import LEASE, Control
+from trainer_core.training.lifeline import die_at
 
 
 class StopAsked(Exception):
@@ -46,12 +47,18 @@ class StopRequest:
     def _drain(self, _number: int, _frame: FrameType | None) -> None:
         self.ask(Control.DRAIN)
 
+    def _take(self, word: str, *details: str) -> None:
+        if word == LEASE:
+            die_at(float(details[0]))
+        else:
+            self.ask(Control(word))
+
     def _hear(self) -> None:
         # Unbuffered: at exit, Python could not close a buffer that this thread is waiting in.
         with Path("/dev/stdin").open("rb", buffering=0) as words:
-            for word in words:
+            for line in words:
                 with suppress(ValueError):
-                    self.ask(Control(word.decode().strip()))
+                    self._take(*line.decode().split())
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(signal.SIGKILL)

@@ -66,7 +66,7 @@ def test_a_job_started_when_its_first_attempt_did(database: Database, spec: JobS
     first = claimed(database)
     started_at = job(database, job_id).started_at
     with database.writing() as session:
-        leases.give_back(session, first)
+        leases.give_back(session, first, "stopping")
 
     claimed(database)
 
@@ -116,15 +116,15 @@ def test_a_lease_without_beats_expires(database: Database, spec: JobSpec) -> Non
     lease = claimed(database, seconds=-1)
 
     with database.writing() as session:
-        assert list(leases.expired(session)) == [(lease, False)]
+        assert list(leases.expired(session)) == [lease]
 
 
-@pytest.mark.parametrize("outcome", [leases.succeed, leases.cancel, leases.give_back], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("outcome", [leases.succeed, leases.cancel], ids=lambda one: one.__name__)
 def test_a_lost_lease_writes_nothing(database: Database, spec: JobSpec, outcome: object) -> None:
     job_id = submit(database, spec)
     old = claimed(database, seconds=-1)
     with database.writing() as session:
-        leases.give_back(session, old)
+        leases.give_back(session, old, "stopping")
     new = claimed(database)
 
     with database.writing() as session, pytest.raises(LeaseLost):
@@ -170,7 +170,7 @@ def test_a_drained_job_is_queued_again_and_not_charged(database: Database, spec:
     lease = claimed(database)
 
     with database.writing() as session:
-        leases.give_back(session, lease)
+        leases.give_back(session, lease, "stopping")
 
     found = job(database, lease.job_id)
     assert (found.status, found.infra_failures) == (JobStatus.QUEUED, 0)

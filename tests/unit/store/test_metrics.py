@@ -18,7 +18,7 @@ def job_id(database: Database, spec: JobSpec) -> str:
         first = leases.claim(session, worker="w", seconds=90)
         assert first is not None
         record(session, first, {1: 4.0, 2: 3.0, 3: 2.0, 4: 1.0})
-        leases.give_back(session, first)
+        leases.give_back(session, first, "stopping")
         second = leases.claim(session, worker="w", seconds=90)
         assert second is not None
         record(session, second, {3: 2.5})

@@ -21,6 +21,7 @@ def settings(database_url: str, storage: Storage) -> WorkerSettings:
         storage_root=storage.root,
         worker_name="w",
         word_grace_seconds=0.2,
+        drain_grace_seconds=0.2,
         kill_grace_seconds=0.2,
     )
 

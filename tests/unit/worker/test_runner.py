@@ -201,7 +201,7 @@ def test_a_runner_that_lost_its_lease_kills_its_trainer_and_writes_nothing(
     def take_away(pid: str) -> None:
         trainers.append(int(pid))
         with database.writing() as session:
-            leases.give_back(session, lease)
+            leases.give_back(session, lease, "stopping")
             leases.claim(session, worker="another", seconds=90)
 
     watcher = when_log_has(database, lease, "pid ", take_away)

@@ -1,0 +1,50 @@
+"""Real processes, which the kernel ends."""
+
+import signal
+import subprocess
+import sys
+
+LIFELINE = "import os, signal, sys, time; from trainer_core.training.lifeline import die_at, die_with_parent; "
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", LIFELINE + code], stdout=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+
+
+def test_a_process_ends_at_its_deadline() -> None:
+    assert run("die_at(time.monotonic() + 0.1); time.sleep(600)").returncode == -signal.SIGALRM
+
+
+def test_a_deadline_that_is_past_ends_a_process_at_once() -> None:
+    assert run("die_at(time.monotonic() - 5); time.sleep(600)").returncode == -signal.SIGALRM
+
+
+def test_a_later_deadline_puts_the_end_off() -> None:
+    code = (
+        "die_at(time.monotonic() + 20); die_at(time.monotonic() + 600); print(signal.getitimer(signal.ITIMER_REAL)[0])"
+    )
+
+    assert float(run(code).stdout) > 500
+
+
+def test_a_process_that_lets_no_other_thread_run_ends_as_well() -> None:
+    code = "import ctypes; die_at(time.monotonic() + 0.1); ctypes.PyDLL(None).sleep(600)"
+
+    assert run(code).returncode == -signal.SIGALRM
+
+
+def test_a_process_ends_with_its_parent() -> None:
+    child = f"{LIFELINE} die_with_parent(os.getppid()); print('child', flush=True); time.sleep(600)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "child\n"
+        process.kill()
+
+        assert process.stdout.read() == ""  # its end, which the child held open
+
+
+def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:
+    assert run("die_with_parent(os.getpid())").returncode == -signal.SIGKILL
