@@ -22,7 +22,7 @@ from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
-from store.jobs import JobAlreadyEnded, JobNotFound
+from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -42,6 +42,10 @@ class Problem(BaseModel):
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
+    NotPausable: (HTTPStatus.CONFLICT, "job_not_pausable"),
+    NotPaused: (HTTPStatus.CONFLICT, "job_not_paused"),
+    NotRetriable: (HTTPStatus.CONFLICT, "job_not_retriable"),
+    NothingToSave: (HTTPStatus.CONFLICT, "nothing_to_save"),
     InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),

@@ -81,6 +81,9 @@ class JobRead(View):
     failure: FailureRead | None
     artifact: ArtifactSummary | None
     cancel_requested_at: datetime | None
+    pause_requested_at: datetime | None
+    finish_requested_at: datetime | None
+    """When somebody asked to stop and save."""
     created_at: datetime
     queued_at: datetime | None
     started_at: datetime | None
@@ -107,6 +110,8 @@ class JobRead(View):
             failure=failure,
             artifact=ArtifactSummary.model_validate(job.artifact) if job.artifact else None,
             cancel_requested_at=job.cancel_requested_at,
+            pause_requested_at=job.pause_requested_at,
+            finish_requested_at=job.finish_requested_at,
             created_at=job.created_at,
             queued_at=job.queued_at,
             started_at=job.started_at,

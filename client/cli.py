@@ -168,6 +168,38 @@ def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> Non
 
 
 @app.command()
+def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Let a job wait; a running one saves a checkpoint and frees its GPU first."""
+    with Tuneyard(ctx.obj) as tuneyard:
+        job = tuneyard.pause(job_id)
+    _tell(job, f"{job.id} is {'paused' if job.status == 'paused' else 'being paused'}", as_json=as_json)
+
+
+@app.command()
+def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Queue a paused job; it goes on from its last checkpoint."""
+    with Tuneyard(ctx.obj) as tuneyard:
+        job = tuneyard.resume(job_id)
+    _tell(job, f"{job.id} is {job.status}", as_json=as_json)
+
+
+@app.command()
+def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    with Tuneyard(ctx.obj) as tuneyard:
+        job = tuneyard.retry(job_id)
+    _tell(job, f"{job.id} is {job.status}", as_json=as_json)
+
+
+@app.command("stop-and-save")
+def stop_and_save(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """End a job's training after its current step; what it has learned is its artifact."""
+    with Tuneyard(ctx.obj) as tuneyard:
+        job = tuneyard.stop_and_save(job_id)
+    _tell(job, f"{job.id} stops and saves; follow it: tuneyard watch {job.id}", as_json=as_json)
+
+
+@app.command()
 def download(
     ctx: typer.Context,
     job_id: JobId,

@@ -152,7 +152,26 @@ class Tuneyard:
 
     def cancel(self, job_id: str) -> Job:
         """End a job: at once if it waits, within seconds if it runs."""
-        return Job.model_validate_json(self._transport.post(f"/jobs/{job_id}/cancel", repeats=True).content)
+        return self._ask(job_id, "cancel", repeats=True)
+
+    def pause(self, job_id: str) -> Job:
+        """Let a job wait: at once if it is queued; a running one saves a checkpoint and frees its GPU first."""
+        return self._ask(job_id, "pause", repeats=True)
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a paused job; it goes on from its last checkpoint."""
+        return self._ask(job_id, "resume")
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+        return self._ask(job_id, "retry")
+
+    def stop_and_save(self, job_id: str) -> Job:
+        """End a job's training after its current step; what it has learned is its artifact."""
+        return self._ask(job_id, "stop-and-save", repeats=True)
+
+    def _ask(self, job_id: str, verb: str, *, repeats: bool = False) -> Job:
+        return Job.model_validate_json(self._transport.post(f"/jobs/{job_id}/{verb}", repeats=repeats).content)
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """What happened to a job, oldest first, page by page."""

@@ -168,6 +168,8 @@ class Job(View):
     failure: Failure | None = None
     artifact: ArtifactSummary | None = None
     cancel_requested_at: datetime | None = None
+    pause_requested_at: datetime | None = None
+    finish_requested_at: datetime | None = None
     created_at: datetime
     queued_at: datetime | None = None
     started_at: datetime | None = None

@@ -30,7 +30,12 @@ def state(job: Job) -> str:
         return f"queued (place {job.queue_position}{again})"
     if job.status != "running":
         return job.status
-    return f"{job.phase or 'starting'}{', cancelling' if job.cancel_requested_at else ''}"
+    asked = {
+        "cancelling": job.cancel_requested_at,
+        "pausing": job.pause_requested_at,
+        "ending": job.finish_requested_at,
+    }
+    return ", ".join([job.phase or "starting", *(word for word, at in asked.items() if at)][:2])
 
 
 def numbers(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""/jobs: submit, look, wait, cancel."""
+"""/jobs: submit, look, wait, and ask something of a job."""
 
 import hashlib
 import time
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, BackgroundTasks, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
@@ -112,6 +112,34 @@ async def read_job(
 def cancel_job(job_id: str, session: Writing) -> JobRead:
     """End a job: at once if it waits, within seconds if it runs."""
     return _view(session, jobs.request_cancel(session, job_id))
+
+
+@router.post("/{job_id}/pause")
+def pause_job(job_id: str, session: Writing) -> JobRead:
+    """Let a job wait: at once if it is queued; a running one first finishes its step, saves and frees its GPU."""
+    return _view(session, jobs.request_pause(session, job_id))
+
+
+@router.post("/{job_id}/resume")
+def resume_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+    """Queue a paused job; it goes on from its last checkpoint, to the bit as if it had never waited."""
+    background.add_task(parts.doorbell.ring, Bell.JOBS)
+    return _view(session, jobs.resume(session, job_id))
+
+
+@router.post("/{job_id}/retry")
+def retry_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    job = jobs.retry(session, job_id)
+    background.add_task(parts.doorbell.ring, Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
+    return _view(session, job)
+
+
+@router.post("/{job_id}/stop-and-save")
+def finish_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+    """End a job's training after its current step and keep what it has learned: the job succeeds with that."""
+    background.add_task(parts.doorbell.ring, Bell.JOBS)
+    return _view(session, jobs.request_finish(session, job_id))
 
 
 def _load(parts: Parts, job_id: str) -> JobRead:

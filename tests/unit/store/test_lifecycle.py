@@ -18,5 +18,5 @@ def test_nothing_leaves_success() -> None:
     assert MOVES[JobStatus.SUCCEEDED] == frozenset()
 
 
-def test_an_ended_job_can_at_most_be_queued_again() -> None:
-    assert all(MOVES[status] <= {JobStatus.QUEUED} for status in ENDED)
+def test_an_ended_job_can_at_most_be_tried_again() -> None:
+    assert all(MOVES[status] <= {JobStatus.QUEUED, JobStatus.VALIDATING} for status in ENDED)

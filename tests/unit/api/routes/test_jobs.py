@@ -185,5 +185,38 @@ def test_an_ended_job_cannot_be_cancelled(client: TestClient, lease: Lease, data
     assert (problem["status"], problem["code"]) == (409, "job_already_ended")
 
 
+def test_a_job_is_paused_and_resumed(client: TestClient, job_id: str) -> None:
+    assert client.post(f"/jobs/{job_id}/pause").json()["status"] == "paused"
+    assert client.post(f"/jobs/{job_id}/resume").json()["status"] == "queued"
+
+
+def test_a_cancelled_job_is_retried(client: TestClient, job_id: str) -> None:
+    client.post(f"/jobs/{job_id}/cancel")
+
+    assert client.post(f"/jobs/{job_id}/retry").json()["status"] == "queued"
+
+
+def test_a_running_job_is_asked_to_stop_and_save(client: TestClient, lease: Lease) -> None:
+    assert client.post(f"/jobs/{lease.job_id}/stop-and-save").json()["finish_requested_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [("resume", "job_not_paused"), ("retry", "job_not_retriable"), ("stop-and-save", "nothing_to_save")],
+)
+def test_what_cannot_be_asked_of_a_waiting_job(client: TestClient, job_id: str, verb: str, code: str) -> None:
+    problem = client.post(f"/jobs/{job_id}/{verb}").json()
+
+    assert (problem["status"], problem["code"]) == (409, code)
+
+
+def test_an_ended_job_cannot_be_paused(client: TestClient, job_id: str) -> None:
+    client.post(f"/jobs/{job_id}/cancel")
+
+    problem = client.post(f"/jobs/{job_id}/pause").json()
+
+    assert (problem["status"], problem["code"]) == (409, "job_not_pausable")
+
+
 def test_nothing_secret_is_in_a_job(client: TestClient, lease: Lease) -> None:
     assert lease.owner_token not in client.get(f"/jobs/{lease.job_id}").text
