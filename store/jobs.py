@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from store import datasets, events, ids
+from store import datasets, events, ids, workers
 from store.clock import from_now
 from store.database import touched
 from store.lifecycle import ENDED, JobStatus, sources
@@ -93,6 +93,7 @@ def submit(session: Session, spec: JobSpec) -> Job:
             spec=spec,
             base_model=spec.base_model,
             priority=spec.priority,
+            num_gpus=None if spec.resources.gpus == "auto" else spec.resources.gpus,
             not_before=from_now(),
             created_at=from_now(),
         )
@@ -116,7 +117,8 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
     """Queue a job that was found to fit, end one that was not; one that was cancelled meanwhile stays so."""
     problem = report.problem
     if problem is None:
-        values: dict[str, Any] = {"status": JobStatus.QUEUED, **_WAITING}
+        device_bytes = report.estimate.memory.least_bytes if report.estimate else 0
+        values: dict[str, Any] = {"status": JobStatus.QUEUED, "device_bytes": device_bytes, **_WAITING}
         message = "; ".join(["Job checked and queued", *report.warnings])
     else:
         values = {
@@ -129,7 +131,14 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
         message = f"Job refused: {problem.message}"
     moved = update(Job).where(Job.id == job_id, Job.status == JobStatus.VALIDATING).values(**values)
     if touched(session, moved) == 1:
+        if problem is None and not workers.could_run(session, job_id):
+            message += f"; no worker that is there could run it: {_needs(get(session, job_id))}"
         events.record(session, job_id, 0, f"job_{values['status']}", message)
+
+
+def _needs(job: Job) -> str:
+    where = "the CPU" if job.num_gpus == 0 else f"{job.num_gpus or 'at most one'} GPU(s)"
+    return f"it needs {where} with {job.device_bytes / 1e9:.1f} GB"
 
 
 def get(session: Session, job_id: str) -> Job:

@@ -4,7 +4,7 @@ All times are the database's. A write that touches no row means that the lease i
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ from store.clock import from_now
 from store.database import touched
 from store.jobs import CLAIM_ORDER
 from store.lifecycle import ENDED, JobStatus
+from store.resources import ANYTHING, Needs, Offer
 from store.tables import Attempt, Job
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
@@ -57,12 +58,12 @@ class Failure:
     faults: tuple[DatasetFault, ...] = ()
 
 
-def claim(session: Session, *, worker: str, seconds: float) -> Lease | None:
-    """Take the best queued job, by priority and then age; None if none is due."""
+def claim(session: Session, *, worker: str, seconds: float, offer: Offer = ANYTHING) -> Lease | None:
+    """Take the best queued job that fits what is offered, by priority and then age; None if none is due."""
     owner_token = secrets.token_urlsafe(24)
     best = (
         select(Job.id)
-        .where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now())
+        .where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now(), offer.fits())
         .order_by(*CLAIM_ORDER)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -89,6 +90,27 @@ def claim(session: Session, *, worker: str, seconds: float) -> Lease | None:
     lease = Lease(claimed.id, claimed.attempt, owner_token)
     _begin_attempt(session, lease, worker)
     return lease
+
+
+def needs(session: Session, lease: Lease) -> Needs:
+    """What the claimed job needs."""
+    row = session.execute(select(Job.num_gpus, Job.device_bytes).where(Job.id == lease.job_id)).one()
+    return Needs(row.num_gpus, row.device_bytes)
+
+
+def occupy(session: Session, lease: Lease, slots: Sequence[str]) -> None:
+    """Write down the locks that the attempt's processes hold."""
+    _write_attempt(session, lease, slots=tuple(slots))
+
+
+def held_by(session: Session, worker: str) -> Sequence[tuple[Lease, tuple[str, ...]]]:
+    """The leases of a worker's attempts, each with the names of their slots."""
+    rows = session.execute(
+        select(Job.id, Job.attempt, Job.owner_token, Attempt.slots)
+        .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.number == Job.attempt))
+        .where(Job.status == JobStatus.RUNNING, Job.worker == worker)
+    )
+    return [(Lease(row.id, row.attempt, row.owner_token or ""), row.slots) for row in rows]
 
 
 def _begin_attempt(session: Session, lease: Lease, worker: str) -> None:
@@ -205,10 +227,10 @@ def expired(session: Session) -> Iterator[Lease]:
         yield Lease(row.id, row.attempt, row.owner_token or "")
 
 
-def is_anything_due(session: Session) -> bool:
+def is_anything_due(session: Session, offer: Offer = ANYTHING) -> bool:
     """True if a queued job could be claimed now."""
-    statement = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now()).limit(1)
-    return session.scalar(statement) is not None
+    due = (Job.status == JobStatus.QUEUED, Job.not_before <= from_now(), offer.fits())
+    return session.scalar(select(Job.id).where(*due).limit(1)) is not None
 
 
 def _held(lease: Lease) -> tuple[Any, ...]:

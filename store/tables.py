@@ -23,6 +23,7 @@ from sqlalchemy.types import TypeDecorator
 from store.clock import UtcDateTime
 from store.lifecycle import JobStatus
 from store.progress import Progress
+from trainer_core.contract.closed import Closed
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -61,6 +62,15 @@ class Table(DeclarativeBase):
         float: Float(),
         dict[str, Any]: JSON(none_as_null=True),
     }
+
+
+class Gpu(Closed):
+    """A GPU, as its driver describes it."""
+
+    uuid: str
+    name: str
+    num_bytes: int
+    """Memory."""
 
 
 class Dataset(Table):
@@ -104,6 +114,10 @@ class Job(Table):
     spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
     base_model: Mapped[str] = mapped_column(Text)
     priority: Mapped[int]
+    num_gpus: Mapped[int | None]
+    """None leaves it to the worker: one where it has GPUs, else none."""
+    device_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Memory that it needs at least on each GPU, or of the machine; 0 while it is not known."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Counts executions; with `owner_token` it fences every write of a runner."""
     owner_token: Mapped[str | None] = mapped_column(String(64))
@@ -169,6 +183,8 @@ class Attempt(Table):
     worker: Mapped[str]
     runner_pid: Mapped[int | None]
     trainer_pid: Mapped[int | None]
+    slots: Mapped[tuple[str, ...]] = mapped_column(Stored(tuple[str, ...]), server_default="[]")
+    """Names of the locks that its processes hold on the worker's host."""
     started_at: Mapped[datetime]
     last_beat_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -258,5 +274,8 @@ class Worker(Table):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     num_slots: Mapped[int]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Of the machine."""
+    gpus: Mapped[tuple[Gpu, ...]] = mapped_column(Stored(tuple[Gpu, ...]), server_default="[]")
     started_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

@@ -7,21 +7,27 @@ from sqlalchemy.orm import Session
 
 from store.clock import from_now
 from store.database import touched
-from store.tables import Worker
+from store.resources import Offer
+from store.tables import Gpu, Job, Worker
 
 ALIVE_SECONDS = 30
 """A worker not seen for longer is taken to be gone."""
 
 
-def see(session: Session, name: str, num_slots: int) -> None:
-    """Note that a worker is alive."""
-    seen = update(Worker).where(Worker.name == name).values(num_slots=num_slots, last_seen_at=from_now())
-    if touched(session, seen) == 0:
-        values = {"name": name, "num_slots": num_slots, "started_at": from_now(), "last_seen_at": from_now()}
-        session.execute(insert(Worker).values(**values))
+def see(session: Session, name: str, *, num_slots: int, memory_bytes: int, gpus: Sequence[Gpu]) -> None:
+    """Note that a worker is alive, and what it has."""
+    has = {"num_slots": num_slots, "memory_bytes": memory_bytes, "gpus": tuple(gpus), "last_seen_at": from_now()}
+    if touched(session, update(Worker).where(Worker.name == name).values(**has)) == 0:
+        session.execute(insert(Worker).values(name=name, started_at=from_now(), **has))
 
 
 def alive(session: Session) -> Sequence[Worker]:
     """Workers seen lately, by name."""
     statement = select(Worker).where(Worker.last_seen_at > from_now(-ALIVE_SECONDS)).order_by(Worker.name)
     return session.scalars(statement).all()
+
+
+def could_run(session: Session, job_id: str) -> bool:
+    """True if some worker that is alive could run the job once it is idle."""
+    offers = [Offer.of(gpus=one.gpus, memory_bytes=one.memory_bytes) for one in alive(session)]
+    return any(session.scalar(select(Job.id).where(Job.id == job_id, offer.fits())) for offer in offers)

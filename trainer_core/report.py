@@ -52,7 +52,7 @@ def report(spec: JobSpec, stop: StopRequest) -> JobReport:
 
 
 def _found(spec: JobSpec, stop: StopRequest) -> JobReport:
-    device = Device.of(spec)
+    device = Device.of(spec, is_elsewhere=True)  # the worker that claims the job has what it asks for
     surveys = (Survey(), Survey())
     processor, train_rows, eval_rows = prepare(spec, stop, (surveys[0].take, surveys[1].take))
     with loading(spec.base_model):

@@ -5,19 +5,14 @@ import logging
 from worker.app import create_app
 from worker.settings import WorkerSettings
 
-_CPU_SLOTS = 1
-
 
 def main() -> None:
-    """Start Celery's worker with a thread for each slot, and one for checking jobs."""
+    """Start Celery's worker."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = WorkerSettings()
     celery = create_app(settings)
     name = f"--hostname={settings.worker_name}@%h"
-    concurrency = f"--concurrency={settings.num_slots + _CPU_SLOTS}"
-    celery.worker_main(
-        ["worker", "--pool=threads", concurrency, name, "--loglevel=INFO", "--without-gossip", "--without-mingle"]
-    )
+    celery.worker_main(["worker", "--pool=threads", name, "--loglevel=INFO", "--without-gossip", "--without-mingle"])
 
 
 if __name__ == "__main__":

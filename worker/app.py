@@ -1,6 +1,8 @@
 """The Celery app of a worker and its tasks, doorways: composition root."""
 
 import socket
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from celery import Celery
@@ -10,6 +12,7 @@ from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
 from worker.attempt import Attempts
+from worker.gpus import find_gpus
 from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
@@ -22,11 +25,13 @@ def create_app(settings: WorkerSettings) -> Celery:
     database = Database(settings.database_url)
     storage = Storage(settings.storage_root)
     storage.prepare()
-    slots = Slots(storage.root / "slots" / socket.gethostname(), settings.num_slots)
+    folder = storage.root / "slots" / socket.gethostname() / settings.worker_name
+    slots = Slots(folder, settings.num_slots, find_gpus(), Path(gettempdir()) / "tuneyard-gpus")
+    celery.conf.worker_concurrency = len(slots) + 1  # threads; one checks jobs
     attempts = Attempts(settings, database, slots)
     doorbell = Doorbell(celery)
     inspections = Inspections(settings, database, storage, doorbell)
-    rescue = Rescue(settings, database, doorbell, attempts, inspections)
+    rescue = Rescue(settings, database, doorbell, attempts, inspections, slots)
 
     @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:

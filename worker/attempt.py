@@ -10,18 +10,19 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 
 from store import leases
 from store.database import Database
 from store.leases import Lease, LeaseLost
 from worker.settings import WorkerSettings
-from worker.slots import Slot, Slots
+from worker.slots import Held, Slots
 
 LEASE_VARIABLE = "TUNEYARD_LEASE"
 """Environment variable by which a runner gets its lease."""
-SLOT_VARIABLE = "TUNEYARD_SLOT_FD"
-"""Environment variable that names the inherited lock of the runner's slot."""
+SLOTS_VARIABLE = "TUNEYARD_SLOT_FDS"
+"""Environment variable that names the inherited locks of the runner's slots, separated by commas."""
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +34,37 @@ class Attempts:
         self._settings = settings
         self._database = database
         self._slots = slots
+        self._choosing = threading.Lock()
+        """Whoever chooses holds every free slot for a moment: another thread would take them for occupied."""
         self._stopping = threading.Event()
         self._runners: set[subprocess.Popen[bytes]] = set()
 
-    @property
-    def num_idle(self) -> int:
-        """Slots without a runner of this worker."""
-        return self._settings.num_slots - len(self._runners)
-
     def run_due(self) -> None:
-        """Carry out jobs in one free slot until none is due."""
-        with self._slots.take() as slot:
-            while slot is not None and not self._stopping.is_set() and (lease := self._claim()):
-                self._run(lease, slot)
+        """Carry out jobs on free slots until none is due that fits them."""
+        while (claimed := self._claim()) is not None:
+            lease, held = claimed
+            with held:
+                self._run(lease, held)
+
+    def is_anything_due(self) -> bool:
+        """True if a job waits that fits a slot that is free."""
+        with self._choosing, self._slots.all_free() as free:
+            offer = self._slots.offer(free)
+        with self._database.reading() as session:
+            return leases.is_anything_due(session, offer)
+
+    def charge_lost(self) -> None:
+        """Charge attempts of this worker, or of an earlier one of its name, of which no process is left.
+
+        Their slots tell: a runner and its trainer hold them to their end, whoever started them.
+        """
+        # In this order, as where jobs are claimed: SQLite has one writer at a time.
+        with self._choosing, self._database.writing() as session:
+            for lease, slots in leases.held_by(session, self._settings.worker_name):
+                if slots and not any(self._slots.is_held(name) for name in slots):
+                    log.warning("job %s attempt %d: none of its processes is left", lease.job_id, lease.attempt)
+                    with suppress(LeaseLost):
+                        leases.charge(session, lease, "The runner and its trainer are gone")
 
     def drain(self) -> None:
         """Claim nothing more; every runner saves, gives its job back and ends."""
@@ -53,13 +72,24 @@ class Attempts:
         for runner in tuple(self._runners):
             runner.send_signal(signal.SIGTERM)
 
-    def _claim(self) -> Lease | None:
-        with self._database.writing() as session:
-            return leases.claim(session, worker=self._settings.worker_name, seconds=self._settings.lease_seconds)
+    def _claim(self) -> tuple[Lease, Held] | None:
+        """A job and the slots that it fits; the database is asked only if some are free."""
+        name, seconds = self._settings.worker_name, self._settings.lease_seconds
+        with self._choosing, self._slots.all_free() as free:
+            offer = self._slots.offer(free)
+            if offer.is_empty or self._stopping.is_set():
+                return None
+            with self._database.writing() as session:
+                lease = leases.claim(session, worker=name, seconds=seconds, offer=offer)
+                if lease is None:
+                    return None
+                held = free.take(leases.needs(session, lease), has_gpus=offer.has_gpus)
+                leases.occupy(session, lease, held.names)
+        return lease, held
 
-    def _run(self, lease: Lease, slot: Slot) -> None:
-        log.info("job %s attempt %d: starting in slot %d", lease.job_id, lease.attempt, slot.index)
-        runner = _start_runner(lease, slot)
+    def _run(self, lease: Lease, held: Held) -> None:
+        log.info("job %s attempt %d: starting on %s", lease.job_id, lease.attempt, ", ".join(held.names))
+        runner = _start_runner(lease, held, self._slots.visible_gpus(held))
         self._runners.add(runner)
         if self._stopping.is_set():  # drain() may have looked just before
             runner.send_signal(signal.SIGTERM)
@@ -77,11 +107,12 @@ class Attempts:
             log.info("job %s attempt %d: had been released before", lease.job_id, lease.attempt)
 
 
-def _start_runner(lease: Lease, slot: Slot) -> subprocess.Popen[bytes]:
-    handed = {LEASE_VARIABLE: json.dumps(asdict(lease)), SLOT_VARIABLE: str(slot.fd), "TUNEYARD_ROLE": "runner"}
+def _start_runner(lease: Lease, held: Held, visible_gpus: dict[str, str]) -> subprocess.Popen[bytes]:
+    fds = ",".join(map(str, held.fds))
+    handed = {LEASE_VARIABLE: json.dumps(asdict(lease)), SLOTS_VARIABLE: fds, "TUNEYARD_ROLE": "runner"}
     return subprocess.Popen(
         [sys.executable, "-m", "worker.runner"],
-        env=os.environ | handed,
-        pass_fds=[slot.fd],
+        env=os.environ | handed | visible_gpus,
+        pass_fds=held.fds,
         start_new_session=True,  # it outlives this process and hears no Ctrl-C
     )

@@ -2,8 +2,11 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from store import inspections, leases, workers
 from store.database import Database
@@ -11,6 +14,9 @@ from store.doorbell import Bell, Doorbell
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.settings import WorkerSettings
+from worker.slots import Slots
+
+_MISSED_SWEEPS = 3
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +31,18 @@ class Rescue:
         doorbell: Doorbell,
         attempts: Attempts,
         inspections: Inspections,
+        slots: Slots,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._database = database
         self._doorbell = doorbell
         self._attempts = attempts
         self._inspections = inspections
+        self._slots = slots
+        self._clock = clock
+        self._swept_at = -float("inf")
+        self._watching_since = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sweep_until_stopped, name="rescue", daemon=True)
 
@@ -44,19 +56,40 @@ class Rescue:
 
     def sweep(self) -> None:
         """Note that this worker lives, free what lost its runner, and ring if work and a slot wait."""
+        is_watching = self._is_watching()
         with self._database.writing() as session:
-            workers.see(session, self._settings.worker_name, self._settings.num_slots)
-            for lease in leases.expired(session):
-                log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
-                leases.charge(session, lease, "The runner gave no sign of life until its lease expired")
-            is_due = leases.is_anything_due(session)
+            self._tell_of_worker(session)
+            if is_watching:
+                _charge_expired(session)
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
-        if is_due and self._attempts.num_idle > 0:
+        self._attempts.charge_lost()
+        if self._attempts.is_anything_due():
             self._doorbell.ring(Bell.JOBS)
         if is_asked and self._inspections.is_idle:
             self._doorbell.ring(Bell.INSPECTIONS)
         self._inspections.cool_down()
+        self._swept_at = self._clock()
+
+    def _is_watching(self) -> bool:
+        """True if sweeps have come through for as long as a lease lasts.
+
+        While the database was away, or this process was frozen, runners may have been unable to renew their leases:
+        they get the time to before any is taken for expired.
+        """
+        now = self._clock()
+        if now - self._swept_at > _MISSED_SWEEPS * self._settings.sweep_seconds:
+            self._watching_since = now
+        return now - self._watching_since >= self._settings.lease_seconds
+
+    def _tell_of_worker(self, session: Session) -> None:
+        workers.see(
+            session,
+            self._settings.worker_name,
+            num_slots=len(self._slots),
+            memory_bytes=self._slots.machine_bytes,
+            gpus=self._slots.gpus,
+        )
 
     def _sweep_until_stopped(self) -> None:
         while True:
@@ -66,3 +99,9 @@ class Rescue:
                 log.warning("the database does not answer, sweeping again in a moment: %s", error)
             if self._stopping.wait(self._settings.sweep_seconds):
                 return
+
+
+def _charge_expired(session: Session) -> None:
+    for lease in leases.expired(session):
+        log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
+        leases.charge(session, lease, "The runner gave no sign of life until its lease expired")

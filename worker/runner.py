@@ -24,7 +24,7 @@ from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
-from worker.attempt import LEASE_VARIABLE, SLOT_VARIABLE
+from worker.attempt import LEASE_VARIABLE, SLOTS_VARIABLE
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.recorder import Recorder
 from worker.resolution import resolve
@@ -205,7 +205,9 @@ def main() -> int:
     lease = Lease(**json.loads(os.environ.pop(LEASE_VARIABLE)))
     settings = WorkerSettings()
     database, storage = Database(settings.database_url), Storage(settings.storage_root)
-    runner = Runner(settings, database, storage, lease, slot_fds=[int(os.environ[SLOT_VARIABLE])])
+    runner = Runner(
+        settings, database, storage, lease, slot_fds=[int(fd) for fd in os.environ[SLOTS_VARIABLE].split(",")]
+    )
     signal.signal(signal.SIGTERM, runner.drain)
     try:
         runner.run()

@@ -17,7 +17,7 @@ class WorkerSettings(StoreSettings):
     trainer_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core")
     """The program that carries out runs, as a JSON list: a wrapper such as `numactl` may stand before it."""
     num_slots: Annotated[int, Field(gt=0)] = 1
-    """Jobs that run here at the same time."""
+    """Jobs that run here on the CPU at the same time; every GPU takes jobs of its own."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90
     """How long a job stays with a runner that gives no sign of life."""
     beat_seconds: Annotated[float, Field(gt=0)] = 10

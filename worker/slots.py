@@ -1,46 +1,134 @@
-"""Slots: how many jobs run on this host at once.
+"""Slots: what jobs of this host run on, each GPU and a number of places on the CPU.
 
 A slot is a locked file. The lock is inherited by the runner, the trainer and its loader processes, so that a slot
 is free only when the last of them is gone, whoever started them.
 """
 
 import fcntl
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from store.resources import Needs, Offer
+from store.tables import Gpu
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A slot that is held; children that are given `fd` hold it too."""
+    """One GPU, or a place on the CPU."""
 
-    index: int
-    fd: int
+    path: Path
+    gpu: Gpu | None = None
+
+    @property
+    def name(self) -> str:
+        """What the slot is called on its host."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Held:
+    """Slots that this process has locked; children that are given `fds` hold them too."""
+
+    locks: dict[Slot, int]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for fd in self.locks.values():
+            os.close(fd)
+
+    @property
+    def fds(self) -> list[int]:
+        """File descriptors of the locks."""
+        return list(self.locks.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Of the slots."""
+        return [slot.name for slot in self.locks]
+
+    @property
+    def gpus(self) -> list[Gpu]:
+        """Those among the slots, the smallest first."""
+        return sorted((slot.gpu for slot in self.locks if slot.gpu), key=lambda gpu: gpu.num_bytes)
+
+    def take(self, needs: Needs, *, has_gpus: bool) -> "Held":
+        """Move what a job needs into a hold of its own; it is one that the offer of this hold fits."""
+        num_gpus = needs.num_gpus_where(has_gpus=has_gpus)
+        fitting = [gpu for gpu in self.gpus if gpu.num_bytes >= needs.device_bytes][:num_gpus]
+        wanted = {slot for slot in self.locks if slot.gpu in fitting}
+        if num_gpus == 0:
+            wanted = {next(slot for slot in self.locks if slot.gpu is None)}
+        return Held({slot: self.locks.pop(slot) for slot in wanted})
 
 
 class Slots:
-    """The slots of this host."""
+    """The slots of a worker.
 
-    def __init__(self, folder: Path, num_slots: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._paths = [folder / f"slot-{index}.lock" for index in range(num_slots)]
+    Args:
+        folder: For the locks of places on the CPU.
+        num_places: How many of these there are.
+        gpus: GPUs that the worker may use.
+        gpu_folder: For the locks of GPUs; the same for all that use them.
+    """
+
+    def __init__(self, folder: Path, num_places: int, gpus: Sequence[Gpu] = (), gpu_folder: Path | None = None) -> None:
+        gpu_folder = gpu_folder or folder
+        self.gpus = tuple(gpus)
+        self.machine_bytes = psutil.virtual_memory().total
+        self._slots = [Slot(folder / f"slot-{index}.lock") for index in range(num_places)]
+        self._slots += [Slot(gpu_folder / f"{gpu.uuid}.lock", gpu) for gpu in gpus]
+        for slot in self._slots:
+            slot.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def __len__(self) -> int:
+        return len(self._slots)
 
     @contextmanager
-    def take(self) -> Iterator[Slot | None]:
-        """Hold a free slot; None if there is none."""
-        for index, path in enumerate(self._paths):
-            with path.open("ab") as file:
-                if _is_locked_now(file):
-                    yield Slot(index, file.fileno())
-                    return
-        yield None
+    def all_free(self) -> Iterator[Held]:
+        """Hold every free slot for a moment; those that are not taken out of the hold are let go."""
+        with Held({slot: fd for slot in self._slots if (fd := _lock(slot.path)) is not None}) as held:
+            yield held
 
+    def offer(self, held: Held) -> Offer:
+        """What jobs may run on the slots held."""
+        has_place = any(slot.gpu is None for slot in held.locks)
+        return Offer(
+            gpu_bytes=tuple(gpu.num_bytes for gpu in reversed(held.gpus)),
+            place_bytes=self.machine_bytes if has_place else None,
+            has_gpus=bool(self.gpus),
+        )
 
-def _is_locked_now(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    def visible_gpus(self, held: Held) -> dict[str, str]:
+        """Environment by which CUDA sees the GPUs held and no other; none is needed where there are none."""
+        return {"CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in held.gpus)} if self.gpus else {}
+
+    def is_held(self, name: str) -> bool:
+        """True if some process holds the slot."""
+        found = [slot for slot in self._slots if slot.name == name]
+        for slot in found:
+            fd = _lock(slot.path)
+            if fd is None:
+                return True
+            os.close(fd)
         return False
-    return True
+
+
+def _lock(path: Path) -> int | None:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd

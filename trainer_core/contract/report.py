@@ -60,6 +60,11 @@ class MemoryEstimate(Closed):
     """What the device has; None where it is not known."""
 
     @property
+    def least_bytes(self) -> int:
+        """What no smaller batch can spare."""
+        return self.weights_bytes + self.adapter_bytes + self.gradient_bytes + self.optimizer_bytes
+
+    @property
     def fits(self) -> bool:
         """True unless it is known that the device is too small."""
         return self.device_bytes is None or self.total_bytes <= self.device_bytes

@@ -28,23 +28,22 @@ class Device:
         return torch.cuda.get_device_name() if self.accelerator == "gpu" else "cpu"
 
     @classmethod
-    def of(cls, spec: JobSpec) -> "Device":
-        """What the spec asks for, as far as it is here.
+    def of(cls, spec: JobSpec, *, is_elsewhere: bool = False) -> "Device":
+        """What the spec asks for, as far as it is here; or as it will be on another machine that has what it asks for.
 
         Raises:
             TrainerError: The spec asks for more GPUs than there are.
         """
         asked, here = spec.resources.gpus, torch.cuda.device_count()
         num_gpus = min(here, 1) if asked == "auto" else asked
-        if num_gpus > here:
+        if num_gpus > here and not is_elsewhere:
             message = f"resources.gpus is {num_gpus}, but there {'is no GPU' if here == 0 else f'are only {here}'} here"
             raise TrainerError(FailureCode.RESOURCES_UNAVAILABLE, message)
         accelerator: Literal["cpu", "gpu"] = "gpu" if num_gpus else "cpu"
         precision = spec.hyperparameters.precision
         if precision == "auto":
-            precision = (
-                "bf16" if accelerator == "gpu" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-            )
+            has_bf16 = num_gpus > here or (num_gpus > 0 and torch.cuda.is_bf16_supported(including_emulation=False))
+            precision = "bf16" if has_bf16 else "fp32"
         # Trained weights stay in float32, or small updates would be lost; frozen ones need not.
         is_frozen = isinstance(spec.method, Lora) and precision == "bf16"
         dtype = torch.bfloat16 if is_frozen else torch.float32

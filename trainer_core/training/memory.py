@@ -176,11 +176,11 @@ def num_patches(model: PreTrainedModel, row: dict[str, Tensor]) -> int:
     return row["pixel_values"].numel() // (3 * side * side)
 
 
-def device_bytes(device: Device, machine_bytes: int) -> int:
-    """Memory of the device that a run computes on: of one GPU, or of the machine."""
-    if device.accelerator == "gpu":
-        return int(torch.cuda.get_device_properties(0).total_memory)
-    return machine_bytes
+def device_bytes(device: Device, machine_bytes: int) -> int | None:
+    """Memory of the device that a run computes on: of one GPU, or of the machine; None if no such device is here."""
+    if device.accelerator == "cpu":
+        return machine_bytes
+    return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
 
 
 def worst_shape(lengths: Sequence[int], chosen: Hyperparameters) -> tuple[int, int]:

@@ -20,7 +20,7 @@ def test_an_error_undoes_the_transaction(database: Database) -> None:
 
 
 def _see_then_fail(session: Session) -> None:
-    workers.see(session, "w", 1)
+    workers.see(session, "w", num_slots=1, memory_bytes=1, gpus=())
     datasets.get(session, "file-none")
 
 

@@ -10,7 +10,7 @@ from store.leases import Lease
 from store.lifecycle import JobStatus
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import JobSpec, Resources
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.rescue import Rescue
@@ -18,11 +18,53 @@ from worker.settings import WorkerSettings
 from worker.slots import Slots
 
 
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def rescue(settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell) -> Rescue:
-    attempts = Attempts(settings, database, Slots(storage.root / "slots", 1))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def slots(storage: Storage) -> Slots:
+    return Slots(storage.root / "slots", 1)
+
+
+@pytest.fixture
+def started(
+    settings: WorkerSettings,
+    database: Database,
+    storage: Storage,
+    doorbell: CountingDoorbell,
+    slots: Slots,
+    clock: Clock,
+) -> Rescue:
+    """What sweeps in a worker that has just started."""
+    attempts = Attempts(settings, database, slots)
     looker = Inspections(settings, database, storage, doorbell)  # type: ignore[arg-type]
-    return Rescue(settings, database, doorbell, attempts, looker)  # type: ignore[arg-type]
+    return Rescue(settings, database, doorbell, attempts, looker, slots, clock)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def rescue(started: Rescue, settings: WorkerSettings, clock: Clock) -> Rescue:
+    """The same once it has been sweeping for as long as a lease lasts."""
+    sweep_for(settings.lease_seconds, started, settings, clock)
+    return started
+
+
+def sweep_for(seconds: float, rescue: Rescue, settings: WorkerSettings, clock: Clock) -> None:
+    until = clock.now + seconds
+    while clock.now < until:
+        rescue.sweep()
+        clock.now += settings.sweep_seconds
 
 
 def expire(database: Database, lease: Lease) -> None:
@@ -91,6 +133,84 @@ def test_a_job_that_is_to_be_looked_at_is_rung_for(
 
 
 def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:
+    rescue.sweep()
+
+    assert doorbell.rung == []
+
+
+def test_a_worker_that_has_just_started_gives_runners_time_to_renew(
+    started: Rescue, database: Database, lease: Lease
+) -> None:
+    expire(database, lease)
+
+    started.sweep()
+
+    assert status(database, lease) == JobStatus.RUNNING
+
+
+def test_nothing_expires_right_after_the_database_was_away(
+    rescue: Rescue, database: Database, lease: Lease, clock: Clock
+) -> None:
+    expire(database, lease)
+    clock.now += 60  # without a sweep that came through
+
+    rescue.sweep()
+
+    assert status(database, lease) == JobStatus.RUNNING
+
+
+def test_leases_expire_again_once_runners_have_had_time(
+    rescue: Rescue, database: Database, lease: Lease, settings: WorkerSettings, clock: Clock
+) -> None:
+    expire(database, lease)
+    clock.now += 60
+
+    sweep_for(settings.lease_seconds + settings.sweep_seconds, rescue, settings, clock)
+
+    assert status(database, lease) == JobStatus.QUEUED
+
+
+def test_a_job_of_whose_processes_none_is_left_is_queued_at_once(
+    started: Rescue, database: Database, lease: Lease
+) -> None:
+    with database.writing() as session:
+        leases.occupy(session, lease, ["slot-0"])
+
+    started.sweep()
+
+    assert status(database, lease) == JobStatus.QUEUED
+
+
+def test_a_job_whose_slot_is_held_is_left_to_whoever_holds_it(
+    started: Rescue, database: Database, lease: Lease, slots: Slots
+) -> None:
+    with database.writing() as session:
+        leases.occupy(session, lease, ["slot-0"])
+
+    with slots.all_free():
+        started.sweep()
+
+    assert status(database, lease) == JobStatus.RUNNING
+
+
+def test_jobs_of_other_workers_are_not_looked_for_here(started: Rescue, database: Database, spec: JobSpec) -> None:
+    with database.writing() as session:
+        submit_queued(session, spec)
+        lease = leases.claim(session, worker="another", seconds=90)
+        assert lease is not None
+        leases.occupy(session, lease, ["slot-0"])
+
+    started.sweep()
+
+    assert status(database, lease) == JobStatus.RUNNING
+
+
+def test_nobody_rings_for_a_job_that_fits_no_slot_here(
+    rescue: Rescue, database: Database, spec: JobSpec, doorbell: CountingDoorbell
+) -> None:
+    with database.writing() as session:
+        submit_queued(session, spec.model_copy(update={"resources": Resources(gpus=1)}))
+
     rescue.sweep()
 
     assert doorbell.rung == []

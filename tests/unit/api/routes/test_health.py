@@ -19,8 +19,8 @@ def test_a_service_with_its_parts_is_ready(client: TestClient) -> None:
 
 def test_workers_seen_lately_are_counted(client: TestClient, database: Database) -> None:
     with database.writing() as session:
-        workers.see(session, "w", 1)
-        workers.see(session, "w", 2)
+        workers.see(session, "w", num_slots=1, memory_bytes=1, gpus=())
+        workers.see(session, "w", num_slots=2, memory_bytes=1, gpus=())
 
     assert client.get("/readyz").json()["num_workers"] == 1
 
