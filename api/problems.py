@@ -20,6 +20,7 @@ from api.uploads import DatasetTooLarge, StorageFull
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
+from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound
@@ -42,6 +43,7 @@ class Problem(BaseModel):
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
+    KeyReused: (HTTPStatus.CONFLICT, "idempotency_key_reused"),
     InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),

@@ -5,7 +5,7 @@ import threading
 
 from sqlalchemy.exc import OperationalError
 
-from store import inspections, leases, workers
+from store import idempotency, inspections, leases, workers
 from store.database import Database
 from store.doorbell import Bell, Doorbell
 from worker.attempt import Attempts
@@ -55,6 +55,7 @@ class Rescue:
             is_due = leases.is_anything_due(session)
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
+            idempotency.forget_old(session)
         if is_due and self._attempts.num_idle > 0:
             self._doorbell.ring(Bell.JOBS)
         if is_asked and self._inspections.is_idle:
