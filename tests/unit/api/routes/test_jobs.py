@@ -88,9 +88,9 @@ def test_a_job_sent_again_needs_its_model_no_more(client: TestClient, spec: JobS
     assert client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()["id"] == first["id"]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "schlüssel".encode()])
-def test_a_key_that_is_none_is_named(client: TestClient, spec: JobSpec, key: str | bytes) -> None:
-    problem = client.post("/jobs", json=body(spec), headers=[(b"Idempotency-Key", key)]).json()  # type: ignore[list-item]
+@pytest.mark.parametrize("key", [b"", b"x" * 256, b"tab\there", "schlüssel".encode()])
+def test_a_key_that_is_none_is_named(client: TestClient, spec: JobSpec, key: bytes) -> None:
+    problem = client.post("/jobs", json=body(spec), headers=[(b"Idempotency-Key", key)]).json()
 
     assert (problem["status"], problem["errors"][0]["location"]) == (422, "idempotency-key")
 
