@@ -9,7 +9,6 @@ import anyio
 from fastapi import APIRouter, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Parts, PartsDep, Reading, Writing
@@ -55,11 +54,11 @@ async def submit_job(
     if dry_run:
         return await report_on(spec, parts, parts.settings.max_wait_seconds)
     job, is_replayed = await run_in_threadpool(_submit, spec, idempotency_key, parts)
+    parts.doorbell.ring(Bell.INSPECTIONS)
     return JSONResponse(
         job.model_dump(mode="json"),
         HTTPStatus.CREATED,
         headers={"Location": f"/jobs/{job.id}"} | ({"Idempotency-Replayed": "true"} if is_replayed else {}),
-        background=BackgroundTask(parts.doorbell.ring, Bell.INSPECTIONS),
     )
 
 

@@ -1,12 +1,19 @@
 """POST /jobs over real HTTP, while the API is killed again and again."""
 
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import quantiles
 
+import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from client.broker import Broker
 from client.errors import ApiError
 from client.tuneyard import Tuneyard
 from store.database import Database
@@ -16,6 +23,35 @@ from tests.unit.api.serving import Server
 from trainer_core.contract.spec import JobSpec
 
 NUM_CLIENTS = 4
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def broker_process(broker: Broker, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(broker.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(broker.configuration(tmp_path))
+        process.stdin.close()
+        yield process
+        process.kill()
+
+
+def get(server: Server, path: str) -> dict[str, object]:
+    with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+        answer: dict[str, object] = http.get(path).json()
+    return answer
+
+
+def post(server: Server, spec: JobSpec) -> tuple[int, float]:
+    """Submit a job; the status of the answer, and the seconds until it came."""
+    with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+        begun_at = time.perf_counter()
+        answer = http.post("/jobs", json=spec.model_dump(mode="json"))
+        return answer.status_code, time.perf_counter() - begun_at
 
 
 @pytest.fixture
@@ -67,3 +103,22 @@ def test_another_body_under_a_used_key_is_refused(server: Server, spec: JobSpec)
 
         with pytest.raises(ApiError, match="idempotency_key_reused"):
             tuneyard.submit(spec.model_copy(update={"seed": 7}), idempotency_key="k")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_broker_that_hangs_holds_up_no_submission(
+    broker: Broker, broker_process: subprocess.Popen[bytes], database_url: str, storage: Storage, spec: JobSpec
+) -> None:
+    with Server(database_url, storage.root.parent, broker.url) as server:
+        assert get(server, "/readyz")["database"]
+        broker_process.send_signal(signal.SIGSTOP)
+
+        with ThreadPoolExecutor(10) as clients:
+            answers = list(clients.map(lambda _: post(server, spec), range(100)))
+
+        broker_process.send_signal(signal.SIGCONT)
+        log = server.log
+    statuses, seconds = zip(*answers, strict=True)
+    print(f"p50 {quantiles(seconds, n=100)[49]:.3f} s, p99 {quantiles(seconds, n=100)[98]:.3f} s")  # noqa: T201
+    assert set(statuses) == {201}
+    assert "Traceback" not in log
