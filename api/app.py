@@ -11,7 +11,7 @@ from api.dependencies import Parts
 from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports
 from api.settings import Settings
 from store.database import Database
-from store.doorbell import Doorbell, make_celery
+from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
 
 DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
@@ -25,13 +25,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings=settings,
         database=Database(settings.database_url),
         storage=Storage(settings.storage_root),
-        doorbell=Doorbell(make_celery(str(settings.broker_url))),
+        doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
     )
     parts.storage.prepare()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        parts.doorbell.start()
         yield
+        parts.doorbell.stop()
         parts.database.close()
 
     app = FastAPIOffline(  # its pages at /docs come from here, not from another host

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.settings import Settings
 from store.database import Database
-from store.doorbell import Doorbell
+from store.doorbell import Ringer
 from store.files import Storage
 
 
@@ -20,7 +20,7 @@ class Parts:
     settings: Settings
     database: Database
     storage: Storage
-    doorbell: Doorbell
+    doorbell: Ringer
 
 
 def parts(request: Request) -> Parts:

@@ -28,7 +28,7 @@ DRY_RUN: dict[int | str, dict[str, Any]] = {200: {"model": ReportRead, "descript
 async def report_on(spec: JobSpec, parts: Parts, wait_seconds: float) -> JSONResponse:
     """Ask for a report about a job that is not submitted, and answer with it, or with where it will be."""
     inspection_id = await run_in_threadpool(_ask, spec, parts)
-    await run_in_threadpool(parts.doorbell.ring, Bell.INSPECTIONS)
+    parts.doorbell.ring(Bell.INSPECTIONS)
     return await answer(inspection_id, parts, wait_seconds)
 
 

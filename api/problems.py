@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
@@ -20,6 +21,7 @@ from api.uploads import DatasetTooLarge, StorageFull
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
+from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
@@ -46,6 +48,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     NotPaused: (HTTPStatus.CONFLICT, "job_not_paused"),
     NotRetriable: (HTTPStatus.CONFLICT, "job_not_retriable"),
     NothingToSave: (HTTPStatus.CONFLICT, "nothing_to_save"),
+    KeyReused: (HTTPStatus.CONFLICT, "idempotency_key_reused"),
     InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
@@ -67,7 +70,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DatasetRefused)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(OperationalError)(_unavailable)
+    for error in (OperationalError, InterfaceError, NoConnectionFree):
+        app.exception_handler(error)(_unavailable)
     app.exception_handler(DataError)(_unstorable)
     app.exception_handler(Exception)(_unexpected)
 
@@ -136,7 +140,7 @@ def _http(_request: Request, error: HTTPException) -> JSONResponse:
     return problem(status, code, str(error.detail), headers=error.headers)
 
 
-def _unavailable(_request: Request, error: OperationalError) -> JSONResponse:
+def _unavailable(_request: Request, error: SQLAlchemyError) -> JSONResponse:
     log.warning("the database does not answer: %s", error)
     detail = "The database does not answer; try again in a moment"
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers={"Retry-After": "5"})

@@ -116,12 +116,15 @@ def submit(
     ctx: typer.Context,
     spec: SpecFile,
     *,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Name of this submission: submitting again under it gives the same job")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue a job; a dataset that names a local file is uploaded first."""
     asked = read_spec(spec)
     with Tuneyard(ctx.obj) as tuneyard:
-        job = tuneyard.submit(_uploaded(tuneyard, asked))
+        job = tuneyard.submit(_uploaded(tuneyard, asked), idempotency_key=idempotency_key)
     _tell(job, f"{job.id} is {job.status}; follow it: tuneyard watch {job.id}", as_json=as_json)
 
 

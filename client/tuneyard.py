@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx2
 from pydantic import TypeAdapter
@@ -99,10 +100,16 @@ class Tuneyard:
         """An uploaded dataset."""
         return Dataset.model_validate_json(self._transport.get(f"/datasets/{dataset_id}").content)
 
-    def submit(self, spec: JobSpec | Mapping[str, Any]) -> Job:
-        """Queue a job; a mapping goes out as it is, so that the service says what is wrong with it."""
+    def submit(self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
+        """Queue a job; a mapping goes out as it is, so that the service says what is wrong with it.
+
+        Args:
+            idempotency_key: Whoever submits the same spec under the same key again, within 72 hours, gets the same job.
+                By default each call has a key of its own, under which it is sent again if its answer was lost.
+        """
         body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
-        return Job.model_validate_json(self._transport.post("/jobs", json=body).content)
+        key = {"Idempotency-Key": str(uuid4()) if idempotency_key is None else idempotency_key}
+        return Job.model_validate_json(self._transport.post("/jobs", repeats=True, json=body, headers=key).content)
 
     def validate(self, spec: JobSpec | Mapping[str, Any]) -> Report:
         """Find out what is known about a job without submitting it; a worker looks at every row, however many."""

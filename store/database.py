@@ -10,6 +10,18 @@ from sqlalchemy.orm import Session, sessionmaker
 
 _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
+_CONNECT_SECONDS = 5
+"""How long PostgreSQL may take to answer at first."""
+_POOL_SECONDS = 4
+"""How long to wait for a connection that another thread gives back: with the one above, never ten seconds."""
+_POSTGRESQL = {
+    "connect_timeout": _CONNECT_SECONDS,
+    # A host that is gone without a word is noticed in about ten seconds, not in hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 9_000,
+}
 
 
 class Database:
@@ -50,8 +62,8 @@ def touched(session: Session, statement: Update) -> int:
 def make_engine(url: str) -> Engine:
     """Engine for `url`, SQLite set up for several processes."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+        return create_engine(url, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=_POSTGRESQL)
+    engine = create_engine(url, pool_timeout=_POOL_SECONDS, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,6 +1,7 @@
 """The broker's only messages: «there may be work». Losing or repeating it is harmless, since rows are the truth."""
 
 import logging
+import threading
 from enum import StrEnum
 
 from celery import Celery
@@ -59,3 +60,42 @@ class Doorbell:
             self._celery.send_task(bell, expires=_RING_LIVES_SECONDS, retry=False)
         except OperationalError as error:
             log.warning("could not ring, workers will look by themselves: %s", error)
+
+
+class Ringer:
+    """Rings in a thread of its own, so that whoever asks never waits, even for a broker that hangs.
+
+    Rings for one bell that are asked for while it is busy become one.
+    """
+
+    def __init__(self, doorbell: Doorbell) -> None:
+        self._doorbell = doorbell
+        self._asked: set[Bell] = set()
+        self._is_stopping = False
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._ring_until_stopped, name="ringer", daemon=True)
+
+    def start(self) -> None:
+        """Begin; what was asked for before is rung now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ring no more; a ring that hangs is left to itself."""
+        with self._news:
+            self._is_stopping = True
+            self._news.notify()
+
+    def ring(self, bell: Bell = Bell.JOBS) -> None:
+        """Have it rung soon."""
+        with self._news:
+            self._asked.add(bell)
+            self._news.notify()
+
+    def _ring_until_stopped(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._asked or self._is_stopping)
+                if self._is_stopping:
+                    return
+                bell = self._asked.pop()
+            self._doorbell.ring(bell)

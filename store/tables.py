@@ -173,6 +173,19 @@ class Inspection(Table):
     )
 
 
+class IdempotencyKey(Table):
+    """What a client called its submission of a job, so that it may send it again."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    spec_sha256: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+
 class Attempt(Table):
     """One execution of a job by a worker."""
 
@@ -213,12 +226,18 @@ class Metric(Table):
 
     __tablename__ = "metrics"
 
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    attempt: Mapped[int] = mapped_column(primary_key=True)
-    step: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int]
+    step: Mapped[int]
     value: Mapped[float]
     created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "name", "attempt", "step", name="uq_metrics_point"),
+        Index("ix_metrics_job", "job_id", "id"),
+    )
 
 
 class LogLine(Table):

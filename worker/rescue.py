@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from store import inspections, leases, workers
+from store import idempotency, inspections, leases, workers
 from store.database import Database
 from store.doorbell import Bell, Doorbell
 from worker.attempt import Attempts
@@ -63,6 +63,7 @@ class Rescue:
                 _charge_expired(session)
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
+            idempotency.forget_old(session)
         self._attempts.charge_lost()
         if self._attempts.is_anything_due():
             self._doorbell.ring(Bell.JOBS)

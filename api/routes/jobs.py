@@ -9,15 +9,15 @@ import anyio
 from fastapi import APIRouter, BackgroundTasks, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Parts, PartsDep, Reading, Writing
 from api.examples import SPECS
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.views import JobPage, JobRead
-from store import inspections, jobs
+from store import idempotency, inspections, jobs
 from store.doorbell import Bell
+from store.idempotency import KeyTaken
 from store.lifecycle import ENDED, JobStatus
 from store.tables import Job
 from trainer_core.contract.spec import JobSpec
@@ -29,6 +29,15 @@ _LOOK_SECONDS = 0.25
 
 
 Spec = Annotated[JobSpec, Body(openapi_examples=SPECS)]
+Key = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[ -~]*$",
+        description="Any name for this submission: sending it again under this name submits nothing new",
+    ),
+]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=JobRead, responses=DRY_RUN)
@@ -36,23 +45,44 @@ async def submit_job(
     spec: Spec,
     parts: PartsDep,
     dry_run: Annotated[bool, Query(description="Tell what is known about the job, and submit none")] = False,  # noqa: FBT002
+    idempotency_key: Key = None,
 ) -> Response:
-    """Submit a fine-tuning job; it is queued once its rows and its model have been found to fit."""
+    """Submit a fine-tuning job; it is queued once its rows and its model have been found to fit.
+
+    With an `Idempotency-Key`, sending the same body again within 72 hours answers with the same job.
+    """
     if dry_run:
         return await report_on(spec, parts, parts.settings.max_wait_seconds)
-    job = await run_in_threadpool(_submit, spec, parts)
+    job, is_replayed = await run_in_threadpool(_submit, spec, idempotency_key, parts)
+    parts.doorbell.ring(Bell.INSPECTIONS)
     return JSONResponse(
         job.model_dump(mode="json"),
         HTTPStatus.CREATED,
-        headers={"Location": f"/jobs/{job.id}"},
-        background=BackgroundTask(parts.doorbell.ring, Bell.INSPECTIONS),
+        headers={"Location": f"/jobs/{job.id}"} | ({"Idempotency-Replayed": "true"} if is_replayed else {}),
     )
 
 
-def _submit(spec: JobSpec, parts: Parts) -> JobRead:
+def _submit(spec: JobSpec, key: str | None, parts: Parts) -> tuple[JobRead, bool]:
+    """The job, and whether an earlier request with this key has submitted it."""
+    if job := _submitted_before(spec, key, parts):
+        return job, True
     parts.storage.base_model(spec.base_model, hub_models=parts.settings.hub_models)
-    with parts.database.writing() as session:
-        return _view(session, inspections.submit(session, spec))
+    try:
+        with parts.database.writing() as session:
+            submitted = inspections.submit(session, spec)
+            if key is not None:
+                idempotency.keep(session, key, spec, submitted.id)
+            return _view(session, submitted), False
+    except KeyTaken:
+        return _submit(spec, key, parts)
+
+
+def _submitted_before(spec: JobSpec, key: str | None, parts: Parts) -> JobRead | None:
+    if key is None:
+        return None
+    with parts.database.reading() as session:
+        job_id = idempotency.job_of(session, key, spec)
+        return None if job_id is None else _view(session, jobs.get(session, job_id))
 
 
 @router.post("/preview", **REPORTED)

