@@ -12,13 +12,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
 from api.uploads import DatasetTooLarge, StorageFull
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
+from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.files import BaseModelNotFound
 from store.idempotency import KeyReused
@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DatasetRefused)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
-    for error in (OperationalError, InterfaceError, NoConnectionFree):
+    for error in UNAVAILABLE:
         app.exception_handler(error)(_unavailable)
     app.exception_handler(DataError)(_unstorable)
     app.exception_handler(Exception)(_unexpected)

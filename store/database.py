@@ -6,8 +6,12 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Update, create_engine, event, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session, sessionmaker
 
+UNAVAILABLE = (OperationalError, InterfaceError, NoConnectionFree)
+"""Errors of a database that does not answer, or broke off; whether a write has come through is not known then."""
 _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
 _CONNECT_SECONDS = 5

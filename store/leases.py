@@ -140,6 +140,15 @@ def renew(session: Session, lease: Lease, seconds: float, **pids: int) -> None:
     _write_attempt(session, lease, last_beat_at=from_now(), **pids)
 
 
+def begin_batch(session: Session, lease: Lease, number: int) -> bool:
+    """Count a batch of an attempt's writes, from 1; False if it was written before.
+
+    A commit whose answer was lost is repeated by whoever made it: it must not count twice.
+    """
+    row = (Attempt.job_id == lease.job_id, Attempt.number == lease.attempt, Attempt.num_batches == number - 1)
+    return touched(session, update(Attempt).where(*row).values(num_batches=number)) == 1
+
+
 def wish(session: Session, lease: Lease) -> Wish | None:
     """The most urgent of what somebody asked of the job.
 

@@ -198,6 +198,8 @@ class Attempt(Table):
     trainer_pid: Mapped[int | None]
     slots: Mapped[tuple[str, ...]] = mapped_column(Stored(tuple[str, ...]), server_default="[]")
     """Names of the locks that its processes hold on the worker's host."""
+    num_batches: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of what its trainer said, written so far."""
     started_at: Mapped[datetime]
     last_beat_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

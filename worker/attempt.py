@@ -83,9 +83,9 @@ class Attempts:
                 lease = leases.claim(session, worker=name, seconds=seconds, offer=offer)
                 if lease is None:
                     return None
-                held = free.take(leases.needs(session, lease), has_gpus=offer.has_gpus)
-                leases.occupy(session, lease, held.names)
-        return lease, held
+                chosen = free.chosen(leases.needs(session, lease), has_gpus=offer.has_gpus)
+                leases.occupy(session, lease, [slot.name for slot in chosen])
+            return lease, free.take(chosen)
 
     def _run(self, lease: Lease, held: Held) -> None:
         log.info("job %s attempt %d: starting on %s", lease.job_id, lease.attempt, ", ".join(held.names))

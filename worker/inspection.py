@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy.exc import OperationalError
-
 from store import inspections
-from store.database import Database
+from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
@@ -144,7 +142,7 @@ class Inspections:
         try:
             with self._database.writing() as session:
                 is_wanted = inspections.renew(session, claim, _CLAIM_SECONDS)
-        except OperationalError as error:
+        except UNAVAILABLE as error:
             log.warning("the database does not answer, finding out goes on: %s", error)
             return
         if not is_wanted:

@@ -8,10 +8,8 @@ from concurrent.futures import TimeoutError as NotYet
 from threading import Thread
 from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
-
 from store import leases
-from store.database import Database
+from store.database import UNAVAILABLE, Database
 from store.leases import Lease, LeaseLost, Wish
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
@@ -66,7 +64,7 @@ class Keeper:
                 self._asked_at = time.monotonic()
                 with self._database.reading() as session:
                     self._wish = leases.wish(session, self._lease)
-        except OperationalError as error:
+        except UNAVAILABLE as error:
             log.warning("the database does not answer, the run goes on: %s", error)
             time.sleep(_LOOK_SECONDS)
         if time.monotonic() > self.trusted_until:
@@ -104,7 +102,7 @@ class Keeper:
                 self._recorder.flush()
                 with self._database.writing() as session:
                     outcome(session, self._lease, *details)
-            except OperationalError as error:
+            except UNAVAILABLE as error:
                 if time.monotonic() > until:
                     raise LeaseLost(self._lease.job_id) from error
                 log.warning("the database does not answer, trying again: %s", error)

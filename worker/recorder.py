@@ -44,9 +44,12 @@ class Recorder:
         self._lease = lease
         self._lease_seconds = lease_seconds
         self._waiting: list[RunEvent | str] = []
+        self._batch: list[RunEvent | str] = []
+        """What is being written, or was when the database broke off."""
         self._pids: dict[str, int] = {}
         self._first_step = 0
         self._num_log_lines = 0
+        self._num_batches = 0
         self.written_at = time.monotonic()
         """When the newest write that came through was begun: the lease is sure to last from there."""
 
@@ -68,6 +71,8 @@ class Recorder:
     def is_due(self, beat_seconds: float) -> bool:
         """True if enough waits, or has waited long enough, or the lease wants renewing."""
         waited_seconds = time.monotonic() - self.written_at
+        if self._batch:
+            return True
         if self._waiting:
             return len(self._waiting) >= _MAX_BATCH or waited_seconds >= _MAX_WAIT_SECONDS
         return waited_seconds >= beat_seconds
@@ -77,28 +82,35 @@ class Recorder:
 
         Raises:
             LeaseLost: The job has another owner, or none.
-            OperationalError: The database did not answer; everything still waits.
+            UNAVAILABLE: The database did not answer; everything still waits.
         """
-        begun_at = time.monotonic()
-        with self._database.writing() as session:
-            self._write(session)
-        self._waiting.clear()
-        self._pids.clear()
-        self.written_at = begun_at
+        while True:
+            if not self._batch:  # else one that broke off: it may have come through, so it is repeated as it was
+                self._batch, self._waiting = self._waiting, []
+            begun_at = time.monotonic()
+            with self._database.writing() as session:
+                leases.renew(session, self._lease, self._lease_seconds, **self._pids)
+                if leases.begin_batch(session, self._lease, self._num_batches + 1):
+                    self._write(session)
+            self._num_batches += 1
+            self._batch = []
+            self._pids.clear()
+            self.written_at = begun_at
+            if not self._waiting:
+                return
 
     def _write(self, session: Session) -> None:
-        leases.renew(session, self._lease, self._lease_seconds, **self._pids)
         if columns := self._newest():
             leases.write(session, self._lease, **columns)
-        told = [said for said in self._waiting if not isinstance(said, str)]
+        told = [said for said in self._batch if not isinstance(said, str)]
         for event in told:
             self._record(session, event)
         metrics.record(session, self._lease, (point for event in told for point in points(event)))
-        logs.record(session, self._lease, (said for said in self._waiting if isinstance(said, str)))
+        logs.record(session, self._lease, (said for said in self._batch if isinstance(said, str)))
 
     def _newest(self) -> dict[str, Any]:
         columns: dict[str, Any] = {}
-        for event in self._waiting:
+        for event in self._batch:
             if isinstance(event, PhaseEntered):
                 columns["phase"] = event.phase
             if isinstance(event, StepCompleted):

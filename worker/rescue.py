@@ -5,11 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from store import idempotency, inspections, leases, workers
-from store.database import Database
+from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from worker.attempt import Attempts
 from worker.inspection import Inspections
@@ -96,7 +95,7 @@ class Rescue:
         while True:
             try:
                 self.sweep()
-            except OperationalError as error:
+            except UNAVAILABLE as error:
                 log.warning("the database does not answer, sweeping again in a moment: %s", error)
             if self._stopping.wait(self._settings.sweep_seconds):
                 return

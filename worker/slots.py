@@ -6,7 +6,7 @@ is free only when the last of them is gone, whoever started them.
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Held:
 
     @property
     def names(self) -> list[str]:
-        """Of the slots."""
+        """What the slots are called."""
         return [slot.name for slot in self.locks]
 
     @property
@@ -62,14 +62,17 @@ class Held:
         """Those among the slots, the smallest first."""
         return sorted((slot.gpu for slot in self.locks if slot.gpu), key=lambda gpu: gpu.num_bytes)
 
-    def take(self, needs: Needs, *, has_gpus: bool) -> "Held":
-        """Move what a job needs into a hold of its own; it is one that the offer of this hold fits."""
+    def chosen(self, needs: Needs, *, has_gpus: bool) -> list[Slot]:
+        """What a job gets of the slots held; it is one that the offer of this hold fits."""
         num_gpus = needs.num_gpus_where(has_gpus=has_gpus)
-        fitting = [gpu for gpu in self.gpus if gpu.num_bytes >= needs.device_bytes][:num_gpus]
-        wanted = {slot for slot in self.locks if slot.gpu in fitting}
         if num_gpus == 0:
-            wanted = {next(slot for slot in self.locks if slot.gpu is None)}
-        return Held({slot: self.locks.pop(slot) for slot in wanted})
+            return [next(slot for slot in self.locks if slot.gpu is None)]
+        fitting = [gpu for gpu in self.gpus if gpu.num_bytes >= needs.device_bytes][:num_gpus]
+        return [slot for slot in self.locks if slot.gpu in fitting]
+
+    def take(self, slots: Iterable[Slot]) -> "Held":
+        """Move some of the slots into a hold of their own."""
+        return Held({slot: self.locks.pop(slot) for slot in slots})
 
 
 class Slots:

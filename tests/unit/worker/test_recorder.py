@@ -1,6 +1,11 @@
 """What reaches the log of a job, however much a trainer writes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from store import logs
 from store.database import Database
@@ -44,3 +49,44 @@ def test_a_nul_in_the_log_is_no_obstacle(database: Database, lease: Lease) -> No
     with database.reading() as session:
         (line,) = logs.after(session, lease.job_id, 0, 100)
     assert line.line == "before\N{REPLACEMENT CHARACTER}after"
+
+
+class Unreliable(Database):
+    """Breaks off the first write: before its commit, or between the commit and the answer."""
+
+    def __init__(self, url: str, *, commits: bool) -> None:
+        super().__init__(url)
+        self._commits = commits
+        self._is_first = True
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with super().writing() as session:
+            yield session
+            if self._is_first and not self._commits:
+                self._break_off()
+        if self._is_first:
+            self._break_off()
+
+    def _break_off(self) -> None:
+        self._is_first = False
+        raise OperationalError("COMMIT", None, ConnectionError("gone"))
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_write_that_broke_off_is_repeated_and_counts_once(
+    database: Database, database_url: str, lease: Lease, *, commits: bool
+) -> None:
+    unreliable = Unreliable(database_url, commits=commits)
+    one = Recorder(unreliable, lease, 90)
+    one.take("before")
+    with pytest.raises(OperationalError):
+        one.flush()
+
+    one.take("meanwhile")
+    one.flush()
+    unreliable.close()
+
+    with database.reading() as session:
+        lines = [line.line for line in logs.after(session, lease.job_id, 0, 100)]
+    assert lines == ["before", "meanwhile"]

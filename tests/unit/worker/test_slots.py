@@ -24,7 +24,7 @@ def slots(tmp_path: Path) -> Slots:
 def taken(slots: Slots, needs: Needs) -> Held:
     """What a job gets of what is free."""
     with slots.all_free() as free:
-        return free.take(needs, has_gpus=bool(slots.gpus))
+        return free.take(free.chosen(needs, has_gpus=bool(slots.gpus)))
 
 
 def test_slots_held_are_not_free(slots: Slots) -> None:
