@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from store import events, jobs, leases
+from store import checkpoints, events, jobs, leases
+from store.clock import from_now
 from store.database import Database
 from store.leases import MAX_INFRA_FAILURES, Failure, Lease, LeaseLost
 from store.lifecycle import JobStatus
@@ -13,6 +14,7 @@ from store.tables import Attempt, Job
 from tests.unit.queued import submit_queued
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.spec import JobSpec
 
 
@@ -174,6 +176,31 @@ def test_a_drained_job_is_queued_again_and_not_charged(database: Database, spec:
 
     found = job(database, lease.job_id)
     assert (found.status, found.infra_failures) == (JobStatus.QUEUED, 0)
+
+
+def saved(database: Database, lease: Lease, step: int) -> None:
+    event = CheckpointSaved(step=step, epoch=1.0, path=f"{step}", num_bytes=1, manifest_sha256="0" * 64, metrics={})
+    with database.writing() as session:
+        checkpoints.record(session, lease, event)
+
+
+@pytest.mark.parametrize(("step", "left"), [(20, 1), (10, 2)])
+def test_only_a_checkpoint_that_came_further_clears_the_faults(
+    database: Database, spec: JobSpec, step: int, left: int
+) -> None:
+    submit(database, spec)
+    first = claimed(database)
+    saved(database, first, 10)
+    with database.writing() as session:
+        leases.charge(session, first, "lost")
+        session.execute(update(Job).values(not_before=from_now()))
+    second = claimed(database)
+
+    saved(database, second, step)
+    with database.writing() as session:
+        leases.charge(session, second, "lost")
+
+    assert job(database, first.job_id).infra_failures == left
 
 
 def test_a_charged_job_waits_before_it_starts_again(database: Database, spec: JobSpec) -> None:

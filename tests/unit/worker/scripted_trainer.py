@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from trainer_core.contract.control import ExitCode
+from trainer_core.contract.control import LEASE, Control, ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import (
     CheckpointSaved,
@@ -88,6 +88,16 @@ def succeed(run_dir: Path, number: int = 4) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
+def obey(run_dir: Path) -> ExitCode:
+    print(f"pid {os.getpid()}", file=sys.stderr, flush=True)
+    word = next(line.strip() for line in sys.stdin if not line.startswith(LEASE))
+    print(f"heard {word}", file=sys.stderr, flush=True)
+    if word == Control.FINISH:
+        return succeed(run_dir, 1)
+    say(RunStopped(step=1))
+    return ExitCode.STOPPED
+
+
 def act(script: str, run_dir: Path) -> int:  # noqa: PLR0911 - one return a script
     """Play one script to its end."""
     start()
@@ -108,11 +118,7 @@ def act(script: str, run_dir: Path) -> int:  # noqa: PLR0911 - one return a scri
             print("no event at all", flush=True)
             return succeed(run_dir)
         case "obey":
-            print(f"pid {os.getpid()}", file=sys.stderr, flush=True)
-            word = sys.stdin.readline().strip()
-            print(f"heard {word}", file=sys.stderr, flush=True)
-            say(RunStopped(step=1))
-            return ExitCode.STOPPED
+            return obey(run_dir)
         case "ignore":
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             print(f"child {child.pid}", file=sys.stderr, flush=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from store import checkpoints, events, jobs, leases, logs, metrics
 from store.artifacts import of_job
+from store.clock import from_now
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease, LeaseLost
@@ -35,8 +36,8 @@ Attempt = Callable[..., Runner]
 def attempt(settings: WorkerSettings, database: Database, storage: Storage) -> Attempt:
     """Makes the runner of a lease, whose trainer plays a script."""
 
-    def make(lease: Lease, script: str) -> Runner:
-        playing = settings.model_copy(update={"trainer_command": (*PROGRAM, script)})
+    def make(lease: Lease, script: str, chosen: WorkerSettings = settings) -> Runner:
+        playing = chosen.model_copy(update={"trainer_command": (*PROGRAM, script)})
         return Runner(playing, database, storage, lease)
 
     return make
@@ -166,6 +167,43 @@ def test_a_drained_run_goes_back_to_the_queue(database: Database, lease: Lease, 
     assert log_of(database, lease)[1:] == ["heard drain"]
 
 
+def test_a_paused_run_saves_and_waits(database: Database, lease: Lease, attempt: Attempt) -> None:
+    with database.writing() as session:
+        jobs.request_pause(session, lease.job_id)
+
+    attempt(lease, "obey").run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.PAUSED, 0)
+    assert log_of(database, lease)[1:] == ["heard drain"]
+
+
+def test_a_run_that_is_to_stop_and_save_succeeds(database: Database, lease: Lease, attempt: Attempt) -> None:
+    with database.writing() as session:
+        jobs.request_finish(session, lease.job_id)
+
+    attempt(lease, "obey").run()
+
+    assert job_of(database, lease).status == JobStatus.SUCCEEDED
+    assert log_of(database, lease)[1:] == ["heard finish"]
+
+
+def test_a_run_that_is_cancelled_while_it_pauses_is_cancelled(
+    database: Database, lease: Lease, attempt: Attempt
+) -> None:
+    def cancel(_: str) -> None:
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
+
+    with database.writing() as session:
+        jobs.request_pause(session, lease.job_id)
+    watcher = when_log_has(database, lease, "child ", cancel)
+    attempt(lease, "ignore").run()
+    watcher.join()
+
+    assert job_of(database, lease).status == JobStatus.CANCELLED
+
+
 def test_a_trainer_that_does_not_listen_is_killed_with_its_children(
     database: Database, lease: Lease, attempt: Attempt
 ) -> None:
@@ -191,6 +229,33 @@ def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt
 
     job = job_of(database, lease)
     assert (job.status, job.failure_code) == (JobStatus.FAILED, "max_runtime_exceeded")
+
+
+def test_the_limit_of_a_run_counts_the_attempts_before(database: Database, spec: JobSpec, attempt: Attempt) -> None:
+    claim(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=600)}))
+    with database.writing() as session:
+        session.execute(update(AttemptRow).values(started_at=from_now(-700)))
+        session.execute(update(Job).values(lease_until=from_now(-1)))
+        (expired,) = leases.expired(session)
+        leases.charge(session, expired, "lost")
+        session.execute(update(Job).values(not_before=from_now()))
+        lease = leases.claim(session, worker="w", seconds=90)
+    assert lease is not None
+
+    attempt(lease, "obey").run()
+
+    assert job_of(database, lease).failure_code == "max_runtime_exceeded"
+
+
+def test_a_runner_whose_lease_could_not_be_renewed_kills_its_trainer_and_lets_go(
+    database: Database, lease: Lease, attempt: Attempt, settings: WorkerSettings
+) -> None:
+    hasty = settings.model_copy(update={"lease_seconds": 0.01})
+
+    attempt(lease, "ignore", hasty).run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
 
 
 def test_a_runner_that_lost_its_lease_kills_its_trainer_and_writes_nothing(
