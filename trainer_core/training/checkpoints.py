@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytorch_lightning as pl
+import torch
 
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode
@@ -94,11 +95,11 @@ class Checkpoints:
         folder = self._path(step or 0)
         return Best(step, folder) if step is not None and folder.is_dir() else None
 
-    def is_due(self, module: FineTuning) -> bool:
+    def is_due(self, device: torch.device) -> bool:
         """True if a checkpoint is to be written after this step, on every rank alike."""
         if self._plan.is_due(self._chosen.every, self._progress.step) or self._progress.is_last:
             return True
-        return bool(ranks.largest(int(self._is_late), module.device))
+        return bool(ranks.largest(int(self._is_late), device))
 
     @property
     def _is_late(self) -> bool:

@@ -115,7 +115,7 @@ class Conductor(pl.Callback):
         if word is Control.CANCEL:
             raise StopAsked(word)
         is_kept = is_best and module.spec.checkpointing.keep_best
-        if self._checkpoints.is_due(module) or is_kept or word is Control.DRAIN:
+        if self._checkpoints.is_due(module.device) or is_kept or word is Control.DRAIN:
             self._emit_all(self._checkpoints.save(trainer, module))
         if word is Control.DRAIN:
             raise StopAsked(word)
