@@ -11,18 +11,21 @@ from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSuc
 from trainer_core.contract.spec import JobSpec
 from trainer_core.training import ranks
 from trainer_core.training.artifact import write_artifact
-from trainer_core.training.checkpoints import Best, Checkpoint, Checkpoints
+from trainer_core.training.checkpoints import Best, Checkpoints
 from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.failures import loading
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
+from trainer_core.training.identity import identity_of
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.lightning import make_trainer, step_lines, train_loader
 from trainer_core.training.model_card import model_card
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import prepare
+from trainer_core.training.progress import Progress
+from trainer_core.training.snapshot import Checkpoint
 from trainer_core.training.stopping import StopRequest
 from trainer_core.training.verification import Verify, verify_in_fresh_process
 
@@ -42,22 +45,24 @@ def train(
     """
     emit(PhaseEntered(phase=Phase.LOADING))
     seed_everything(spec.seed, workers=True, verbose=False)
-    device = Device.of(spec)
-    checkpoint = Checkpoint.load(resume) if resume else None
+    device, identity = Device.of(spec), identity_of(spec)
+    checkpoint = Checkpoint.load(resume, identity) if resume else None
+    progress = checkpoint.progress if checkpoint else Progress(Improvement(spec.evaluation.metric))
     processor, train_rows, eval_rows = prepare(spec, stop)
-    plan = Plan.of(spec, len(train_rows), checkpoint.step if checkpoint else 0)
-    improvement = Improvement.of(spec.evaluation.metric, checkpoint.state["improvement"] if checkpoint else None)
-    checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, improvement, checkpoint)
+    plan = Plan.of(spec, len(train_rows), progress.step)
+    checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, identity, progress, checkpoint)
     evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
     lines = step_lines(spec, train_rows, plan)
-    conductor = Conductor(plan, emit, stop, checkpoints, improvement, evaluator, checkpoint, lines)
-    trainer = make_trainer(device, plan, [conductor])
+    conductor = Conductor(plan, emit, stop, checkpoints, progress, evaluator, checkpoint, lines)
+    num_steps = 0 if progress.is_last else plan.total_steps - plan.first_step
+    trainer = make_trainer(device, num_steps, [conductor])
     module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples())
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
     stop.obey()
     emit(started(module, plan, device, len(eval_rows or ())))
-    with suppress(SIGTERMException):  # Lightning's own answer to SIGTERM; ours comes next
+    # Lightning has an answer to SIGTERM of its own; ours comes next.
+    with checkpoints.completed(emit, stop), suppress(SIGTERMException):
         trainer.fit(module, train_loader(spec, train_rows, plan))
     stop.obey()
     module.gather()
@@ -65,24 +70,30 @@ def train(
         return
     emit(PhaseEntered(phase=Phase.SAVING))
     best = checkpoints.best if spec.export.state == "best" else None
+    leave_artifact(module, run_dir / "artifact", progress, best, emit, verify)
+    emit(
+        RunSucceeded(
+            step=progress.step,
+            path="artifact",
+            training_seconds=conductor.training_seconds,
+            best_step=best.step if best else None,
+        )
+    )
+
+
+def leave_artifact(
+    module: FineTuning, folder: Path, progress: Progress, best: Best | None, emit: Emit, verify: Verify
+) -> None:
+    """Write the state of the last step, or the best one, with its card."""
     if best is not None:
         module.load_weights(best.folder)
-    step = best.step if best else conductor.step
     card = model_card(
-        spec, reads_images=isinstance(processor, ProcessorMixin), num_steps=step, metrics=conductor.metrics
+        module.spec,
+        reads_images=isinstance(module.processor, ProcessorMixin),
+        num_steps=best.step if best else progress.step,
+        metrics=progress.metrics,
     )
-    write_folder(run_dir / "artifact", lambda draft: emit(write_artifact(module, draft, card, verify)))
-    emit(succeeded(conductor, best))
-
-
-def succeeded(conductor: Conductor, best: Best | None) -> RunSucceeded:
-    """What has been trained, and which step the artifact holds."""
-    return RunSucceeded(
-        step=conductor.step,
-        path="artifact",
-        training_seconds=conductor.training_seconds,
-        best_step=best.step if best else None,
-    )
+    write_folder(folder, lambda draft: emit(write_artifact(module, draft, card, verify)))
 
 
 def started(module: FineTuning, plan: Plan, device: Device, num_eval_rows: int) -> RunStarted:

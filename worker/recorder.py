@@ -14,8 +14,10 @@ from store.progress import Progress
 from trainer_core.contract.events import (
     ArtifactVerified,
     CheckpointDeleted,
+    CheckpointFailed,
     CheckpointSaved,
     EvaluationCompleted,
+    FinishedEarly,
     MemoryReduced,
     PackingTested,
     ParametersUnused,
@@ -166,6 +168,10 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Evaluation at step {event.step}: {_loss(event.loss)} on {event.num_rows} rows"
         case StoppedEarly():
             return f"Stopped early at step {event.step}: {event.metric} was best at step {event.best_step}"
+        case FinishedEarly():
+            return f"Finished early at step {event.step} of {event.total_steps}, as it was asked to"
+        case CheckpointFailed():
+            return f"Checkpoint of step {event.step} failed: {event.message}"
         case CheckpointSaved():
             return f"Checkpoint saved at step {event.step}"
         case CheckpointDeleted():

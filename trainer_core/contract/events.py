@@ -147,6 +147,15 @@ class StoppedEarly(_Event):
     best_value: float
 
 
+class FinishedEarly(_Event):
+    """The run was asked to let this step be its last one."""
+
+    type: Literal["finished_early"] = "finished_early"
+    step: int
+    total_steps: int
+    """Those that it would have had."""
+
+
 class CheckpointSaved(_Event):
     """A checkpoint is complete on disk, its manifest written last."""
 
@@ -159,6 +168,14 @@ class CheckpointSaved(_Event):
     manifest_sha256: str
     metrics: dict[str, float]
     """The newest finite metrics, by name."""
+
+
+class CheckpointFailed(_Event):
+    """The storage had no room for a checkpoint; those before it are still there, and the run goes on."""
+
+    type: Literal["checkpoint_failed"] = "checkpoint_failed"
+    step: int
+    message: str
 
 
 class CheckpointDeleted(_Event):
@@ -219,7 +236,9 @@ RunEvent = Annotated[
     | PackingTested
     | EvaluationCompleted
     | StoppedEarly
+    | FinishedEarly
     | CheckpointSaved
+    | CheckpointFailed
     | CheckpointDeleted
     | ArtifactVerified
     | RunSucceeded

@@ -145,6 +145,8 @@ class Checkpointing(Closed):
     """When a checkpoint is written, and how many are kept."""
 
     every: Interval = "epoch"
+    every_minutes: Annotated[float, Field(gt=0)] | None = 10.0
+    """One is written too when so many minutes have passed since the last; None: it does not matter how many."""
     keep_last: PositiveInt = 2
     keep_best: bool = True
     """Keep the checkpoint of the best evaluation too, where rows are held out."""

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
+from trainer_core.data.chance import seeded_row
 from trainer_core.data.encoding import Encoded, EncodedRow, Encoder
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
@@ -33,11 +34,12 @@ class EncodedRows(Dataset[EncodedRow]):
     A line is one sample, unless the model's chat template cannot write its answers together.
     """
 
-    def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder) -> None:
+    def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder, seed: int = 0) -> None:
         self._path = path
         self._lines = chosen
         self._samples: list[tuple[Line, int]] = [(line, 0) for line in chosen]
         self._encoder = encoder
+        self._seed = seed
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
         self._num_tokens: list[int] = []
@@ -50,8 +52,7 @@ class EncodedRows(Dataset[EncodedRow]):
     def __getitem__(self, index: int) -> EncodedRow:
         if index in self._kept:
             return self._kept[index]
-        line, part = self._samples[index]
-        row = self._encoder(line, self._parts(line)[part])
+        row = self.encoded(index).tensors
         self._keep(index, row)
         return row
 
@@ -77,7 +78,8 @@ class EncodedRows(Dataset[EncodedRow]):
 
     def encoded(self, index: int) -> Encoded:
         """A sample with the sizes of its images."""
-        return self._encoder.encode(self.line(index), self.row(index))
+        line, part = self._samples[index]
+        return self._encode(line, part, self.row(index))
 
     def row(self, index: int) -> Row:
         """The conversation of a sample."""
@@ -96,6 +98,10 @@ class EncodedRows(Dataset[EncodedRow]):
     def images(self, index: int) -> list[Image.Image]:
         """A sample's images in their order."""
         return self._encoder.images(self.line(index), self.row(index))
+
+    def _encode(self, line: Line, part: int, row: Row) -> Encoded:
+        with seeded_row(self._seed, line.number, part):
+            return self._encoder.encode(line, row)
 
     def _parts(self, line: Line) -> list[Row]:
         return self._encoder.samples(line, read(self._path, line))
@@ -128,7 +134,7 @@ class EncodedRows(Dataset[EncodedRow]):
             before_each()
             try:
                 for part, row in enumerate(self._parts(line)):
-                    encoded = self._encoder.encode(line, row)
+                    encoded = self._encode(line, part, row)
                     if look is None:
                         self._keep(len(samples), encoded.tensors)
                     else:
@@ -164,12 +170,13 @@ def open_rows(spec: JobSpec, encoder: Encoder) -> tuple[EncodedRows, EncodedRows
     path = Path(spec.train_dataset)
     found = list(lines(path))
     if spec.eval_dataset is None:
-        return EncodedRows(path, found, encoder), None
+        return EncodedRows(path, found, encoder, spec.seed), None
     if not isinstance(spec.eval_dataset, HeldOutSplit):
         eval_path = Path(spec.eval_dataset)
-        return EncodedRows(path, found, encoder), EncodedRows(eval_path, list(lines(eval_path)), encoder)
+        held_out_rows = EncodedRows(eval_path, list(lines(eval_path)), encoder, spec.seed)
+        return EncodedRows(path, found, encoder, spec.seed), held_out_rows
     held_out, kept = split(found, spec.eval_dataset.fraction, spec.seed)
-    return EncodedRows(path, kept, encoder), EncodedRows(path, held_out, encoder)
+    return EncodedRows(path, kept, encoder, spec.seed), EncodedRows(path, held_out, encoder, spec.seed)
 
 
 def split(found: Sequence[Line], fraction: float, seed: int) -> tuple[list[Line], list[Line]]:

@@ -3,16 +3,16 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
-import torch
 
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import (
     EvaluationCompleted,
+    FinishedEarly,
     Phase,
     PhaseEntered,
     RunEvent,
@@ -22,13 +22,14 @@ from trainer_core.contract.events import (
 )
 from trainer_core.contract.spec import Evaluation
 from trainer_core.training import ranks
-from trainer_core.training.checkpoints import Checkpoint, Checkpoints
+from trainer_core.training.checkpoints import Checkpoints
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.fine_tuning import FineTuning, StepResult
 from trainer_core.training.first_loss import why_odd
-from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
-from trainer_core.training.stopping import StopAsked, StopRequest
+from trainer_core.training.progress import Progress
+from trainer_core.training.snapshot import Checkpoint
+from trainer_core.training.stopping import BY_WEIGHT, StopAsked, StopRequest
 
 log = logging.getLogger(__name__)
 Emit = Callable[[RunEvent], None]
@@ -45,7 +46,7 @@ class Conductor(pl.Callback):
         emit: Emit,
         stop: StopRequest,
         checkpoints: Checkpoints,
-        improvement: Improvement,
+        progress: Progress,
         evaluator: Evaluator | None,
         resumed: Checkpoint | None,
         lines_of: Callable[[int], Sequence[int]],
@@ -54,19 +55,11 @@ class Conductor(pl.Callback):
         self._emit = emit
         self._stop = stop
         self._checkpoints = checkpoints
-        self._improvement = improvement
+        self._progress = progress
         self._evaluator = evaluator
         self._resumed = resumed
         self._lines_of = lines_of
-        self._num_skipped = 0
-        self._metrics: dict[str, float] = {}
-        self.step = plan.first_step
         self._started_at = self._stepped_at = time.monotonic()
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """Last values by name."""
-        return self._metrics
 
     @property
     def training_seconds(self) -> float:
@@ -80,6 +73,13 @@ class Conductor(pl.Callback):
             self._resumed.restore(trainer, pl_module)
         self._emit(PhaseEntered(phase=Phase.TRAINING))
         self._started_at = self._stepped_at = time.monotonic()
+        if self._progress.is_evaluation_owed:
+            self._conclude(trainer, pl_module)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Without a step to begin with, Lightning starts no training; the last one's evaluation may still be owed."""
+        if self._progress.is_evaluation_owed:
+            self.on_train_start(trainer, pl_module)
 
     def on_train_batch_end(
         self,
@@ -92,37 +92,38 @@ class Conductor(pl.Callback):
         """Tell of the step, then evaluate, save and end if it is time to."""
         assert isinstance(pl_module, FineTuning)
         assert pl_module.result is not None
-        self.step += 1
+        progress, plan = self._progress, self._plan
+        progress.step += 1
         self._tell(pl_module.result)
-        if self.step == 1 and (odd := why_odd(float(pl_module.result.loss), pl_module.num_words)):
+        if progress.step == 1 and (odd := why_odd(float(pl_module.result.loss), pl_module.num_words)):
             log.warning(odd)
-        spec = pl_module.spec
-        is_best = False
-        if self._evaluator is not None and self._plan.is_due(spec.evaluation.every, self.step):
-            is_best = self._evaluate(trainer, pl_module, self._evaluator)
-        is_due = self._plan.is_due(spec.checkpointing.every, self.step) or (is_best and spec.checkpointing.keep_best)
-        word = self._agree(pl_module)
-        if (is_due and word is None) or word is Control.DRAIN:
-            self._save(trainer, pl_module)
-        if word is not None:
-            raise StopAsked(word)
-        self._end_early(trainer, spec.evaluation)
+        self._emit_all(self._checkpoints.written())
+        is_asked_to_finish = self._agree(pl_module) is Control.FINISH
+        progress.is_last = is_asked_to_finish or progress.step == plan.total_steps
+        is_due = plan.is_due(pl_module.spec.evaluation.every, progress.step) or progress.is_last
+        progress.is_evaluation_owed = self._evaluator is not None and is_due
+        if is_asked_to_finish and progress.step < plan.total_steps:
+            self._emit(FinishedEarly(step=progress.step, total_steps=plan.total_steps))
+        self._conclude(trainer, pl_module)
 
-    def on_train_batch_start(
-        self,
-        trainer: pl.Trainer,  # noqa: ARG002
-        pl_module: pl.LightningModule,
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
-        """Give each of several ranks random numbers of its own, the same ones whenever this step is taken."""
-        assert isinstance(pl_module, FineTuning)
-        if ranks.num_ranks() > 1:
-            torch.manual_seed((pl_module.spec.seed << 32) + self.step * ranks.num_ranks() + ranks.rank())
+    def _conclude(self, trainer: pl.Trainer, module: FineTuning) -> None:
+        """Bring a step to its end: its evaluation, its checkpoint, and perhaps that of the run."""
+        progress = self._progress
+        is_best = progress.is_evaluation_owed and self._evaluate(trainer, module)
+        progress.is_last |= self._ends_early(module.spec.evaluation)
+        word = self._agree(module)
+        if word is Control.CANCEL:
+            raise StopAsked(word)
+        is_kept = is_best and module.spec.checkpointing.keep_best
+        if self._checkpoints.is_due(module.device) or is_kept or word is Control.DRAIN:
+            self._emit_all(self._checkpoints.save(trainer, module))
+        if word is Control.DRAIN:
+            raise StopAsked(word)
+        trainer.should_stop |= progress.is_last
 
     def _agree(self, module: FineTuning) -> Control | None:
         """What the run is asked, the same on every rank: whoever was asked first asks all."""
-        words = (None, Control.DRAIN, Control.CANCEL)
+        words = (None, *BY_WEIGHT)
         return words[ranks.largest(words.index(self._stop.word), module.device)]
 
     def _tell(self, result: StepResult) -> None:
@@ -130,9 +131,9 @@ class Conductor(pl.Callback):
         loss, grad_norm = float(result.loss), float(result.grad_norm)
         self._emit(
             StepCompleted(
-                step=self.step,
+                step=self._progress.step,
                 total_steps=self._plan.total_steps,
-                epoch=self._plan.epoch(self.step),
+                epoch=self._plan.epoch(self._progress.step),
                 loss=_finite(loss),
                 learning_rate=result.learning_rate,
                 grad_norm=_finite(grad_norm),
@@ -145,38 +146,46 @@ class Conductor(pl.Callback):
         if result.is_skipped:
             self._skip("gradient" if math.isfinite(loss) else "loss")
             return
-        self._num_skipped = 0
-        self._metrics["loss"] = loss
+        self._progress.num_skipped = 0
+        self._progress.metrics["loss"] = loss
 
     def _skip(self, what: Literal["loss", "gradient"]) -> None:
         """Tell of a step that changed nothing; too many in a row end the run."""
-        lines = tuple(self._lines_of(self.step - 1))
-        self._emit(StepSkipped(step=self.step, what=what, lines=lines))
-        self._num_skipped += 1
-        if self._num_skipped == _MAX_SKIPPED:
+        progress = self._progress
+        step = progress.step
+        lines = tuple(self._lines_of(step - 1))
+        self._emit(StepSkipped(step=step, what=what, lines=lines))
+        progress.num_skipped += 1
+        if progress.num_skipped == _MAX_SKIPPED:
             message = (
-                f"the {what} was not finite in {_MAX_SKIPPED} steps in a row, the last of them step {self.step} with "
+                f"the {what} was not finite in {_MAX_SKIPPED} steps in a row, the last of them step {step} with "
                 f"lines {', '.join(map(str, lines[:10]))}; lower hyperparameters.learning_rate, or look at these rows"
             )
             raise TrainerError(FailureCode.NON_FINITE_LOSS, message)
 
-    def _evaluate(self, trainer: pl.Trainer, module: FineTuning, evaluator: Evaluator) -> bool:
+    def _evaluate(self, trainer: pl.Trainer, module: FineTuning) -> bool:
         """Measure held-out rows, given up as soon as the run is asked to end; True if it was never better."""
+        evaluator, progress = self._evaluator, self._progress
+        assert evaluator is not None
+        if module.spec.resources.num_loader_workers > 0:
+            # The first evaluation forks them, and they would never get a lock that the writing thread holds.
+            self._emit_all(self._checkpoints.written(wait=True))
         self._emit(PhaseEntered(phase=Phase.EVALUATING))
         measured = evaluator.measure(trainer, module, self._stop)
         if measured is None:
             return False
+        progress.is_evaluation_owed = False
         loss = _finite(measured.loss)
         chosen = module.spec.evaluation
         value = loss if chosen.metric == "loss" else measured.scores.get(chosen.metric)
         stopping = chosen.early_stopping
-        is_best = self._improvement.take(self.step, value, stopping.min_delta if stopping else 0.0)
+        is_best = progress.improvement.take(progress.step, value, stopping.min_delta if stopping else 0.0)
         numbers = {"eval_loss": loss} | {f"eval_{name}": score for name, score in measured.scores.items()}
-        self._metrics |= {name: number for name, number in numbers.items() if number is not None}
+        progress.metrics |= {name: number for name, number in numbers.items() if number is not None}
         self._emit(
             EvaluationCompleted(
-                step=self.step,
-                epoch=self._plan.epoch(self.step),
+                step=progress.step,
+                epoch=self._plan.epoch(progress.step),
                 loss=loss,
                 num_rows=evaluator.num_rows,
                 seconds=measured.seconds,
@@ -189,19 +198,21 @@ class Conductor(pl.Callback):
         self._emit(PhaseEntered(phase=Phase.TRAINING))
         return is_best
 
-    def _end_early(self, trainer: pl.Trainer, chosen: Evaluation) -> None:
-        """Let this step be the last one if evaluations bring nothing better any more."""
-        best = self._improvement
-        if chosen.early_stopping is None or best.num_without < chosen.early_stopping.patience or trainer.should_stop:
-            return
+    def _ends_early(self, chosen: Evaluation) -> bool:
+        """True, and told, if evaluations bring nothing better any more."""
+        best, progress = self._progress.improvement, self._progress
+        if chosen.early_stopping is None or best.num_without < chosen.early_stopping.patience or progress.is_last:
+            return False
         if best.best_step is not None and best.best_value is not None:
             self._emit(
-                StoppedEarly(step=self.step, best_step=best.best_step, metric=best.metric, best_value=best.best_value)
+                StoppedEarly(
+                    step=progress.step, best_step=best.best_step, metric=best.metric, best_value=best.best_value
+                )
             )
-        trainer.should_stop = True
+        return True
 
-    def _save(self, trainer: pl.Trainer, module: FineTuning) -> None:
-        for event in self._checkpoints.save(trainer, module, self.step, dict(self._metrics)):
+    def _emit_all(self, events: Iterable[RunEvent]) -> None:
+        for event in events:
             self._emit(event)
 
 

@@ -23,7 +23,6 @@ from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.fine_tuning import FineTuning, num_supervised
 from trainer_core.training.generation import Question, answers, questions, stop_ids
 from trainer_core.training.lightning import eval_loader
-from trainer_core.training.room import Room
 from trainer_core.training.scores import Scores, mean_scores, score
 from trainer_core.training.stopping import StopRequest
 
@@ -54,20 +53,16 @@ class _Answer:
 class Evaluator:
     """Measures a model on held-out rows."""
 
-    def __init__(self, loader: DataLoader[Any], rows: EncodedRows, room: Room, generation: Generation | None) -> None:
+    def __init__(self, loader: DataLoader[Any], rows: EncodedRows, generation: Generation | None) -> None:
         self._loader = loader
         self._rows = rows
-        self._room = room
         self._generation = generation
         self._questions: list[Question] | None = None
 
     @classmethod
     def of(cls, spec: JobSpec, rows: EncodedRows) -> Self:
-        """What the spec measures on these rows; its batches shrink apart from those that train."""
-        chosen = spec.evaluation
-        batch_size = chosen.batch_size or spec.hyperparameters.batch_size
-        room = Room(batch_size, spec.hyperparameters.max_batch_tokens, gradient_checkpointing=True)
-        return cls(eval_loader(spec, rows), rows, room, chosen.generation)
+        """What the spec measures on these rows."""
+        return cls(eval_loader(spec, rows), rows, spec.evaluation.generation)
 
     @property
     def num_rows(self) -> int:
@@ -81,10 +76,10 @@ class Evaluator:
         try:
             with torch.no_grad(), trainer.precision_plugin.val_step_context():
                 loss = self._loss(module, stop)
-                found = self._in_room(partial(self._answered, module, stop))
+                found = _in_room(module, partial(self._answered, module, stop))
         finally:
             module.train()
-        if stop.word is not None:
+        if stop.ends_now:
             return None
         num_samples = self._generation.num_samples if self._generation else 0
         return Measured(
@@ -98,29 +93,12 @@ class Evaluator:
     def _loss(self, module: FineTuning, stop: StopRequest) -> float:
         summed = torch.zeros(2, dtype=torch.float64)
         for number, rows in enumerate(self._loader):
-            if stop.word is not None:
+            if stop.ends_now:
                 break
             if module.is_sharded or number % ranks.num_ranks() == ranks.rank():
-                summed += self._in_room(partial(self._loss_of, module, rows))
+                summed += _in_room(module, partial(_loss_of, module, rows))
         total, num_tokens = ranks.total(summed.to(module.device))
         return float(total / num_tokens.clamp(min=1))
-
-    def _loss_of(self, module: FineTuning, rows: Sequence[Any]) -> Tensor:
-        summed = torch.zeros(2, dtype=torch.float64)
-        for batch in module.micro_batches(rows, self._room):
-            num = num_supervised(batch)
-            loss = float(module.loss(move_data_to_device(batch, module.device)))
-            summed += torch.tensor([loss * num, num], dtype=torch.float64)
-        return summed
-
-    def _in_room(self, compute: Callable[[], T]) -> T:
-        """What is computed, in smaller batches if the device turns out too small."""
-        while True:
-            try:
-                return compute()
-            except Exception as error:
-                if not is_out_of_memory(error) or self._room.batch_size == 1 or not self._room.reduce():
-                    raise
 
     def _answered(self, module: FineTuning, stop: StopRequest) -> list[_Answer]:
         """What the model answers to the held-out questions, in their order, if the spec asks for it."""
@@ -133,13 +111,13 @@ class Evaluator:
         written = answers(
             module.base,
             self._questions,
-            batch_size=1 if module.is_row_by_row else self._room.batch_size,
+            batch_size=1 if module.decisions.is_row_by_row else module.decisions.evaluation_room.batch_size,
             max_new_tokens=chosen.max_new_tokens,
             stop_ids=stop_ids(tokenizer, module.base, [one.target for one in self._questions]),
         )
         found = []
         for question, ids in written:
-            if stop.word is not None:
+            if stop.ends_now:
                 break
             target, output = _text(tokenizer, question.target), _text(tokenizer, ids)
             found.append(_Answer(question.index, target, output, score(target, output)))
@@ -154,6 +132,26 @@ class Evaluator:
             scores=mean_scores([answer.scores]),
             thumbnails=tuple(_thumbnail(image) for image in self._rows.images(answer.index)),
         )
+
+
+def _loss_of(module: FineTuning, rows: Sequence[Any]) -> Tensor:
+    summed = torch.zeros(2, dtype=torch.float64)
+    for batch in module.micro_batches(rows, module.decisions.evaluation_room):
+        num = num_supervised(batch)
+        loss = float(module.loss(move_data_to_device(batch, module.device)))
+        summed += torch.tensor([loss * num, num], dtype=torch.float64)
+    return summed
+
+
+def _in_room(module: FineTuning, compute: Callable[[], T]) -> T:
+    """What is computed, in smaller batches if the device turns out too small."""
+    room = module.decisions.evaluation_room
+    while True:
+        try:
+            return compute()
+        except Exception as error:
+            if not is_out_of_memory(error) or room.batch_size == 1 or not room.reduce():
+                raise
 
 
 def _text(tokenizer: Any, ids: Tensor) -> str:

@@ -4,8 +4,10 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import torch
@@ -17,6 +19,7 @@ from transformers import PreTrainedModel
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import MemoryReduced, PackingTested, ParametersUnused, RunEvent
 from trainer_core.contract.spec import JobSpec, Lora
+from trainer_core.data.chance import seed_step
 from trainer_core.data.collation import collate, has_images, micro_batches
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import Processor
@@ -24,6 +27,7 @@ from trainer_core.models.loading import load_model
 from trainer_core.models.parts import language_model, parameters_of
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
+from trainer_core.training.decisions import Decisions
 from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.generation import stop_where_taught
@@ -83,11 +87,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.is_sharded = device.is_sharded
         self._has_shards = False
         self._has_images = any(has_images(row) for rows in examples for row in rows)
-        self._is_checked = self._is_rehearsed = self.is_row_by_row = False
-        self._pack: Pack | None = None
-        self._is_packing_tried = False
-        chosen = spec.hyperparameters
-        self.room = Room(chosen.batch_size, chosen.max_batch_tokens, chosen.gradient_checkpointing)
+        self.decisions = Decisions.of(spec)
         tokenizer: Any = self.tokenizer
         self._pad_token_id: int = tokenizer.pad_token_id or 0
 
@@ -126,7 +126,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         with fitting():
             self.model = as_the_spec_says(base, self.spec, self._checkpoint)
         self.train()
-        self.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
+        self.decisions.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
 
     def gather(self) -> None:
         """Make a sharded model whole again, on the first rank; every rank must ask."""
@@ -138,13 +138,21 @@ class FineTuning(HFAutoModelForImageTextToText):
             self._load()
             self.model.load_state_dict(weights)
 
-    def save_checkpoint(self, folder: Path, weights: dict[str, Any] | None) -> None:
-        """Write the model as it is; of a sharded one, `weights` are those put together."""
-        if weights is None:
-            self.save_pretrained(folder)
-            return
-        self.model.save_pretrained(folder, state_dict=weights)
-        self.processor.save_pretrained(folder)
+    def decide(self, decisions: Decisions) -> None:
+        """Compute as another process of this run found out."""
+        if decisions.room.gradient_checkpointing and not self.decisions.room.gradient_checkpointing:
+            checkpoint_activations(self.base)
+        self.decisions = decisions
+        for name in decisions.unused:
+            self.base.get_parameter(name).requires_grad = False
+
+    @cached_property
+    def processor_files(self) -> dict[str, bytes]:
+        """The processor's files by name, for a thread that must not touch it while this one uses it."""
+        with TemporaryDirectory() as folder:
+            self.processor.save_pretrained(folder)
+            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+            return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
     def load_weights(self, folder: Path) -> None:
         """Put the weights of a checkpoint in place of the model's own."""
@@ -199,20 +207,20 @@ class FineTuning(HFAutoModelForImageTextToText):
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
-        if not self._is_rehearsed:
+        if not self.decisions.is_rehearsed:
             self._rehearse()
-        if self.spec.hyperparameters.packing and not self._is_packing_tried:
+        if self.spec.hyperparameters.packing and not self.decisions.is_packing_tried:
             self._try_packing()
-        num_tokens = sum(num_supervised(row) for row in batch)
+        num_tokens, step = sum(num_supervised(row) for row in batch), self._plan.first_step + (batch_idx or 0) + 1
         if self.is_sharded:
-            loss = ranks.total(self._backward_together(batch, num_tokens))
+            loss = ranks.total(self._backward_together(batch, num_tokens, step))
         else:
-            loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, batch_idx or 0))
+            loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, step))
         # Not before: a sharded model that was just evaluated shows gathered parameters, which get no gradients.
         trained = list(self.trainable_parameters())
         if not self.is_sharded:
             ranks.sum_gradients(trained)
-        if not self._is_checked:
+        if not self.decisions.is_checked:
             self._check_gradients(batch)
         limit = self.spec.hyperparameters.max_grad_norm or float("inf")
         grad_norm = whole(clip_grad_norm_(trained, limit))
@@ -227,10 +235,11 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
-        batch_size = 1 if self.is_row_by_row and self._pack is None else room.batch_size
-        groups = micro_batches(rows, batch_size, room.max_tokens, padded=self._pack is None)
-        if self._pack is not None:
-            return [self._pack(group) for group in groups]
+        way = self.decisions.packing
+        batch_size = 1 if self.decisions.is_row_by_row and way is None else room.batch_size
+        groups = micro_batches(rows, batch_size, room.max_tokens, padded=way is None)
+        if way is not None:
+            return [Pack(self.base, way)(group) for group in groups]
         return [collate(group, self._pad_token_id) for group in groups]
 
     @property
@@ -243,48 +252,50 @@ class FineTuning(HFAutoModelForImageTextToText):
         Raises:
             TrainerError: The model cannot be trained on such rows.
         """
-        self._is_rehearsed, dtype = True, self._computed_in
+        self.decisions.is_rehearsed, dtype = True, self._computed_in
 
         def logits(batch: Batch) -> Tensor:
             return self.token_logits(move_data_to_device(batch, self.device))
 
         with in_evaluation(self.base):
-            is_alike = rehearse(logits, self._examples, self.room, self._pad_token_id, dtype)
-        self.is_row_by_row = not is_alike
+            is_alike = rehearse(logits, self._examples, self.decisions.room, self._pad_token_id, dtype)
+        self.decisions.is_row_by_row = not is_alike
 
     def _try_packing(self) -> None:
         """From now on, pack rows if the examples of every kind show that it changes nothing."""
-        self._is_packing_tried = True
+        self.decisions.is_packing_tried = True
         found = [find_packing(self.base, rows, self._computed_in) for rows in self._examples]
         pack, difference = max(found, key=lambda one: one[1])
-        self._pack = pack
+        self.decisions.packing = pack.way if pack else None
         told = difference if math.isfinite(difference) else None
         self._emit(PackingTested(is_exact=pack is not None, difference=told))
 
-    def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, batch_idx: int) -> Tensor:
+    def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, step: int) -> Tensor:
         """Gradients of the step's loss over these rows; in smaller batches if the device turns out too small."""
         while True:
             try:
-                return self._backward(rows, num_tokens)
+                return self._backward(rows, num_tokens, step)
             except Exception as error:
-                if not is_out_of_memory(error) or not self.room.reduce():
+                if not is_out_of_memory(error) or not self.decisions.room.reduce():
                     raise
             # Out of the handler, whose traceback would hold on to what has to go.
-            self._make_room(self._plan.first_step + batch_idx + 1)
+            self._make_room(step)
 
-    def _backward(self, rows: Sequence[EncodedRow], num_tokens: int) -> Tensor:
+    def _backward(self, rows: Sequence[EncodedRow], num_tokens: int, step: int) -> Tensor:
+        seed_step(self.spec.seed, step, ranks.rank())
         loss = torch.zeros((), device=self.device)
-        for micro_batch in self.micro_batches(rows, self.room):
+        for micro_batch in self.micro_batches(rows, self.decisions.room):
             weight = num_supervised(micro_batch) / num_tokens
             share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
             self.manual_backward(share)
             loss += share.detach()
         return loss
 
-    def _backward_together(self, rows: Sequence[EncodedRow], num_tokens: int) -> Tensor:
+    def _backward_together(self, rows: Sequence[EncodedRow], num_tokens: int, step: int) -> Tensor:
         """The same for a sharded model: every rank has as many micro-batches of each kind as every other."""
+        seed_step(self.spec.seed, step, ranks.rank())
         loss = torch.zeros((), device=self.device)
-        for _, alike in groupby(self.micro_batches(rows, self.room), key=lambda batch: batch.keys()):
+        for _, alike in groupby(self.micro_batches(rows, self.decisions.room), key=lambda batch: batch.keys()):
             for micro_batch, counts in ranks.share_evenly(list(alike)):
                 weight = counts * num_supervised(micro_batch) / num_tokens
                 share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
@@ -296,12 +307,11 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        if self.room.gradient_checkpointing:
+        room = self.decisions.room
+        if room.gradient_checkpointing:
             checkpoint_activations(self.base)
         self._emit(
-            MemoryReduced(
-                step=step, batch_size=self.room.batch_size, gradient_checkpointing=self.room.gradient_checkpointing
-            )
+            MemoryReduced(step=step, batch_size=room.batch_size, gradient_checkpointing=room.gradient_checkpointing)
         )
 
     def _check_gradients(self, rows: Sequence[EncodedRow]) -> None:
@@ -317,7 +327,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         """
         if self._has_images and not any(has_images(row) for row in rows):
             return
-        self._is_checked = True
+        self.decisions.is_checked = True
         missing = without_gradient(list(self.base.named_parameters()))
         if not missing:
             return
@@ -331,6 +341,7 @@ class FineTuning(HFAutoModelForImageTextToText):
                 name = next(name for name, parameter in missing.items() if parameter is lost[0])
                 message = f"{name} is to be trained, but the loss does not depend on it; freeze its part"
                 raise TrainerError(FailureCode.UNTRAINED_PARAMETER, message)
+        self.decisions.unused = tuple(missing)
         for parameter in missing.values():
             parameter.requires_grad = False
         self._emit(ParametersUnused(names=tuple(list(missing)[:_NUM_NAMES]), num_parameters=len(missing)))

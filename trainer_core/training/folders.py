@@ -7,10 +7,12 @@ from pathlib import Path
 
 from trainer_core.contract.manifest import Manifest, sync_folder
 
+_DRAFT = ".{}.draft"
+
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> Manifest:
     """Have `write` fill a folder, add its manifest and give it its name."""
-    draft = folder.with_name(f".{folder.name}.draft")
+    draft = folder.with_name(_DRAFT.format(folder.name))
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
@@ -25,6 +27,24 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> Manifest:
         shutil.rmtree(draft, ignore_errors=True)
     sync_folder(folder.parent)
     return manifest
+
+
+def forget_drafts(parent: Path) -> None:
+    """Delete what folders a process that was killed left half written."""
+    for draft in parent.glob(_DRAFT.format("*")):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def link_files(source: Path, folder: Path) -> None:
+    """Have the files of one folder in another too, without a copy where the storage can do that."""
+    shutil.copytree(source, folder, copy_function=_link, dirs_exist_ok=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _sync(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Which evaluation was the best, and whether there is still any use in going on."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 from trainer_core.contract.spec import EvaluationMetric
 
@@ -15,16 +14,6 @@ class Improvement:
     best_step: int | None = None
     num_without: int = 0
     """Evaluations since the best one that were no better by at least the least change."""
-
-    @classmethod
-    def of(cls, metric: EvaluationMetric, state: dict[str, Any] | None) -> Self:
-        """What a checkpoint remembered, if it was about the same metric."""
-        return cls(**state) if state is not None and state["metric"] == metric else cls(metric)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint has to remember."""
-        return asdict(self)
 
     def take(self, step: int, value: float | None, min_delta: float = 0.0) -> bool:
         """Note an evaluation; True if it is the best so far. A value that is not finite never is."""

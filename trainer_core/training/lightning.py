@@ -1,6 +1,8 @@
 """Lightning's trainer and torch's loaders, set up for a job: no logger, no progress bar, nothing that costs a step."""
 
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -10,19 +12,20 @@ from torch.utils.data import DataLoader
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.training.devices import Device
+from trainer_core.training.lifeline import die_with_parent
 from trainer_core.training.plan import Plan, StepSampler
 from trainer_core.training.ranks import Ranks
 
 
-def make_trainer(device: Device, plan: Plan, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """A trainer for the steps that are left, which Lightning sees as one epoch."""
+def make_trainer(device: Device, num_steps: int, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """A trainer for so many steps, which Lightning sees as one epoch."""
     return pl.Trainer(
         accelerator=device.accelerator,
         devices=device.num_ranks,
         strategy=_strategy(device),
         precision="bf16-mixed" if device.precision == "bf16" else "32-true",
         max_epochs=1,
-        limit_train_batches=plan.total_steps - plan.first_step,
+        limit_train_batches=num_steps,
         limit_val_batches=0,
         callbacks=callbacks,
         logger=False,
@@ -61,4 +64,15 @@ def _step_sampler(spec: JobSpec, rows: EncodedRows, plan: Plan) -> StepSampler:
 
 def _loader(spec: JobSpec, rows: EncodedRows, **how: Any) -> DataLoader[Any]:
     num_workers = spec.resources.num_loader_workers
-    return DataLoader(rows, num_workers=num_workers, persistent_workers=num_workers > 0, collate_fn=list, **how)
+    return DataLoader(
+        rows,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        worker_init_fn=partial(_end_with, os.getpid()),
+        collate_fn=list,
+        **how,
+    )
+
+
+def _end_with(trainer_pid: int, _worker: int) -> None:
+    die_with_parent(trainer_pid)

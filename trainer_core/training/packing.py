@@ -8,7 +8,8 @@ S tokens of all rows together.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning.utilities import move_data_to_device
@@ -21,9 +22,21 @@ from trainer_core.training.modes import in_evaluation
 
 Positions = Callable[[PreTrainedModel, EncodedRow], Tensor]
 """Positions of one row, its tokens in the last dimension."""
-Pack = Callable[[Sequence[EncodedRow]], Batch]
+Way = Literal["restarting", "of_axes"]
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 """Greatest difference of a logit, as a part of the largest one; rows that are not kept apart differ by about 1."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Makes one batch of some rows, in one of the ways that there are."""
+
+    model: PreTrainedModel
+    way: Way
+
+    def __call__(self, rows: Sequence[EncodedRow]) -> Batch:
+        """One sequence of whole rows."""
+        return _packed(self.model, rows, _POSITIONS[self.way])
 
 
 def find_packing(model: PreTrainedModel, rows: Sequence[EncodedRow], dtype: torch.dtype) -> tuple[Pack | None, float]:
@@ -43,11 +56,8 @@ def find_packing(model: PreTrainedModel, rows: Sequence[EncodedRow], dtype: torc
 def _differences(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Iterator[tuple[Pack, float]]:
     """Each way to pack that the model takes, with how far its logits are off."""
     alone = torch.cat([_logits(model, collate([row], 0))[0] for row in rows])
-    for positions in (_restarting, _of_axes):
-
-        def pack(chosen: Sequence[EncodedRow], positions: Positions = positions) -> Batch:
-            return _packed(model, chosen, positions)
-
+    for way in _POSITIONS:
+        pack = Pack(model, way)
         try:
             together = _logits(model, pack(rows))[0]
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
@@ -94,3 +104,6 @@ def _of_axes(model: PreTrainedModel, row: EncodedRow) -> Tensor:
 def _on(model: PreTrainedModel, row: EncodedRow) -> Mapping[str, Tensor]:
     moved: Mapping[str, Tensor] = move_data_to_device(row, model.device)
     return moved
+
+
+_POSITIONS: dict[Way, Positions] = {"restarting": _restarting, "of_axes": _of_axes}

@@ -6,7 +6,7 @@ rows of different kinds, or none. With one process everything here does nothing.
 
 import os
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from pytorch_lightning.strategies import DDPStrategy
@@ -45,6 +45,15 @@ def largest(value: int, device: torch.device) -> int:
     found = torch.tensor(value, device=device)
     distributed.all_reduce(found, distributed.ReduceOp.MAX)
     return int(found)
+
+
+def gathered(value: T) -> list[T]:
+    """The values of all ranks, by their number."""
+    if num_ranks() == 1:
+        return [value]
+    found: list[Any] = [None] * num_ranks()
+    distributed.all_gather_object(found, value)
+    return found
 
 
 def share(rows: Sequence[T]) -> Sequence[T]:

@@ -17,13 +17,13 @@ class Room:
     """Padding included; None: as many as the rows have."""
     gradient_checkpointing: bool
     """True if nothing can be gained by it any more."""
-    _num_reductions: int = 0
+    num_reductions: int = 0
 
     def reduce(self) -> bool:
         """Halve the batch, or, where that is one row, keep fewer activations; False if nothing is left to give up."""
-        if self._num_reductions == _MAX_REDUCTIONS or (self.batch_size == 1 and self.gradient_checkpointing):
+        if self.num_reductions == _MAX_REDUCTIONS or (self.batch_size == 1 and self.gradient_checkpointing):
             return False
-        self._num_reductions += 1
+        self.num_reductions += 1
         if self.batch_size == 1:
             self.gradient_checkpointing = True
         else:

@@ -10,6 +10,8 @@ from types import FrameType
 from trainer_core.contract.control import LEASE, Control
 from trainer_core.training.lifeline import die_at
 
+BY_WEIGHT = (Control.FINISH, Control.DRAIN, Control.CANCEL)
+
 
 class StopAsked(Exception):
     """The run was asked to end."""
@@ -26,13 +28,18 @@ class StopRequest:
         self.word: Control | None = None
 
     def ask(self, word: Control) -> None:
-        """Ask the run to end; who cancels a run that drains need not wait for its checkpoint."""
-        if self.word is not Control.CANCEL:
+        """Ask the run to end; what ends it sooner outweighs what lets it do more."""
+        if self.word is None or BY_WEIGHT.index(word) > BY_WEIGHT.index(self.word):
             self.word = word
 
+    @property
+    def ends_now(self) -> bool:
+        """True if nothing more is to be computed; who lets a run finish waits for what it leaves."""
+        return self.word not in (None, Control.FINISH)
+
     def obey(self) -> None:
-        """Raise `StopAsked` if the run was asked to end."""
-        if self.word is not None:
+        """Raise `StopAsked` if the run was asked to end, and not to finish first."""
+        if self.word is not None and self.ends_now:
             raise StopAsked(self.word)
 
     def listen_to_signals(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 from transformers import AutoProcessor
 
 from trainer_core.contract.errors import InvalidDataset
@@ -54,6 +55,29 @@ def test_rows_that_do_not_fit_into_memory_are_encoded_again(
 
     assert encoder.num_encoded == 2
     assert torch.equal(first["labels"], again["labels"])
+
+
+class Flickering(Encoder):
+    """Makes each picture a little lighter or darker, by chance."""
+
+    def encode(self, line: Line, row: Row) -> Encoded:
+        encoded = super().encode(line, row)
+        encoded.tensors["pixel_values"] += torch.rand(())
+        return encoded
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_chance_is_the_same_for_a_row_whoever_encodes_it(
+    shades_file: Path, starter_dir: Path, num_workers: int
+) -> None:
+    encoder = Flickering(AutoProcessor.from_pretrained(starter_dir))
+    kept, again = (EncodedRows(shades_file, list(lines(shades_file)), encoder, seed=3) for _ in range(2))
+    kept.prepare(proceed)
+
+    loader = DataLoader(again, batch_size=4, num_workers=num_workers, collate_fn=list)
+
+    encoded = [row["pixel_values"] for rows in loader for row in rows]
+    assert all(torch.equal(pixels, kept[number]["pixel_values"]) for number, pixels in enumerate(encoded))
 
 
 def test_every_bad_row_is_known_before_training(

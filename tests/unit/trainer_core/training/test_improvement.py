@@ -31,10 +31,3 @@ def test_a_value_that_is_not_finite_is_never_the_best() -> None:
 
     assert not improvement.take(1, None)
     assert improvement.num_without == 1
-
-
-def test_a_checkpoint_remembers_the_best_of_its_own_metric_only() -> None:
-    improvement = Improvement("loss", best_value=1.0, best_step=3)
-
-    assert Improvement.of("loss", improvement.state) == improvement
-    assert Improvement.of("anls", improvement.state) == Improvement("anls")

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import permutations
 
 import pytest
 
@@ -39,12 +40,28 @@ def test_a_run_that_is_asked_stops(stop: StopRequest) -> None:
     assert asked.value.word is Control.DRAIN
 
 
-@pytest.mark.parametrize("words", [(Control.DRAIN, Control.CANCEL), (Control.CANCEL, Control.DRAIN)])
-def test_cancelling_outweighs_draining(stop: StopRequest, words: tuple[Control, ...]) -> None:
+@pytest.mark.parametrize("words", list(permutations(Control)))
+def test_what_ends_a_run_sooner_outweighs_the_rest(stop: StopRequest, words: tuple[Control, ...]) -> None:
     for word in words:
         stop.ask(word)
 
     assert stop.word is Control.CANCEL
+
+
+@pytest.mark.parametrize("words", list(permutations((Control.DRAIN, Control.FINISH))))
+def test_draining_outweighs_finishing(stop: StopRequest, words: tuple[Control, ...]) -> None:
+    for word in words:
+        stop.ask(word)
+
+    assert stop.word is Control.DRAIN
+
+
+def test_a_run_that_is_to_finish_goes_on_until_it_has(stop: StopRequest) -> None:
+    stop.ask(Control.FINISH)
+
+    stop.obey()
+
+    assert not stop.ends_now
 
 
 @pytest.mark.usefixtures("own_signals")
