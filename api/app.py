@@ -8,8 +8,10 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
-from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports
+from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams
 from api.settings import Settings
+from api.signals import told_of_end
+from api.streaming import Streams
 from store.database import Database
 from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
@@ -21,18 +23,22 @@ submit a job, watch it, download the trained checkpoint."""
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service with its parts, by default as the environment says."""
     settings = settings or Settings()
+    database = Database(settings.database_url)
     parts = Parts(
         settings=settings,
-        database=Database(settings.database_url),
+        database=database,
         storage=Storage(settings.storage_root),
         doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
+        streams=Streams(database),
     )
     parts.storage.prepare()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         parts.doorbell.start()
-        yield
+        async with parts.streams.running():
+            with told_of_end(parts.streams.close):
+                yield
         parts.doorbell.stop()
         parts.database.close()
 
@@ -45,6 +51,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (datasets, images, models, jobs, inspections, reports, artifacts, health):
+    for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, health):
         app.include_router(routes.router)
     return app

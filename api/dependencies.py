@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from api.settings import Settings
+from api.streaming import Streams
 from store.database import Database
 from store.doorbell import Ringer
 from store.files import Storage
@@ -21,6 +22,7 @@ class Parts:
     database: Database
     storage: Storage
     doorbell: Ringer
+    streams: Streams
 
 
 def parts(request: Request) -> Parts:

@@ -10,7 +10,7 @@ from store.progress import Progress
 from store.tables import Artifact, Job
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.events import Phase
+from trainer_core.contract.events import Phase, Prediction
 from trainer_core.contract.manifest import Manifest, ManifestFile
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -187,6 +187,25 @@ class SeriesList(View):
     """Metrics, by name."""
 
     data: list[SeriesRead]
+
+
+class PointsRead(View):
+    """Numbers of one step, as an attempt told them."""
+
+    attempt: int
+    step: int
+    created_at: datetime
+    values: dict[str, float]
+
+
+class SampleRead(View):
+    """What the model answered to held-out rows at an evaluation."""
+
+    event_id: int
+    attempt: int
+    step: int
+    created_at: datetime
+    predictions: tuple[Prediction, ...]
 
 
 class CheckpointRead(View):

@@ -1,7 +1,8 @@
 """The connection to the records: SQLite in WAL mode, or PostgreSQL. It knows no table."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Update, create_engine, event, text
@@ -35,6 +36,10 @@ class Database:
         self.engine = make_engine(url)
         self._read = sessionmaker(self.engine, expire_on_commit=False)
         self._write = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
+        # Threads take turns: left to SQLite, those that wait look again at longer and longer intervals.
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -45,7 +50,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction, committed at the end, undone by any error."""
-        with self._write.begin() as session:
+        with self._turn, self._write.begin() as session:
             yield session
 
     def ping(self) -> None:

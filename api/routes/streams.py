@@ -1,0 +1,73 @@
+"""/jobs/{id}/stream: what a job tells, as it tells it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse
+from starlette.types import Receive, Scope, Send
+
+from api.dependencies import PartsDep
+from api.messages import TYPES
+from store.stream import PLACE, Place
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["reports"])
+
+_ALL = ",".join(TYPES)
+_TYPE = "|".join(TYPES)
+_END = "-end"
+_ID = f"^{PLACE.pattern}({_END})?$"
+Types = Annotated[
+    str, Query(pattern=f"^({_TYPE})(,({_TYPE}))*$", description="Only messages of these types, and the end")
+]
+LastEventId = Annotated[str | None, Header(pattern=_ID, description="Id of the last message that was read")]
+LastEventIdAsked = Annotated[
+    str | None,
+    Query(
+        alias="last_event_id", pattern=_ID, description="The same, for who can send no header; the header goes before"
+    ),
+]
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Server-sent events"},
+    204: {"description": "The end was read and nothing has come since: do not come back"},
+}
+
+
+class _Stream(EventSourceResponse):
+    """Closes what it reads from, however it ends."""
+
+    def __init__(self, told: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(told, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        self._told = told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._told):
+            await super().__call__(scope, receive, send)
+
+
+@router.get("/stream", response_class=StreamingResponse, responses=STREAMED)
+async def stream_job(
+    job_id: str,
+    parts: PartsDep,
+    types: Types = _ALL,
+    last_event_id: LastEventId = None,
+    last_event_id_asked: LastEventIdAsked = None,
+) -> Response:
+    """What the job tells, as server-sent events: first what is past, then what comes, until it ends.
+
+    A reader that was cut off comes back with the id of the last message it read, and misses nothing.
+    docs/streaming.md tells what each message holds.
+    """
+    since = last_event_id or last_event_id_asked or str(Place())
+    told = await parts.streams.open(
+        job_id,
+        Place.parse(since.removesuffix(_END)),
+        frozenset(types.split(",")),
+        has_heard_end=since.endswith(_END),
+    )
+    if told is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return _Stream(told)

@@ -1,0 +1,56 @@
+"""/jobs/{id}/stream over real HTTP, while the job tells on and connections are cut."""
+
+import asyncio
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease
+from tests.unit.api.event_stream import facts
+from tests.unit.api.readers import Reader
+from tests.unit.api.serving import Server
+from tests.unit.told import succeed, tell_step
+
+NUM_CUTS = 3
+MAX_STEPS = 400
+
+
+@pytest.fixture
+def server(database_url: str, storage: Storage, tmp_path: Path) -> Iterator[Server]:
+    assert storage.root == tmp_path / "storage"
+    with Server(database_url, tmp_path) as server:
+        yield server
+
+
+async def read_while_it_runs(readers: list[Reader], database: Database, lease: Lease) -> None:
+    """Have steps told until every reader has been cut often enough, then the end."""
+    reading = asyncio.gather(*(reader.run() for reader in readers))
+    for step in range(1, MAX_STEPS):
+        await asyncio.to_thread(tell_step, database, lease, step, is_evaluated=step % 10 == 0)
+        if all(reader.is_done_cutting for reader in readers) or reading.done():
+            break
+    await asyncio.to_thread(succeed, database, lease)
+    await reading
+
+
+@pytest.mark.parametrize("num_readers", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_readers_that_are_cut_off_miss_nothing_and_hear_nothing_twice(
+    server: Server, database: Database, lease: Lease, num_readers: int
+) -> None:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < 2 * num_readers + 100:
+        pytest.skip(f"this process may open {files} files only")
+    path = f"/jobs/{lease.job_id}/stream"
+    readers = [Reader(server.url, path, NUM_CUTS, seed) for seed in range(num_readers)]
+    truth = Reader(server.url, path, 0, 0)
+
+    asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), timeout=300))
+
+    asyncio.run(truth.run())
+    told = facts(truth.messages)
+    assert [len(reader.messages) > 0 and facts(reader.messages) == told for reader in readers] == [True] * num_readers
+    assert "Traceback" not in server.log
