@@ -150,7 +150,7 @@ RUNNING: dict[str, Callable[[Session, Lease], object]] = {
     "succeed": leases.succeed,
     "cancel": leases.cancel,
     "fail": lambda session, lease: leases.fail(session, lease, FAILURE),
-    "give back": leases.give_back,
+    "give back": lambda session, lease: leases.give_back(session, lease, "stopping"),
     "charge": lambda session, lease: leases.charge(session, lease, "lost"),
 }
 WAITING: dict[str, Callable[[Session, str], object]] = {
