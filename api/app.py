@@ -8,7 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
-from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams
+from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams, workers
 from api.settings import Settings
 from api.signals import told_of_end
 from api.streaming import Streams
@@ -51,6 +51,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, health):
+    for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, health):
         app.include_router(routes.router)
     return app

@@ -263,6 +263,33 @@ class ModelList(View):
     """Whether a Hugging Face hub id may be given as well."""
 
 
+class GpuRead(View):
+    """A GPU."""
+
+    uuid: str
+    name: str
+    num_bytes: int
+    """Memory."""
+
+
+class WorkerRead(View):
+    """A worker that looks for jobs."""
+
+    name: str
+    num_slots: int
+    """Jobs that it runs at the same time: one on each GPU, and those on the CPU."""
+    memory_bytes: int
+    gpus: tuple[GpuRead, ...]
+    started_at: datetime
+    last_seen_at: datetime
+
+
+class WorkerList(View):
+    """Workers, by name."""
+
+    data: list[WorkerRead]
+
+
 class Readiness(View):
     """Whether the service can take and carry out jobs."""
 
