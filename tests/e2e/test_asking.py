@@ -1,0 +1,61 @@
+"""What can be asked of a job that trains, besides its end."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from client.views import Checkpoint, Job
+from tests.e2e.live_service import ENDLESS, Service, until
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job that was paused, resumed, and then stopped and saved."""
+
+    paused: Job
+    checkpoint: Checkpoint
+    saved: Job
+    first_steps: list[int]
+    loss_steps: list[int]
+
+
+@pytest.fixture(scope="module")
+def asked(service: Service, dataset_id: str) -> Asked:
+    tuneyard = service.tuneyard
+    job_id = service.submit(dataset_id, ENDLESS)
+    try:
+        service.until_trains(job_id)
+        tuneyard.pause(job_id)
+        until(lambda: tuneyard.job(job_id).status == "paused", 60)
+        paused, checkpoint = tuneyard.job(job_id), tuneyard.checkpoints(job_id)[0]
+        tuneyard.resume(job_id)
+        until(lambda: len(first_steps(service, job_id)) == 2, 60)
+        tuneyard.stop_and_save(job_id)
+        saved = service.ended(job_id, 60)
+    finally:
+        if not tuneyard.job(job_id).has_ended:
+            tuneyard.cancel(job_id)
+    (loss,) = tuneyard.metrics(job_id, "loss")
+    return Asked(paused, checkpoint, saved, first_steps(service, job_id), list(loss.steps))
+
+
+def first_steps(service: Service, job_id: str) -> list[int]:
+    return [event.data["first_step"] for event in service.tuneyard.events(job_id) if event.type == "run_started"]
+
+
+def test_job_that_is_paused_keeps_its_state(asked: Asked) -> None:
+    assert asked.paused.progress is not None
+    assert asked.checkpoint.step == asked.paused.progress.step
+
+
+def test_resumed_job_goes_on_where_it_was_paused(asked: Asked) -> None:
+    assert asked.first_steps == [0, asked.checkpoint.step]
+
+
+def test_job_that_is_stopped_and_saved_succeeds_with_what_it_has_learned(service: Service, asked: Asked) -> None:
+    assert asked.saved.status == "succeeded"
+    assert service.tuneyard.artifact(asked.saved.id).files
+
+
+def test_no_step_is_missing_or_double(asked: Asked) -> None:
+    assert asked.loss_steps == list(range(1, len(asked.loss_steps) + 1))
