@@ -106,6 +106,13 @@ def test_only_the_trainer_loads_torch() -> None:
     assert imported.returncode == 0, imported.stderr
 
 
+@pytest.mark.parametrize("package", ["store", "worker"])
+def test_nothing_that_leases_hang_on_asks_this_host_for_the_time_of_day(package: str) -> None:
+    asked = re.compile(r"time\.time\(|datetime\.now|datetime\.utcnow|date\.today")
+
+    assert [path for path in (ROOT / package).rglob("*.py") if asked.search(path.read_text())] == []
+
+
 def test_every_pin_is_exact() -> None:
     specifiers = {name: [specifier.operator for specifier in pin.specifier] for name, pin in pins().items()}
 
