@@ -43,7 +43,7 @@ class Reader:
         """Whole messages of one connection, up to its end or its cut."""
         head = await reader.readuntil(b"\r\n\r\n")
         assert b" 200 " in head.split(b"\r\n")[0], head
-        bytes_left = self._random.randrange(200, 6000) if self._cuts_left else None
+        bytes_left = self._random.randrange(200, 3000) if self._cuts_left else None
         rest = b""
         while read := await reader.read(_READ_BYTES):
             if bytes_left is not None:

@@ -17,6 +17,8 @@ from tests.unit.told import succeed, tell_step
 
 NUM_CUTS = 3
 MAX_STEPS = 400
+STEP_SECONDS = 0.05
+"""So that steps are told in all the time in which connections are cut."""
 
 
 @pytest.fixture
@@ -31,6 +33,7 @@ async def read_while_it_runs(readers: list[Reader], database: Database, lease: L
     reading = asyncio.gather(*(reader.run() for reader in readers))
     for step in range(1, MAX_STEPS):
         await asyncio.to_thread(tell_step, database, lease, step, is_evaluated=step % 10 == 0)
+        await asyncio.sleep(STEP_SECONDS)
         if all(reader.is_done_cutting for reader in readers) or reading.done():
             break
     await asyncio.to_thread(succeed, database, lease)
