@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from tests.unit.api.event_stream import Message, parse
@@ -30,8 +31,9 @@ class Reader:
         while not (self.messages and self.messages[-1].type == "end"):
             reader, writer = await asyncio.open_connection(self._address.hostname, self._address.port)
             writer.write(self._request())
-            async for message in self._messages(reader):
-                self.messages.append(message)
+            with suppress(ConnectionError, asyncio.IncompleteReadError):  # the service has ended in this moment
+                async for message in self._messages(reader):
+                    self.messages.append(message)
             writer.transport.abort()
 
     def _request(self) -> bytes:
