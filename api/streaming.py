@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.5
 """How often all watched jobs are looked at."""
 _AGAIN_SECONDS = 2.0
 """How soon a database that did not answer is asked again."""
-_PAGE_ROWS = 500
+_PAGE_ROWS = 100
 _NUM_READERS = 4
 """Threads that read the past for watchers: a thousand who come at once must leave some of the database to others."""
 

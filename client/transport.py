@@ -57,10 +57,18 @@ class Transport:
         return self._retrying(None, repeats=repeats)(send)
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
-        """Read something large; a connection that breaks while it is read is the reader's to answer."""
-        request = self._http.build_request("GET", path, headers={"Accept-Encoding": "identity", **headers})
-        response = self._retrying(None, repeats=True)(self._send, request, stream=True)
+    def stream(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        patience_seconds: float | None = None,
+    ) -> Iterator[httpx2.Response]:
+        """Read something long; a connection that breaks while it is read is the reader's to answer."""
+        sent = {"Accept-Encoding": "identity", **headers}
+        request = self._http.build_request("GET", path, params=params, headers=sent)
+        response = self._retrying(patience_seconds, repeats=True)(self._send, request, stream=True)
         try:
             yield response
         except httpx2.TransportError as error:

@@ -10,7 +10,7 @@ with Tuneyard() as tuneyard:
 ```
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from client.download import OnBytes, download
 from client.endpoint import find_url
 from client.errors import UnreadableInput
+from client.streaming import StreamMessage, follow
 from client.transport import Transport
 from client.views import Artifact, Checkpoint, Dataset, Event, Images, Job, LogLine, Report, Series
 from trainer_core.contract.spec import JobSpec
@@ -190,15 +191,17 @@ class Tuneyard:
 
     def follow_logs(self, job_id: str) -> Iterator[LogLine]:
         """The same, and each line that comes until the job has ended; a service that restarts is waited for."""
-        last_id, has_ended, wait_seconds = 0, False, 0
-        while not has_ended:
-            job = self._transport.get(
-                f"/jobs/{job_id}", params={"wait": wait_seconds}, patience_seconds=_FOLLOW_PATIENCE_SECONDS
-            )
-            has_ended, wait_seconds = Job.model_validate_json(job.content).has_ended, 1
-            for line in self.logs(job_id, after=last_id):
-                last_id = line.id
-                yield line
+        told = self.stream(job_id, types=("log",))
+        return (LogLine.model_validate(message.data) for message in told if message.type == "log")
+
+    def stream(self, job_id: str, *, types: Sequence[str] = (), last_id: str | None = None) -> Iterator[StreamMessage]:
+        """What a job tells, from its beginning to its end, each message once; a service that restarts is waited for.
+
+        Args:
+            types: Only these of `job`, `event`, `sample`, `metric` and `log`; the end is told in any case.
+            last_id: Go on behind the message with this id.
+        """
+        return follow(self._transport, f"/jobs/{job_id}/stream", types, last_id, _FOLLOW_PATIENCE_SECONDS)
 
     def metrics(self, job_id: str, name: str | None = None) -> list[Series]:
         """The numbers of a job by step, one series or all."""

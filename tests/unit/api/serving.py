@@ -55,7 +55,8 @@ class Server:
         self.kill()
         self._process = self._start()
 
-    def stop(self, timeout_seconds: float) -> int:
-        """Ask it to end, as an engine of containers does; its exit code."""
+    def replace(self, within_seconds: float) -> None:
+        """Ask it to end, as an engine of containers does, and start another; TimeoutExpired if it does not end."""
         self._process.terminate()
-        return self._process.wait(timeout_seconds)
+        self._process.wait(within_seconds)
+        self._process = self._start()

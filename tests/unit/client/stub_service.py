@@ -40,6 +40,15 @@ def problem(status: int, code: str, detail: str = "no", **extra: object) -> Answ
     return as_json({"status": status, "code": code, "detail": detail, **extra}, status)
 
 
+def told(*messages: tuple[str, str | None, object], cut_at: int | None = None) -> Answer:
+    """Server-sent events, each a type, perhaps an id, and data."""
+    lines = [
+        f"event: {type_}\ndata: {json.dumps(data)}\n" + (f"id: {id_}\n" if id_ else "") for type_, id_, data in messages
+    ]
+    body = "retry: 1000\n\n" + "".join(f"{one}\n" for one in lines)
+    return Answer(body.encode(), headers={"Content-Type": "text/event-stream"}, cut_at=cut_at)
+
+
 def ranged(content: bytes, cut_at: int | None = None) -> Callable[[Asked], Answer]:
     """A file that honours Range, over a connection that may close after so many bytes."""
 

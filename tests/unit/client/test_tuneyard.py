@@ -8,7 +8,7 @@ import pytest
 from client.errors import ApiError, UnreadableInput
 from client.tuneyard import Tuneyard
 from tests.unit.client.samples import JOB, RUNNING, SUCCEEDED
-from tests.unit.client.stub_service import Answer, StubService, as_json, problem
+from tests.unit.client.stub_service import Answer, StubService, as_json, problem, told
 from trainer_core.contract.spec import JobSpec
 
 NO_CHANGE = Answer(status=304, headers={"ETag": '"1"'})
@@ -138,13 +138,13 @@ def test_watching_goes_on_when_the_service_was_away(tuneyard: Tuneyard, stub: St
     assert job.has_succeeded
 
 
-def test_log_is_followed_to_the_last_line_after_the_end(tuneyard: Tuneyard, stub: StubService) -> None:
-    stub.answers = [as_json(RUNNING), page(line(1)), as_json(SUCCEEDED), page(line(2))]
+def test_log_is_followed_to_the_last_line(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [told(("log", "e1-s0-m0-l1", line(1)), ("log", "e1-s0-m0-l2", line(2)), ("end", "e", {}))]
 
     lines = [line.line for line in tuneyard.follow_logs("ftjob-1")]
 
     assert lines == ["line 1", "line 2"]
-    assert stub.asked[3].path == "/jobs/ftjob-1/logs?limit=100&after=1"
+    assert stub.asked[0].path == "/jobs/ftjob-1/stream?types=log"
 
 
 def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from client.tuneyard import Tuneyard
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
@@ -17,6 +18,8 @@ from tests.unit.told import succeed, tell_step
 
 NUM_CUTS = 3
 MAX_STEPS = 400
+STEP_SECONDS = 0.05
+"""So that steps are told in all the time in which connections are cut."""
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ async def read_while_it_runs(readers: list[Reader], database: Database, lease: L
     reading = asyncio.gather(*(reader.run() for reader in readers))
     for step in range(1, MAX_STEPS):
         await asyncio.to_thread(tell_step, database, lease, step, is_evaluated=step % 10 == 0)
+        await asyncio.sleep(STEP_SECONDS)
         if all(reader.is_done_cutting for reader in readers) or reading.done():
             break
     await asyncio.to_thread(succeed, database, lease)
@@ -54,3 +58,46 @@ def test_readers_that_are_cut_off_miss_nothing_and_hear_nothing_twice(
     told = facts(truth.messages)
     assert [len(reader.messages) > 0 and facts(reader.messages) == told for reader in readers] == [True] * num_readers
     assert "Traceback" not in server.log
+
+
+async def read_over_a_restart(readers: list[Reader], server: Server, database: Database, lease: Lease) -> None:
+    """Have the service replaced while all read, with a step told before, meanwhile and after."""
+    reading = asyncio.gather(*(reader.run() for reader in readers))
+    await asyncio.to_thread(tell_step, database, lease, 1)
+    while not all(facts(reader.messages)["log"] for reader in readers):  # noqa: ASYNC110 - readers tell nobody
+        await asyncio.sleep(STEP_SECONDS)
+    replacing = asyncio.create_task(asyncio.to_thread(server.replace, 10))
+    await asyncio.to_thread(tell_step, database, lease, 2)
+    await replacing
+    await asyncio.to_thread(tell_step, database, lease, 3)
+    await asyncio.to_thread(succeed, database, lease)
+    await reading
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_next(
+    server: Server, database: Database, lease: Lease
+) -> None:
+    readers = [Reader(server.url, f"/jobs/{lease.job_id}/stream", 0, seed) for seed in range(10)]
+
+    asyncio.run(asyncio.wait_for(read_over_a_restart(readers, server, database, lease), timeout=60))
+
+    for reader in readers:
+        assert [step for _, step, name, _ in facts(reader.messages)["metric"] if name == "loss"] == [1, 2, 3]
+    assert "Traceback" not in server.log
+
+
+def test_the_python_client_reads_on_when_the_service_was_killed(
+    server: Server, database: Database, lease: Lease
+) -> None:
+    tell_step(database, lease, 1)
+    with Tuneyard(server.url) as tuneyard:
+        told = tuneyard.stream(lease.job_id, types=("metric", "log"))
+        messages = [next(told), next(told)]
+
+        server.restart()
+        tell_step(database, lease, 2)
+        succeed(database, lease)
+        messages += told
+
+    assert sorted(message.type for message in messages) == ["end", "log", "log", "metric", "metric"]
