@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     parts = Parts(
         settings=settings,
         database=Database(settings.database_url),
-        storage=Storage(settings.storage_root),
+        storage=Storage(settings.storage_root, settings.scratch_dir),
         doorbell=Doorbell(make_celery(str(settings.broker_url))),
     )
     parts.storage.prepare()

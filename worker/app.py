@@ -20,7 +20,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     """The app, its task and what it does beside: sweep, and drain when it is told to end."""
     celery = make_celery(str(settings.broker_url))
     database = Database(settings.database_url)
-    storage = Storage(settings.storage_root)
+    storage = Storage(settings.storage_root, settings.scratch_dir)
     storage.prepare()
     slots = Slots(storage.root / "slots" / socket.gethostname(), settings.num_slots)
     attempts = Attempts(settings, database, slots)
