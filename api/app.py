@@ -27,7 +27,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     parts = Parts(
         settings=settings,
         database=database,
-        storage=Storage(settings.storage_root),
+        storage=Storage(settings.storage_root, settings.scratch_dir),
         doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
         streams=Streams(database),
     )

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import anyio
 
-from api.uploads import StorageFull
+from store.remote import StorageFull
 from trainer_core.contract.dataset import DatasetReport
 
 
@@ -50,13 +51,13 @@ async def check(path: Path, *options: str | Path) -> DatasetReport:
     return report
 
 
-async def addresses(path: Path) -> list[str]:
-    """Every address of an image that rows name.
+async def named(path: Path, what: Literal["--addresses", "--uploads"]) -> list[str]:
+    """Every address of an image that rows name, or every id of an uploaded one.
 
     Raises:
         UncheckableDataset: Reading the file broke down.
     """
-    done = await _read(path, ["--addresses"])
+    done = await _read(path, [what])
     if done.returncode != 0:
         raise _broken_down(done)
     return done.stdout.decode().splitlines()

@@ -1,8 +1,8 @@
 """A file on its way in: received, looked at, and kept only if nothing is wrong with it."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +12,12 @@ from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from api.checking import UncheckableDataset, addresses, check
+from api.checking import UncheckableDataset, check, named
 from api.dependencies import Parts
 from api.fetching import Fetcher
 from api.uploads import Received, receive
 from store import ids
+from store.files import Storage
 from trainer_core.contract.dataset import DatasetReport
 
 Filename = Annotated[
@@ -57,17 +58,24 @@ async def arrival(request: Request, parts: Parts) -> AsyncIterator[Arrival]:
         await run_in_threadpool(shutil.rmtree, folder)
 
 
-async def check_rows(arrived: Arrival, parts: Parts, images_path: Path | None) -> DatasetReport:
+async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> DatasetReport:
     """Check a file of rows, fetch the images that it names by address if that is allowed, and convert it if need be.
+
+    Args:
+        arrived: The file.
+        parts: Where to look for images that were uploaded before.
+        images_id: Uploaded images that rows name by their paths.
 
     Raises:
         DatasetRefused: Some row cannot be trained on.
         UncheckableDataset: It took too long, or broke down.
     """
-    options: list[str | Path] = ["--output", arrived.rows_path, "--uploaded", parts.storage.images_dir]
-    if images_path is not None:
-        options += ["--images", images_path]
+    options: list[str | Path] = ["--output", arrived.rows_path]
     with _in_time(parts.settings.check_seconds):
+        uploaded = await _uploaded(arrived, parts.storage, images_id)
+        options += ["--uploaded", uploaded]
+        if images_id is not None:
+            options += ["--images", uploaded / images_id]
         if parts.settings.fetch_images:
             options += ["--fetched", await _fetched(arrived)]
         return await check(arrived.path, *options)
@@ -84,10 +92,27 @@ async def check_images(arrived: Arrival, parts: Parts) -> DatasetReport:
         return await check(arrived.path, "--only-images")
 
 
+async def _uploaded(arrived: Arrival, storage: Storage, images_id: str | None) -> Path:
+    """Folder with the uploaded images that rows name."""
+    if storage.is_folder:
+        return storage.images_dir
+    named_ids = await named(arrived.path, "--uploads")
+    folder = arrived.folder / "images"
+    folder.mkdir()
+    await run_in_threadpool(_copy, storage, {*named_ids, *([images_id] if images_id else [])}, folder)
+    return folder
+
+
+def _copy(storage: Storage, images_ids: Iterable[str], folder: Path) -> None:
+    for images_id in images_ids:
+        with suppress(FileNotFoundError):  # the check tells that it was never uploaded
+            storage.copy(storage.images_path(images_id), folder / images_id)
+
+
 async def _fetched(arrived: Arrival) -> Path:
     folder = arrived.folder / "fetched"
     folder.mkdir()
-    await Fetcher().fetch_all(await addresses(arrived.path), folder)
+    await Fetcher().fetch_all(await named(arrived.path, "--addresses"), folder)
     return folder
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
-from api.uploads import DatasetTooLarge, StorageFull
+from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
@@ -25,6 +25,7 @@ from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
+from store.remote import StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
+    StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""

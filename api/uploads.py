@@ -8,19 +8,14 @@ from pathlib import Path
 
 import anyio
 
+from store.remote import StorageFull
+
 
 class DatasetTooLarge(Exception):
     """The file is larger than this service takes."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"the dataset is larger than {max_bytes} bytes, the most that this service takes")
-
-
-class StorageFull(Exception):
-    """The storage has no room for the file."""
-
-    def __init__(self) -> None:
-        super().__init__("the storage has no room for the file; nothing of it was kept")
 
 
 @dataclass(frozen=True)

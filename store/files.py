@@ -1,10 +1,21 @@
 """Shared storage: where datasets, base models and what runs leave lie. It knows no table."""
 
+import hashlib
+import os
 import re
+import shutil
+import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
+
+from store.remote import Remote
 
 HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
+_UPLOAD_SECONDS = 24 * 3600
+"""After which a file that is still coming in has been given up."""
 
 
 class BaseModelNotFound(Exception):
@@ -12,7 +23,7 @@ class BaseModelNotFound(Exception):
 
 
 class Storage:
-    """A folder that API and workers share.
+    """What API and workers share: a folder, or a bucket.
 
     ```
     root/datasets/file-….jsonl
@@ -21,26 +32,53 @@ class Storage:
     root/images/file-…                    an uploaded image, or a zip of them
     root/uploads/file-…/                  a file on its way in, and what is made of it
     ```
+
+    A place is a path below `root`. Where the storage is a folder, that is `root`: things are in their places, and there
+    is nothing to publish or to fetch. Else `root` is a folder of this host with drafts and copies, and what is
+    published lies under the same path in the bucket.
+
+    Args:
+        url: A folder, or `s3://bucket/prefix`.
+        scratch: Folder for drafts and copies; only a bucket needs one.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+    def __init__(self, url: str | Path, scratch: Path | None = None) -> None:
+        is_folder = isinstance(url, Path) or "://" not in url
+        self._remote = None if is_folder else Remote(str(url))
+        self.root = Path(url).absolute() if is_folder else (scratch or _own_scratch(str(url))).absolute()
+
+    @property
+    def is_folder(self) -> bool:
+        """True if everything published is in its place on this host."""
+        return self._remote is None
 
     def prepare(self) -> None:
-        """Make the folders."""
+        """Make the folders, and clear away what uploads that broke off have left."""
         for name in ("datasets", "images", "models", "jobs", "uploads"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        self.forget_uploads()
+
+    def forget_uploads(self) -> None:
+        """Delete files that have been on their way in for a day."""
+        for folder in (self.root / "uploads").iterdir():
+            with suppress(FileNotFoundError):
+                if folder.stat().st_mtime < time.time() - _UPLOAD_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def is_ready(self) -> bool:
+        """True if the storage answers."""
+        return (self.root / "datasets").is_dir() and (self._remote is None or self._remote.is_there())
 
     def upload_dir(self, file_id: str) -> Path:
         """Folder of a file while it comes in and is checked."""
         return self.root / "uploads" / file_id
 
     def dataset_path(self, dataset_id: str) -> Path:
-        """Where the rows of a checked dataset lie."""
+        """Place of the rows of a checked dataset."""
         return self.root / "datasets" / f"{dataset_id}.jsonl"
 
     def images_path(self, images_id: str) -> Path:
-        """Where an uploaded image lies, or a zip of them."""
+        """Place of an uploaded image, or a zip of them."""
         return self.images_dir / images_id
 
     @property
@@ -52,27 +90,102 @@ class Storage:
         """Folder of one attempt."""
         return self.root / "jobs" / job_id / f"attempt-{attempt}"
 
+    def publish(self, source: Path, place: Path) -> None:
+        """Make a local file or folder readable for all, in its place; a folder's manifest comes last.
+
+        Raises:
+            StorageFull, StorageUnavailable: Not all of it was taken.
+        """
+        if self._remote is not None:
+            self._remote.upload(source, self._key(place))
+        elif source != place:
+            source.rename(place)
+
+    def fetch(self, place: Path) -> Path:
+        """Have a published file or folder, which never changes, in its place on this host.
+
+        Raises:
+            FileNotFoundError: Nothing was published there.
+            StorageUnavailable: Not all of it came.
+        """
+        if self._remote is not None and not place.exists():
+            self._remote.download(self._key(place), place)
+        return place
+
+    def copy(self, place: Path, target: Path) -> None:
+        """Copy a published file out of a bucket; see `fetch`."""
+        assert self._remote is not None
+        self._remote.download(self._key(place), target)
+
+    def open(self, place: Path) -> IO[bytes]:
+        """A published file to read from."""
+        return place.open("rb") if self._remote is None else self._remote.open(self._key(place))
+
+    def stat(self, place: Path) -> os.stat_result:
+        """Size and time of a published file."""
+        return place.stat() if self._remote is None else self._remote.stat(self._key(place))
+
+    def files(self, place: Path) -> list[Path]:
+        """Places of all published files below a place; of what has a manifest, that comes first."""
+        if self._remote is not None:
+            return [self.root / key for key in self._remote.keys(self._key(place))]
+        return [path for path in place.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+    def delete(self, place: Path) -> None:
+        """Delete a published file."""
+        if self._remote is not None:
+            self._remote.delete(self._key(place))
+        else:
+            place.unlink(missing_ok=True)
+
     def base_models(self) -> list[str]:
         """Names of the registered base models."""
         # A folder in the making begins with a dot, so it has no name yet.
-        return sorted(
-            path.name for path in (self.root / "models").iterdir() if _NAME.fullmatch(path.name) and _is_model(path)
+        found = (
+            [path.name for path in self._models.iterdir()] if self._remote is None else self._remote.folders("models")
         )
+        return sorted(name for name in found if _NAME.fullmatch(name) and self._is_model(name))
 
-    def base_model(self, name: str, *, hub_models: bool) -> str:
-        """What the trainer loads for the base model `name`: a folder, or a hub id.
+    def base_model(self, name: str, *, hub_models: bool) -> Path | str:
+        """What a base model's name means: the place of a folder, or a hub id.
 
         Raises:
             BaseModelNotFound: It is neither registered nor a hub id that may be used.
         """
-        if _NAME.fullmatch(name) and _is_model(self.root / "models" / name):
-            return str(self.root / "models" / name)
+        if _NAME.fullmatch(name) and self._is_model(name):
+            return self._models / name
         if hub_models and HUB_ID.fullmatch(name) and ".." not in name:
             return name
         known = ", ".join(self.base_models()) or "none"
         hint = ", or give a Hugging Face hub id (organisation/name)" if hub_models else ""
         raise BaseModelNotFound(f"no base model {name!r}; registered: {known}{hint}")
 
+    def fetch_base_model(self, place: Path) -> Path:
+        """Have a registered base model on this host, as it is now: its name may come to mean other files."""
+        if self._remote is None:
+            return place
+        copy = place.parent / self._remote.version(self._key(place)) / place.name
+        if not copy.exists():
+            self._remote.download(self._key(place), copy)
+        return copy
 
-def _is_model(path: Path) -> bool:
-    return (path / "config.json").is_file()
+    @property
+    def _models(self) -> Path:
+        return self.root / "models"
+
+    def _is_model(self, name: str) -> bool:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return bool(self.stat(self._models / name / "config.json"))
+        return False
+
+    def _key(self, place: Path) -> str:
+        return place.relative_to(self.root).as_posix()
+
+
+def _own_scratch(url: str) -> Path:
+    """A folder below the system's temp that is nobody else's."""
+    own = Path(tempfile.gettempdir()) / f"tuneyard-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{own} belongs to another user; set TUNEYARD_SCRATCH_DIR")
+    return own / hashlib.sha256(url.encode()).hexdigest()[:16]

@@ -1,8 +1,10 @@
 """Where the records, the files and the broker are: the settings that API and worker share."""
 
+import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import RedisDsn
+from pydantic import BeforeValidator, RedisDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,7 +17,11 @@ class StoreSettings(BaseSettings):
     """SQLAlchemy URL: `sqlite:////data/tuneyard.db` or `postgresql+psycopg://user:password@host/tuneyard`."""
     broker_url: RedisDsn
     """Redis or Valkey, `redis://:password@host:6379/0`; only doorbells pass through it."""
-    storage_root: Path
-    """Folder for datasets, base models, checkpoints and artifacts, shared by API and workers."""
+    storage_root: Annotated[str, BeforeValidator(os.fspath)]
+    """For datasets, base models, checkpoints and artifacts: a folder that API and workers share, or
+    `s3://bucket/prefix`."""
+    scratch_dir: Path | None = None
+    """Folder of this host for what is on its way to or from a bucket, by default one below the system's temp; a storage
+    that is a folder needs none."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""

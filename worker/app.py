@@ -23,7 +23,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     """The app, its task and what it does beside: sweep, and drain when it is told to end."""
     celery = make_celery(str(settings.broker_url))
     database = Database(settings.database_url)
-    storage = Storage(settings.storage_root)
+    storage = Storage(settings.storage_root, settings.scratch_dir)
     storage.prepare()
     folder = storage.root / "slots" / socket.gethostname() / settings.worker_name
     slots = Slots(folder, settings.num_slots, find_gpus(), Path(gettempdir()) / "tuneyard-gpus")

@@ -1,22 +1,35 @@
-"""A spec as the trainer wants it: names of base model and datasets become paths."""
+"""A spec as the trainer wants it: names of base model and datasets become paths of this host."""
+
+from pathlib import Path
 
 from store.files import Storage
 from trainer_core.contract.spec import JobSpec
 
 
 def resolve(spec: JobSpec, storage: Storage, *, hub_models: bool) -> JobSpec:
-    """Put paths, or a hub id, in place of names.
+    """Put paths, or a hub id, in place of names, and have on this host what they lead to.
 
     Raises:
         BaseModelNotFound: The base model is neither registered nor a hub id that may be used.
+        FileNotFoundError: A dataset has gone from the bucket.
+        StorageUnavailable: Not all of it came.
     """
     eval_dataset = spec.eval_dataset
     if isinstance(eval_dataset, str):
-        eval_dataset = str(storage.dataset_path(eval_dataset))
+        eval_dataset = _dataset(eval_dataset, storage)
     return spec.model_copy(
         update={
-            "base_model": storage.base_model(spec.base_model, hub_models=hub_models),
-            "train_dataset": str(storage.dataset_path(spec.train_dataset)),
+            "base_model": _base_model(spec.base_model, storage, hub_models=hub_models),
+            "train_dataset": _dataset(spec.train_dataset, storage),
             "eval_dataset": eval_dataset,
         }
     )
+
+
+def _dataset(dataset_id: str, storage: Storage) -> str:
+    return str(storage.fetch(storage.dataset_path(dataset_id)))
+
+
+def _base_model(name: str, storage: Storage, *, hub_models: bool) -> str:
+    found = storage.base_model(name, hub_models=hub_models)
+    return str(storage.fetch_base_model(found)) if isinstance(found, Path) else found

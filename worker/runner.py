@@ -204,7 +204,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     lease = Lease(**json.loads(os.environ.pop(LEASE_VARIABLE)))
     settings = WorkerSettings()
-    database, storage = Database(settings.database_url), Storage(settings.storage_root)
+    database = Database(settings.database_url)
+    storage = Storage(settings.storage_root, settings.scratch_dir)
     runner = Runner(
         settings, database, storage, lease, slot_fds=[int(fd) for fd in os.environ[SLOTS_VARIABLE].split(",")]
     )

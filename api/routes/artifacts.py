@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.archives import tar_stream
 from api.dependencies import PartsDep, Reading
+from api.serving import serve
 from api.views import ArtifactRead
 from store import artifacts, jobs
 from store.tables import Artifact, Job
@@ -39,28 +40,44 @@ def _folder(artifact: ArtifactDep, parts: PartsDep) -> Path:
 FolderDep = Annotated[Path, Depends(_folder)]
 
 
+def _manifest(folder: FolderDep, parts: PartsDep) -> Manifest:
+    with parts.storage.open(folder / MANIFEST) as file:
+        return Manifest.model_validate_json(file.read())
+
+
+ManifestDep = Annotated[Manifest, Depends(_manifest)]
+
+
 @router.get("/artifacts")
-def read_artifact(artifact: ArtifactDep, folder: FolderDep) -> ArtifactRead:
+def read_artifact(artifact: ArtifactDep, manifest: ManifestDep) -> ArtifactRead:
     """The manifest: every file with its size and SHA-256."""
-    return ArtifactRead.of(artifact, Manifest.load(folder))
+    return ArtifactRead.of(artifact, manifest)
 
 
 @router.head("/artifacts/{path:path}", include_in_schema=False)
 @router.get("/artifacts/{path:path}", response_class=FileResponse)
-def download_file(path: str, folder: FolderDep) -> FileResponse:
+def download_file(path: str, folder: FolderDep, manifest: ManifestDep, parts: PartsDep) -> FileResponse:
     """One file; `Range`, `If-Range` and `HEAD` are answered, the ETag is the file's SHA-256."""
-    files = {file.path: file for file in Manifest.load(folder).files}
+    files = {file.path: file for file in manifest.files}
     if path not in files:  # only what the manifest names is ever opened
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the artifact has no file {path!r}")
-    return FileResponse(
-        folder / path, headers={"ETag": f'"{files[path].sha256}"'}, media_type="application/octet-stream"
-    )
+    headers = {"ETag": f'"{files[path].sha256}"'}
+    return serve(parts.storage, folder / path, headers=headers, media_type="application/octet-stream")
 
 
 @router.get("/archive", response_class=StreamingResponse)
-def download_archive(job: JobDep, folder: FolderDep) -> StreamingResponse:
+def download_archive(
+    job: JobDep, artifact: ArtifactDep, folder: FolderDep, manifest: ManifestDep, parts: PartsDep
+) -> StreamingResponse:
     """The whole artifact as one tar file, manifest included; its name begins with the spec's suffix."""
     name = f"{job.spec.suffix}-{job.id}" if job.spec.suffix else job.id
-    paths = [*(file.path for file in Manifest.load(folder).files), MANIFEST]
+    sizes = [(file.path, file.num_bytes) for file in manifest.files]
+    sizes.append((MANIFEST, parts.storage.stat(folder / MANIFEST).st_size))
     headers = {"Content-Disposition": f'attachment; filename="{name}.tar"'}
-    return StreamingResponse(tar_stream(folder, paths, prefix=name), media_type="application/x-tar", headers=headers)
+    stream = tar_stream(
+        sizes,
+        lambda path: parts.storage.open(folder / path),
+        prefix=name,
+        seconds=artifact.created_at.timestamp(),
+    )
+    return StreamingResponse(stream, media_type="application/x-tar", headers=headers)

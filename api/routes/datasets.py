@@ -1,7 +1,6 @@
 """/datasets: files of training rows."""
 
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Parts, PartsDep, Reading
 from api.intake import Arrival, Filename, arrival, check_rows
+from api.serving import serve
 from api.views import DatasetRead
 from store import datasets
 from store import images as image_files
@@ -46,9 +46,9 @@ async def upload_dataset(
     The body is the file itself: `curl -X POST -T train.jsonl 'http://…/datasets?filename=train.jsonl'`. It is JSONL in
     OpenAI's chat format, or whatever else docs/datasets.md names; rows are then kept in OpenAI's format.
     """
-    images_path = await run_in_threadpool(_images_path, parts, images)
+    await run_in_threadpool(_look_for_images, parts, images)
     async with arrival(request, parts) as arrived:
-        report = await check_rows(arrived, parts, images_path)
+        report = await check_rows(arrived, parts, images)
         dataset = await run_in_threadpool(_keep, parts, arrived, filename, report)
     response.headers["Location"] = f"/datasets/{dataset.id}"
     return dataset
@@ -64,22 +64,21 @@ def read_dataset(dataset_id: str, session: Reading) -> Dataset:
 def download_rows(dataset_id: str, session: Reading, parts: PartsDep) -> FileResponse:
     """The rows as they are trained on: JSONL in OpenAI's chat format, images in it."""
     dataset = datasets.get(session, dataset_id)
-    return FileResponse(
-        parts.storage.dataset_path(dataset.id), media_type="application/jsonl", filename=f"{dataset.id}.jsonl"
-    )
+    place = parts.storage.dataset_path(dataset.id)
+    return serve(parts.storage, place, media_type="application/jsonl", filename=f"{dataset.id}.jsonl")
 
 
-def _images_path(parts: Parts, images_id: str | None) -> Path | None:
-    if images_id is None:
-        return None
-    with parts.database.reading() as session:
-        return parts.storage.images_path(image_files.get(session, images_id).id)
+def _look_for_images(parts: Parts, images_id: str | None) -> None:
+    """Refuse unknown images before the rows come."""
+    if images_id is not None:
+        with parts.database.reading() as session:
+            image_files.get(session, images_id)
 
 
 def _keep(parts: Parts, arrived: Arrival, filename: str, report: DatasetReport) -> Dataset:
     """Put checked rows in their place, then write their row: a row never names a file that is not there."""
     rows = arrived.rows_path if report.is_converted else arrived.path
-    rows.rename(parts.storage.dataset_path(arrived.file_id))
+    parts.storage.publish(rows, parts.storage.dataset_path(arrived.file_id))
     with parts.database.writing() as session:
         return datasets.add(
             session,

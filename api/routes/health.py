@@ -22,8 +22,9 @@ def is_alive() -> dict[str, str]:
 def is_ready(parts: PartsDep, response: Response) -> Readiness:
     """Database and storage answer; how many workers are there is told, but jobs are taken without one as well."""
     num_workers = _count_workers(parts)
-    has_storage = (parts.storage.root / "datasets").is_dir()
-    readiness = Readiness(database=num_workers is not None, storage=has_storage, num_workers=num_workers or 0)
+    readiness = Readiness(
+        database=num_workers is not None, storage=parts.storage.is_ready(), num_workers=num_workers or 0
+    )
     if not (readiness.database and readiness.storage):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return readiness

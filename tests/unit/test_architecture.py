@@ -110,7 +110,8 @@ def test_only_the_trainer_loads_torch() -> None:
 def test_nothing_that_leases_hang_on_asks_this_host_for_the_time_of_day(package: str) -> None:
     asked = re.compile(r"time\.time\(|datetime\.now|datetime\.utcnow|date\.today")
 
-    assert [path for path in (ROOT / package).rglob("*.py") if asked.search(path.read_text())] == []
+    found = {path.name for path in (ROOT / package).rglob("*.py") if asked.search(path.read_text())}
+    assert found <= {"files.py"}  # ages of files are of the host's clock
 
 
 def test_every_pin_is_exact() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from trainer_core.contract.dataset import DatasetFault, DatasetReport
-from trainer_core.data.conversion import addresses, check_images, convert
+from trainer_core.data.conversion import addresses, check_images, convert, uploads
 from trainer_core.data.images import InvalidImage
 from trainer_core.data.records import Form, form_of_file
 from trainer_core.data.sources import Sources
@@ -27,9 +27,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     try:
-        if arguments.addresses:
-            for url in addresses(arguments.file):
-                print(url)  # noqa: T201 - it is what was asked for
+        if arguments.addresses or arguments.uploads:
+            for name in (addresses if arguments.addresses else uploads)(arguments.file):
+                print(name)  # noqa: T201 - it is what was asked for
             return 0
         report = check_images(arguments.file) if arguments.only_images else _report(arguments)
     except OSError as error:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fetched", type=Path, help="folder of images that were fetched from their addresses")
     parser.add_argument("--only-images", action="store_true", help="FILE is an image, or a zip of them, without rows")
     parser.add_argument("--addresses", action="store_true", help="only print the addresses of images, one a line")
+    parser.add_argument("--uploads", action="store_true", help="only print the ids of uploaded images, one a line")
     return parser
 
 

@@ -5,7 +5,7 @@ A file that has this form already stays as it is. Every row is checked on the wa
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -20,7 +20,7 @@ from trainer_core.data.placing import NotARow
 from trainer_core.data.reader import checked, checked_size, faults_of, parse
 from trainer_core.data.records import Form, Record, form_of_file, records
 from trainer_core.data.rows import ImagePart, ImageUrl, Row
-from trainer_core.data.sources import ADDRESS, Sources, ZipImages
+from trainer_core.data.sources import ADDRESS, UPLOADED, Sources, ZipImages
 
 
 @dataclass
@@ -75,16 +75,13 @@ def convert(path: Path, sources: Sources, output: IO[bytes] | None = None) -> Da
 
 
 def addresses(path: Path) -> Iterator[str]:
-    """Every address of an image in a file of rows, once; what is wrong with rows is for `convert` to tell."""
-    seen = set()
-    try:
-        for record in records(path):
-            for url in _urls(record):
-                if url not in seen and ADDRESS.match(url):
-                    seen.add(url)
-                    yield url
-    except InvalidDataset:
-        return
+    """Every address of an image in a file of rows, once."""
+    return _once(url for url in _all_urls(path) if ADDRESS.match(url))
+
+
+def uploads(path: Path) -> Iterator[str]:
+    """The id of every uploaded image, or zip of them, that a file of rows names, once."""
+    return _once(match["id"] for url in _all_urls(path) if (match := UPLOADED.fullmatch(url)))
 
 
 def check_images(path: Path) -> DatasetReport:
@@ -103,6 +100,23 @@ def _num_images_in(path: Path) -> int:
     if not names:
         raise InvalidImage("the zip has no .png, .jpg, .jpeg or .webp file")
     return len(names)
+
+
+def _once(names: Iterable[str]) -> Iterator[str]:
+    seen = set()
+    for name in names:
+        if name not in seen:
+            seen.add(name)
+            yield name
+
+
+def _all_urls(path: Path) -> Iterator[str]:
+    """Of every image in a file of rows; what is wrong with rows is for `convert` to tell."""
+    try:
+        for record in records(path):
+            yield from _urls(record)
+    except InvalidDataset:
+        return
 
 
 def _urls(record: Record) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -34,11 +35,18 @@ def doorbell() -> CountingDoorbell:
 
 
 @pytest.fixture
-def app(database_url: str, storage: Storage, doorbell: CountingDoorbell) -> FastAPI:
+def app(
+    database_url: str,
+    storage: Storage,  # noqa: ARG001 - it has a base model
+    storage_root: str,
+    tmp_path: Path,
+    doorbell: CountingDoorbell,
+) -> FastAPI:
     settings = Settings(
         database_url=database_url,
         broker_url="redis://127.0.0.1:1/0",
-        storage_root=storage.root,
+        storage_root=storage_root,
+        scratch_dir=tmp_path / "api",
         max_upload_bytes=1_000_000,
     )
     app = create_app(settings)

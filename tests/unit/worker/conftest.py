@@ -13,12 +13,13 @@ from worker.settings import WorkerSettings
 
 
 @pytest.fixture
-def settings(database_url: str, storage: Storage) -> WorkerSettings:
+def settings(database_url: str, storage: Storage, storage_root: str) -> WorkerSettings:
     """Short graces, so that a trainer that does not listen is soon killed."""
     return WorkerSettings(
         database_url=database_url,
         broker_url="redis://127.0.0.1:1/0",
-        storage_root=storage.root,
+        storage_root=storage_root,
+        scratch_dir=storage.root,
         worker_name="w",
         word_grace_seconds=0.2,
         drain_grace_seconds=0.2,

@@ -16,6 +16,7 @@ from store.tables import Job
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 
+pytestmark = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
 WEIGHTS = bytes(range(256)) * 10
 
 
@@ -28,6 +29,7 @@ def url(database: Database, storage: Storage, lease: Lease) -> str:
     (folder / "sub" / "note.txt").write_text("hello")
     manifest = Manifest.of(folder)
     manifest.save(folder)
+    storage.publish(folder, folder)
     with database.writing() as session:
         artifacts.record(session, lease, "artifact", manifest)
         leases.succeed(session, lease)

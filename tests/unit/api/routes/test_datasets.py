@@ -6,10 +6,13 @@ import io
 import json
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from store.files import Storage
+
+EVERY_KIND = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
 
 
 def image_url(content: bytes | None = None) -> dict[str, object]:
@@ -45,10 +48,18 @@ def test_a_dataset_is_found_where_location_says(client: TestClient) -> None:
     assert (created.status_code, client.get(created.headers["Location"]).json()) == (201, created.json())
 
 
+@EVERY_KIND
 def test_the_file_is_kept_as_it_came(client: TestClient, storage: Storage) -> None:
     dataset = client.post("/datasets", content=row()).json()
 
-    assert storage.dataset_path(dataset["id"]).read_text() == row()
+    assert storage.fetch(storage.dataset_path(dataset["id"])).read_text() == row()
+
+
+@EVERY_KIND
+def test_nothing_of_an_upload_is_left_on_the_host(client: TestClient, app: FastAPI) -> None:
+    client.post("/datasets", content=row())
+
+    assert not [*(app.state.parts.storage.root / "uploads").iterdir()]
 
 
 def test_a_broken_image_is_named_by_line_message_and_image(client: TestClient) -> None:
@@ -94,6 +105,7 @@ def test_a_name_that_is_too_long_is_refused(client: TestClient) -> None:
     assert client.post("/datasets", content=row(), params={"filename": "x" * 256}).json()["code"] == "invalid_request"
 
 
+@EVERY_KIND
 def test_another_form_is_kept_as_openais_rows(client: TestClient) -> None:
     rows = json.dumps([{"id": 1, "instruction": "two?", "output": "2"}])
 

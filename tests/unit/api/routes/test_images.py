@@ -12,6 +12,8 @@ from PIL import Image
 
 from store.files import Storage
 
+EVERY_KIND = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
+
 
 def png() -> bytes:
     file = io.BytesIO()
@@ -42,24 +44,27 @@ def test_images_are_found_where_location_says(client: TestClient) -> None:
     assert client.get(created.headers["Location"]).json() == created.json()
 
 
+@EVERY_KIND
 def test_a_row_names_an_uploaded_image(client: TestClient) -> None:
     image_id = upload(client, png())
 
     assert client.post("/datasets", content=row(image_id)).json()["num_images"] == 1
 
 
+@EVERY_KIND
 def test_a_row_names_an_image_of_an_uploaded_zip(client: TestClient) -> None:
     images_id = upload(client, zip_of(a=png()))
 
     assert client.post("/datasets", content=row(f"{images_id}/a.png")).json()["num_images"] == 1
 
 
+@EVERY_KIND
 def test_rows_come_beside_their_images(client: TestClient, storage: Storage) -> None:
     images_id = upload(client, zip_of(a=png()))
 
     dataset = client.post("/datasets", content=row("a.png"), params={"images": images_id}).json()
 
-    assert "data:image/png;base64," in storage.dataset_path(dataset["id"]).read_text()
+    assert "data:image/png;base64," in storage.fetch(storage.dataset_path(dataset["id"])).read_text()
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", png()[:40], zip_of()])
@@ -68,6 +73,13 @@ def test_what_is_no_image_is_refused(client: TestClient, storage: Storage, conte
 
     assert (problem["code"], problem["errors"][0]["code"]) == ("invalid_dataset", "invalid_image")
     assert not [*(storage.root / "uploads").iterdir(), *storage.images_dir.iterdir()]
+
+
+@EVERY_KIND
+def test_a_row_that_names_an_image_nobody_uploaded_is_told(client: TestClient) -> None:
+    [fault] = client.post("/datasets", content=row(f"file-{26 * '0'}")).json()["errors"]
+
+    assert "no image was uploaded as" in fault["detail"]
 
 
 def test_unknown_images_are_told(client: TestClient) -> None:

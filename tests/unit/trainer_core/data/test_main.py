@@ -62,6 +62,16 @@ def test_addresses_of_images_are_printed_once_each(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["https://h/a.png", "https://h/b.png"]
 
 
+def test_ids_of_uploaded_images_are_printed_once_each(tmp_path: Path) -> None:
+    first, second = f"file-{26 * 'a'}", f"file-{26 * 'b'}"
+    images = f'["{first}", "{second}/a.png", "{second}/b.png", "https://h/c.png"]'
+    (tmp_path / "rows.jsonl").write_text(f'{{"instruction": "What?", "output": "a", "images": {images}}}\n')
+
+    done = checked(tmp_path / "rows.jsonl", "--uploads")
+
+    assert done.stdout.splitlines() == [first, second]
+
+
 def test_a_missing_file_is_a_word_and_no_traceback(tmp_path: Path) -> None:
     done = checked(tmp_path / "nowhere.jsonl")
 
