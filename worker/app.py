@@ -9,6 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
+from store.orphans import Orphans
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.rescue import Rescue
@@ -26,7 +27,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     attempts = Attempts(settings, database, slots)
     doorbell = Doorbell(celery)
     inspections = Inspections(settings, database, storage, doorbell)
-    rescue = Rescue(settings, database, doorbell, attempts, inspections)
+    rescue = Rescue(settings, database, doorbell, attempts, inspections, Orphans(database, storage))
 
     @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:

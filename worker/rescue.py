@@ -1,4 +1,4 @@
-"""What nobody else would do: expired leases go back to the queue, and queued jobs are rung for again."""
+"""What nobody else would do: expired leases go back to the queue, queued jobs are rung for again, orphans deleted."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 from store import inspections, leases, workers
 from store.database import Database
 from store.doorbell import Bell, Doorbell
+from store.orphans import Orphans
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.settings import WorkerSettings
@@ -25,12 +26,14 @@ class Rescue:
         doorbell: Doorbell,
         attempts: Attempts,
         inspections: Inspections,
+        orphans: Orphans,
     ) -> None:
         self._settings = settings
         self._database = database
         self._doorbell = doorbell
         self._attempts = attempts
         self._inspections = inspections
+        self._orphans = orphans
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sweep_until_stopped, name="rescue", daemon=True)
 
@@ -60,6 +63,7 @@ class Rescue:
         if is_asked and self._inspections.is_idle:
             self._doorbell.ring(Bell.INSPECTIONS)
         self._inspections.cool_down()
+        self._orphans.collect_if_due()
 
     def _sweep_until_stopped(self) -> None:
         while True:

@@ -1,13 +1,17 @@
 """What a sweep does."""
 
 import pytest
+from sqlalchemy import update
 
 from store import inspections, jobs, leases, workers
+from store.clock import from_now
 from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
+from store.orphans import Orphans
+from store.tables import Attempt
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec
@@ -22,7 +26,7 @@ from worker.slots import Slots
 def rescue(settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell) -> Rescue:
     attempts = Attempts(settings, database, Slots(storage.root / "slots", 1))
     looker = Inspections(settings, database, storage, doorbell)  # type: ignore[arg-type]
-    return Rescue(settings, database, doorbell, attempts, looker)  # type: ignore[arg-type]
+    return Rescue(settings, database, doorbell, attempts, looker, Orphans(database, storage))  # type: ignore[arg-type]
 
 
 def expire(database: Database, lease: Lease) -> None:
@@ -88,6 +92,19 @@ def test_a_job_that_is_to_be_looked_at_is_rung_for(
     rescue.sweep()
 
     assert doorbell.rung == [Bell.INSPECTIONS]
+
+
+def test_a_sweep_collects_orphans(rescue: Rescue, database: Database, storage: Storage, lease: Lease) -> None:
+    orphan = storage.run_dir(lease.job_id, lease.attempt) / "artifact" / "model.safetensors"
+    orphan.parent.mkdir(parents=True)
+    orphan.touch()
+    with database.writing() as session:
+        leases.give_back(session, lease)
+        session.execute(update(Attempt).values(ended_at=from_now(-7200)))
+
+    rescue.sweep()
+
+    assert not orphan.exists()
 
 
 def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:
