@@ -20,14 +20,18 @@ from store import artifacts, checkpoints, jobs, leases
 from store.database import Database
 from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost
+from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import LEASE_VARIABLE, SLOT_VARIABLE
+from worker.beside import beside
+from worker.publishing import Publishing
 from worker.recorder import Recorder
 from worker.resolution import resolve
+from worker.resuming import newest_checkpoint
 from worker.settings import WorkerSettings
 from worker.stopping import Stopping, StopReason
 from worker.trainer import Trainer
@@ -39,6 +43,14 @@ _LEASE_MARGIN = 0.8
 """Part of the lease for which it is trusted without a renewal."""
 
 log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The attempt must end although no trainer runs."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Runner:
@@ -59,7 +71,8 @@ class Runner:
         self._lease = lease
         self._storage = storage
         self._run_dir = storage.run_dir(lease.job_id, lease.attempt)
-        self._recorder = Recorder(database, lease, settings.lease_seconds)
+        self._publishing = Publishing(storage, self._run_dir)
+        self._recorder = Recorder(database, lease, settings.lease_seconds, self._publishing.written)
         self._is_draining = False
         self._asked_at = time.monotonic()
         self._last_word: RunSucceeded | RunFailed | None = None
@@ -74,12 +87,23 @@ class Runner:
         Raises:
             LeaseLost: Another attempt owns the job now; the trainer is gone and nothing more is written.
         """
+        try:
+            self._carry_out()
+        except Interrupted as error:
+            self._conclude(leases.cancel if error.reason is StopReason.CANCEL else leases.give_back)
+        finally:
+            self._publishing.close()
+
+    def _carry_out(self) -> None:
         with self._database.reading() as session:
             spec = jobs.get(session, self._lease.job_id).spec
         try:
-            command = self._prepare(spec)
+            command = beside(lambda: self._prepare(spec), self._beat_before_run)
         except BaseModelNotFound as error:
             self._conclude(leases.fail, Failure(FailureCode.BASE_MODEL_UNUSABLE, str(error)))
+            return
+        except (FileNotFoundError, StorageFull, StorageUnavailable) as error:
+            self._conclude(leases.charge, f"What the run needs could not be fetched: {error}")
             return
         trainer = Trainer(command, environment=os.environ, pass_fds=self._slot_fds)
         stopping = Stopping(trainer, self._settings)
@@ -88,6 +112,10 @@ class Runner:
         finally:
             exit_code = trainer.end()
         self._hear_rest(trainer)
+        while self._publishing.is_busy and stopping.reason is not StopReason.LEASE_LOST:
+            self._beat()
+            time.sleep(_POLL_SECONDS)
+        self._publishing.hand_over(self._recorder.take)
         self._finish(exit_code, stopping.reason)
 
     def _prepare(self, spec: JobSpec) -> list[str]:
@@ -103,8 +131,30 @@ class Runner:
         """The newest checkpoint that is what its manifest says."""
         with self._database.reading() as session:
             found = checkpoints.of_job(session, self._lease.job_id)
-        folders = (self._storage.run_dir(one.job_id, one.attempt) / one.path for one in found)
-        return next((folder for folder in folders if _is_whole(folder)), None)
+        return newest_checkpoint(self._storage, found)
+
+    def _beat_before_run(self) -> None:
+        if self._is_draining:
+            raise Interrupted(StopReason.DRAIN)
+        self._beat()
+
+    def _beat(self) -> None:
+        """Keep the lease while no trainer runs.
+
+        Raises:
+            LeaseLost: Another attempt owns the job now.
+            Interrupted: Somebody asked for the job's end.
+        """
+        self._publishing.hand_over(self._recorder.take)
+        try:
+            if self._recorder.is_due(self._settings.beat_seconds):
+                self._recorder.flush()
+            if time.monotonic() - self._asked_at >= _ASK_SECONDS and self._is_cancelled():
+                raise Interrupted(StopReason.CANCEL)
+        except OperationalError as error:
+            log.warning("the database does not answer, going on: %s", error)
+        if time.monotonic() > self._trusted_until:
+            raise LeaseLost(self._lease.job_id)
 
     def _supervise(self, trainer: Trainer, stopping: Stopping, spec: JobSpec) -> None:
         with self._database.writing() as session:
@@ -121,6 +171,7 @@ class Runner:
             stopping.press()
 
     def _keep_lease(self, stopping: Stopping) -> None:
+        self._publishing.hand_over(self._recorder.take)
         try:
             if self._recorder.is_due(self._settings.beat_seconds):
                 self._recorder.flush()
@@ -157,7 +208,7 @@ class Runner:
             self._take(trainer.said.get())
 
     def _take(self, said: RunEvent | str) -> None:
-        self._recorder.take(said)
+        self._publishing.take(said)
         if isinstance(said, RunSucceeded | RunFailed):
             self._last_word = said
 
@@ -180,6 +231,13 @@ class Runner:
             self._conclude(leases.charge, f"The trainer ended with exit code {exit_code} and no word")
 
     def _publish(self, word: RunSucceeded) -> None:
+        refusal = self._publishing.refusal
+        if isinstance(refusal, StorageFull):
+            self._conclude(leases.fail, Failure(FailureCode.STORAGE_FULL, str(refusal)))
+            return
+        if refusal is not None:
+            self._conclude(leases.charge, f"The artifact could not be published: {refusal}")
+            return
         manifest = Manifest.load(self._run_dir / word.path)
 
         def publish(session: Session, lease: Lease) -> None:
@@ -202,14 +260,6 @@ class Runner:
                 time.sleep(1)
             else:
                 return
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        return Manifest.load(folder).is_true_of(folder)
-    except (FileNotFoundError, ValueError):
-        log.warning("checkpoint %s is not whole, looking for the one before", folder)
-        return False
 
 
 def main() -> int:
