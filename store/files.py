@@ -14,8 +14,8 @@ from store.remote import Remote
 
 HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
-_UPLOAD_SECONDS = 24 * 3600
-"""After which a file that is still coming in has been given up."""
+_OLD_SECONDS = 24 * 3600
+"""After which an upload that is still coming in has been given up, and a copy that no job uses is not kept."""
 
 
 class BaseModelNotFound(Exception):
@@ -61,9 +61,8 @@ class Storage:
     def forget_uploads(self) -> None:
         """Delete files that have been on their way in for a day."""
         for folder in (self.root / "uploads").iterdir():
-            with suppress(FileNotFoundError):
-                if folder.stat().st_mtime < time.time() - _UPLOAD_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
+            if _is_old(folder):
+                _delete(folder)
 
     def is_ready(self) -> bool:
         """True if the storage answers."""
@@ -108,8 +107,8 @@ class Storage:
             FileNotFoundError: Nothing was published there.
             StorageUnavailable: Not all of it came.
         """
-        if self._remote is not None and not place.exists():
-            self._remote.download(self._key(place), place)
+        if self._remote is not None:
+            self._have(self._key(place), place)
         return place
 
     def copy(self, place: Path, target: Path) -> None:
@@ -135,8 +134,28 @@ class Storage:
         """Delete a published file."""
         if self._remote is not None:
             self._remote.delete(self._key(place))
-        else:
-            place.unlink(missing_ok=True)
+            return
+        place.unlink(missing_ok=True)
+        for folder in place.relative_to(self.root).parents[:-3]:  # a job's folder stays, for its next attempt
+            with suppress(OSError):  # others still lie there
+                (self.root / folder).rmdir()
+
+    def forget(self, place: Path) -> None:
+        """Delete this host's copy of what lies in a bucket."""
+        if self._remote is not None:
+            _delete(place)
+
+    def forget_copies(self, in_use: set[str]) -> None:
+        """Delete this host's copies of what lies in a bucket, but for what is in use or was fetched within a day.
+
+        Args:
+            in_use: Names of jobs, datasets and base models.
+        """
+        if self._remote is None:
+            return
+        for copy in (*(self.root / "datasets").iterdir(), *self._models.glob("*/*"), *(self.root / "jobs").iterdir()):
+            if copy.name.removesuffix(".jsonl") not in in_use and _is_old(copy):
+                _delete(copy)
 
     def base_models(self) -> list[str]:
         """Names of the registered base models."""
@@ -165,9 +184,15 @@ class Storage:
         if self._remote is None:
             return place
         copy = place.parent / self._remote.version(self._key(place)) / place.name
-        if not copy.exists():
-            self._remote.download(self._key(place), copy)
+        self._have(self._key(place), copy)
         return copy
+
+    def _have(self, key: str, copy: Path) -> None:
+        assert self._remote is not None
+        if copy.exists():
+            os.utime(copy)  # it is in use again
+        else:
+            self._remote.download(key, copy)
 
     @property
     def _models(self) -> Path:
@@ -180,6 +205,20 @@ class Storage:
 
     def _key(self, place: Path) -> str:
         return place.relative_to(self.root).as_posix()
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - _OLD_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _own_scratch(url: str) -> Path:

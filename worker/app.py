@@ -11,6 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
+from store.orphans import Orphans
 from worker.attempt import Attempts
 from worker.gpus import find_gpus
 from worker.inspection import Inspections
@@ -31,7 +32,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     attempts = Attempts(settings, database, slots)
     doorbell = Doorbell(celery)
     inspections = Inspections(settings, database, storage, doorbell)
-    rescue = Rescue(settings, database, doorbell, attempts, inspections, slots)
+    rescue = Rescue(settings, database, doorbell, attempts, inspections, slots, Orphans(database, storage))
 
     @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +17,11 @@ from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
+from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.report import JobReport, Problem, ReportOrder
+from trainer_core.contract.spec import JobSpec
+from worker.beside import beside
 from worker.reporter import REPORTER, BrokenDown, Reporter
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
@@ -52,7 +56,7 @@ class Inspections:
         self._slot = threading.Lock()
         self._stopping = threading.Event()
         self._reporter: Reporter | None = None
-        self._used_at = time.monotonic()
+        self._used_at = self._begun_at = self._renewed_at = time.monotonic()
 
     @property
     def is_idle(self) -> bool:
@@ -114,29 +118,38 @@ class Inspections:
             self._doorbell.ring(Bell.JOBS)
 
     def _report(self, claim: Claim) -> JobReport:
+        self._begun_at = self._renewed_at = time.monotonic()
         try:
-            spec = resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
+            spec = beside(partial(self._resolved, claim), partial(self._beat, claim))
         except BaseModelNotFound as error:
             return JobReport(is_valid=False, problem=Problem(code=FailureCode.BASE_MODEL_UNUSABLE, message=str(error)))
+        except (FileNotFoundError, StorageFull, StorageUnavailable) as error:
+            raise BrokenDown(f"what the job needs could not be fetched: {error}") from error
         with TemporaryDirectory(prefix="tuneyard-report-") as folder:
             order = ReportOrder(spec=f"{folder}/spec.json", report=f"{folder}/report.json")
             Path(order.spec).write_text(spec.model_dump_json())
             self._await(claim, order)
             return JobReport.model_validate_json(Path(order.report).read_bytes())
 
+    def _resolved(self, claim: Claim) -> JobSpec:
+        return resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
+
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         if self._reporter is None:
             self._reporter = Reporter(self._program, os.environ)
         self._reporter.order(order)
-        begun_at = renewed_at = time.monotonic()
         while not self._reporter.has_answered(_LOOK_SECONDS):
-            if self._stopping.is_set():
-                raise NobodyWants
-            if time.monotonic() - begun_at > self._settings.inspection_seconds:
-                raise BrokenDown(f"no report within {self._settings.inspection_seconds:.0f} s")
-            if time.monotonic() - renewed_at > self._settings.beat_seconds:
-                renewed_at = time.monotonic()
-                self._renew(claim)
+            self._beat(claim)
+
+    def _beat(self, claim: Claim) -> None:
+        """See whether to go on, and keep the claim."""
+        if self._stopping.is_set():
+            raise NobodyWants
+        if time.monotonic() - self._begun_at > self._settings.inspection_seconds:
+            raise BrokenDown(f"no report within {self._settings.inspection_seconds:.0f} s")
+        if time.monotonic() - self._renewed_at > self._settings.beat_seconds:
+            self._renewed_at = time.monotonic()
+            self._renew(claim)
 
     def _renew(self, claim: Claim) -> None:
         try:

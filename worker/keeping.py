@@ -3,14 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
-from threading import Thread
 from typing import TypeVar
 
 from store import leases
 from store.database import UNAVAILABLE, Database
 from store.leases import Lease, LeaseLost, Wish
+from worker.beside import beside
 from worker.recorder import Recorder
 from worker.settings import WorkerSettings
 
@@ -71,7 +69,7 @@ class Keeper:
             raise Untrusted(self._lease.job_id)
         return self._wish
 
-    def during(self, work: Callable[[], T]) -> T:
+    def during(self, work: Callable[[], T], meanwhile: Callable[[], None] = lambda: None) -> T:
         """Keep the lease while something long is done in a thread.
 
         Raises:
@@ -79,16 +77,13 @@ class Keeper:
             Untrusted: The lease could not be renewed for too long.
             Cancelled: Somebody asked for the job's end.
         """
-        done: Future[T] = Future()
-        Thread(target=_fulfil, args=(done, work), daemon=True).start()
-        while True:
-            try:
-                return done.result(_LOOK_SECONDS)
-            except NotYet:
-                if done.done():  # it is the work that timed out
-                    raise
+
+        def keep() -> None:
+            meanwhile()
             if self.keep() is Wish.CANCEL:
                 raise Cancelled(self._lease.job_id)
+
+        return beside(work, keep)
 
     def conclude(self, outcome: Callable[..., None], *details: object) -> None:
         """Write what is left and the outcome; a database that does not answer is waited for.
@@ -109,10 +104,3 @@ class Keeper:
                 time.sleep(1)
             else:
                 return
-
-
-def _fulfil(done: Future[T], work: Callable[[], T]) -> None:
-    try:
-        done.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - raised again where the result is waited for
-        done.set_exception(error)

@@ -1,7 +1,7 @@
 """What a trainer says becomes rows: gathered, and written in one fenced transaction at a time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ from trainer_core.contract.events import (
     StepCompleted,
     StepSkipped,
     StoppedEarly,
+    StorageTroubled,
 )
 
 _MAX_BATCH = 500
@@ -41,8 +42,15 @@ _MAX_LINE_CHARACTERS = 8_192
 class Recorder:
     """Writes for one attempt; every write renews its lease."""
 
-    def __init__(self, database: Database, lease: Lease, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        lease_seconds: float,
+        written: Callable[[Sequence[RunEvent | str]], None] = lambda _: None,
+    ) -> None:
         self._database = database
+        self._written = written
         self._lease = lease
         self._lease_seconds = lease_seconds
         self._waiting: list[RunEvent | str] = []
@@ -95,6 +103,7 @@ class Recorder:
                 if leases.begin_batch(session, self._lease, self._num_batches + 1):
                     self._write(session)
             self._num_batches += 1
+            self._written(self._batch)
             self._batch = []
             self._pids.clear()
             self.written_at = begun_at
@@ -176,6 +185,8 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Checkpoint saved at step {event.step}"
         case CheckpointDeleted():
             return f"Checkpoint of step {event.step} deleted: newer ones are kept"
+        case StorageTroubled():
+            return event.message
         case ArtifactVerified():
             return "Artifact read back: it computes what was trained"
         case RunSucceeded():

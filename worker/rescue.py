@@ -1,4 +1,4 @@
-"""What nobody else would do: expired leases go back to the queue, and queued jobs are rung for again."""
+"""What nobody else would do: expired leases go back to the queue, queued jobs are rung for again, orphans deleted."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from store import idempotency, inspections, leases, workers
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
+from store.orphans import Orphans
 from worker.attempt import Attempts
 from worker.inspection import Inspections
 from worker.settings import WorkerSettings
@@ -31,6 +32,7 @@ class Rescue:
         attempts: Attempts,
         inspections: Inspections,
         slots: Slots,
+        orphans: Orphans,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -39,6 +41,7 @@ class Rescue:
         self._attempts = attempts
         self._inspections = inspections
         self._slots = slots
+        self._orphans = orphans
         self._clock = clock
         self._swept_at = -float("inf")
         self._watching_since = 0.0
@@ -69,6 +72,7 @@ class Rescue:
         if is_asked and self._inspections.is_idle:
             self._doorbell.ring(Bell.INSPECTIONS)
         self._inspections.cool_down()
+        self._orphans.collect_if_due()
         self._swept_at = self._clock()
 
     def _is_watching(self) -> bool:

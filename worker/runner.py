@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -18,7 +19,8 @@ from sqlalchemy.orm import Session
 from store import artifacts, checkpoints, jobs, leases
 from store.database import Database
 from store.files import BaseModelNotFound, Storage
-from store.leases import Failure, Lease, LeaseLost
+from store.leases import Failure, Lease, LeaseLost, Wish
+from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
@@ -26,24 +28,30 @@ from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 from worker.attempt import LEASE_VARIABLE, SLOTS_VARIABLE
 from worker.keeping import Cancelled, Keeper, Untrusted
+from worker.publishing import Publishing
 from worker.recorder import Recorder
 from worker.resolution import resolve
+from worker.resuming import newest_checkpoint
 from worker.settings import WorkerSettings
 from worker.stopping import Stopping, StopReason
 from worker.trainer import Trainer
 
 _HEAR_SECONDS = 0.2
-
 _TOO_LONG = "The job ran longer than resources.max_runtime_seconds; its last checkpoint is kept"
+_STOPPING = "The worker is stopping"
 _UNTRUSTED = "The database did not answer for so long that the lease could have ended"
 _UNCHARGED: Mapping[StopReason | None, str] = {
     StopReason.PAUSE: "The trainer saved and ended, as was asked",
-    StopReason.DRAIN: "The worker is stopping",
+    StopReason.DRAIN: _STOPPING,
     StopReason.UNTRUSTED: _UNTRUSTED,
 }
 """Reasons to end an attempt early that are no fault of the job's."""
 
 log = logging.getLogger(__name__)
+
+
+class Draining(Exception):
+    """The worker stops, and no trainer has been started."""
 
 
 class Runner:
@@ -64,7 +72,8 @@ class Runner:
         self._lease = lease
         self._storage = storage
         self._run_dir = storage.run_dir(lease.job_id, lease.attempt)
-        self._recorder = Recorder(database, lease, settings.lease_seconds)
+        self._publishing = Publishing(storage, self._run_dir)
+        self._recorder = Recorder(database, lease, settings.lease_seconds, self._publishing.written)
         self._keeper = Keeper(settings, database, lease, self._recorder)
         self._is_draining = False
         self._last_word: RunSucceeded | RunFailed | None = None
@@ -79,32 +88,35 @@ class Runner:
         Raises:
             LeaseLost: Another attempt owns the job now; the trainer is gone and nothing more is written.
         """
+        conclude = self._keeper.conclude
+        try:
+            self._carry_out()
+        except BaseModelNotFound as error:
+            conclude(leases.fail, Failure(FailureCode.BASE_MODEL_UNUSABLE, str(error)))
+        except (FileNotFoundError, StorageFull, StorageUnavailable) as error:
+            conclude(leases.charge, f"What the run needs could not be fetched: {error}")
+        except Cancelled:
+            conclude(leases.cancel)
+        except Draining:
+            conclude(leases.give_back, _STOPPING)
+        except Untrusted:
+            conclude(leases.give_back, _UNTRUSTED)
+        finally:
+            self._publishing.close()
+
+    def _carry_out(self) -> None:
         self._recorder.flush()  # the lease is as old as the claim: from here on it is known how long it lasts
         with self._database.reading() as session:
             spec = jobs.get(session, self._lease.job_id).spec
             spent_seconds = leases.seconds_spent(session, self._lease)
-        try:
-            command = self._keeper.during(lambda: self._prepare(spec))
-        except BaseModelNotFound as error:
-            self._keeper.conclude(leases.fail, Failure(FailureCode.BASE_MODEL_UNUSABLE, str(error)))
-        except Cancelled:
-            self._keeper.conclude(leases.cancel)
-        except Untrusted:
-            self._keeper.conclude(leases.give_back, _UNTRUSTED)
-        else:
-            limit_seconds = spec.resources.max_runtime_seconds
-            self._train(command, float("inf") if limit_seconds is None else limit_seconds - spent_seconds)
-
-    def _train(self, command: Sequence[str], left_seconds: float) -> None:
-        trusted_until = self._keeper.trusted_until
-        trainer = Trainer(command, trusted_until=trusted_until, environment=os.environ, pass_fds=self._slot_fds)
-        stopping = Stopping(trainer, self._settings)
-        try:
-            self._supervise(trainer, stopping, left_seconds)
-        finally:
-            exit_code = trainer.end()
-        self._hear_rest(trainer)
-        self._finish(exit_code, stopping.reason)
+        command = self._keeper.during(lambda: self._prepare(spec), self._stop_if_draining)
+        limit_seconds = spec.resources.max_runtime_seconds
+        left_seconds = float("inf") if limit_seconds is None else limit_seconds - spent_seconds
+        exit_code, reason = self._train(command, left_seconds)
+        if reason is StopReason.LEASE_LOST:
+            raise LeaseLost(self._lease.job_id)
+        self._await_published()
+        self._finish(exit_code, reason)
 
     def _prepare(self, spec: JobSpec) -> list[str]:
         resolved = resolve(spec, self._storage, hub_models=self._settings.hub_models)
@@ -119,8 +131,23 @@ class Runner:
         """The newest checkpoint that is what its manifest says."""
         with self._database.reading() as session:
             found = checkpoints.of_job(session, self._lease.job_id)
-        folders = (self._storage.run_dir(one.job_id, one.attempt) / one.path for one in found)
-        return next((folder for folder in folders if _is_whole(folder)), None)
+        return newest_checkpoint(self._storage, found)
+
+    def _stop_if_draining(self) -> None:
+        if self._is_draining:
+            raise Draining
+
+    def _train(self, command: Sequence[str], left_seconds: float) -> tuple[int, StopReason | None]:
+        """Run the trainer to its end: its exit code, and why it was made to end if it was."""
+        trusted_until = self._keeper.trusted_until
+        trainer = Trainer(command, trusted_until=trusted_until, environment=os.environ, pass_fds=self._slot_fds)
+        stopping = Stopping(trainer, self._settings)
+        try:
+            self._supervise(trainer, stopping, left_seconds)
+        finally:
+            exit_code = trainer.end()
+        self._hear_rest(trainer)
+        return exit_code, stopping.reason
 
     def _supervise(self, trainer: Trainer, stopping: Stopping, left_seconds: float) -> None:
         self._recorder.introduce(runner_pid=os.getpid(), trainer_pid=trainer.pid)
@@ -136,6 +163,7 @@ class Runner:
             stopping.press()
 
     def _keep_lease(self, stopping: Stopping) -> None:
+        self._publishing.hand_over(self._recorder.take)
         try:
             wish = self._keeper.keep()
         except LeaseLost:
@@ -160,13 +188,20 @@ class Runner:
             self._take(trainer.said.get())
 
     def _take(self, said: RunEvent | str) -> None:
-        self._recorder.take(said)
+        self._publishing.take(said)
         if isinstance(said, RunSucceeded | RunFailed):
             self._last_word = said
 
+    def _await_published(self) -> None:
+        while self._publishing.is_busy:
+            self._publishing.hand_over(self._recorder.take)
+            with suppress(Untrusted):  # nobody trains, and what is written is fenced
+                if self._keeper.keep() is Wish.CANCEL:
+                    break
+            time.sleep(_HEAR_SECONDS)
+        self._publishing.hand_over(self._recorder.take)
+
     def _finish(self, exit_code: int, reason: StopReason | None) -> None:
-        if reason is StopReason.LEASE_LOST:
-            raise LeaseLost(self._lease.job_id)
         conclude, word = self._keeper.conclude, self._last_word
         if exit_code == ExitCode.SUCCEEDED and isinstance(word, RunSucceeded):
             self._publish(word)
@@ -182,6 +217,13 @@ class Runner:
             conclude(leases.charge, f"The trainer ended with exit code {exit_code} and no word")
 
     def _publish(self, word: RunSucceeded) -> None:
+        refusal = self._publishing.refusal
+        if isinstance(refusal, StorageFull):
+            self._keeper.conclude(leases.fail, Failure(FailureCode.STORAGE_FULL, str(refusal)))
+            return
+        if refusal is not None:
+            self._keeper.conclude(leases.charge, f"The artifact could not be published: {refusal}")
+            return
         manifest = Manifest.load(self._run_dir / word.path)
 
         def publish(session: Session, lease: Lease) -> None:
@@ -189,14 +231,6 @@ class Runner:
             leases.succeed(session, lease)
 
         self._keeper.conclude(publish)
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        return Manifest.load(folder).is_true_of(folder)
-    except (FileNotFoundError, ValueError):
-        log.warning("checkpoint %s is not whole, looking for the one before", folder)
-        return False
 
 
 def main() -> int:

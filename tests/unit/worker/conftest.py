@@ -8,6 +8,7 @@ from store.files import Storage
 from store.leases import Lease
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
+from tests.unit.worker.saving import Gate, Refusing
 from trainer_core.contract.spec import JobSpec
 from worker.settings import WorkerSettings
 
@@ -40,3 +41,15 @@ def lease(database: Database, spec: JobSpec) -> Lease:
         lease = leases.claim(session, worker="w", seconds=90)
     assert lease is not None
     return lease
+
+
+@pytest.fixture
+def gate(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Gate:  # noqa: ARG001 - what it holds came before
+    """Holds up uploads."""
+    return Gate(monkeypatch)
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Refusing:
+    """Refuses uploads."""
+    return Refusing(monkeypatch)

@@ -13,6 +13,7 @@ from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.lifecycle import JobStatus
+from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -169,6 +170,34 @@ def test_a_reporter_ends_when_its_job_is_cancelled(
 
     assert not thread.is_alive()
     assert not pids_path.exists() or not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+
+
+@ON_A_BUCKET
+def test_a_job_is_looked_at_on_a_copy_of_its_rows(
+    make: Make, database: Database, spec: JobSpec, storage: Storage, tmp_path: Path
+) -> None:
+    (tmp_path / "rows").write_text("rows")
+    storage.publish(tmp_path / "rows", storage.dataset_path(spec.train_dataset))
+    with database.writing() as session:
+        job_id = inspections.submit(session, spec).id
+    looker = make(ANSWERS)
+
+    looker.run_due()
+    looker.stop()
+
+    [path] = report_of(database, job_id).warnings
+    assert Path(path).read_text() == "rows"
+
+
+@ON_A_BUCKET
+def test_a_job_whose_rows_cannot_be_fetched_is_looked_at_again_later(
+    make: Make, database: Database, job_id: str
+) -> None:
+    make(ANSWERS).run_due()
+
+    with database.reading() as session:
+        assert status(database, job_id) == JobStatus.VALIDATING
+        assert not inspections.is_anything_due(session)
 
 
 def test_a_base_model_that_is_gone_is_told(make: Make, database: Database, spec: JobSpec) -> None:

@@ -10,7 +10,8 @@ from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from store.tables import IdempotencyKey
+from store.orphans import Orphans
+from store.tables import Attempt, IdempotencyKey
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec, Resources
@@ -53,7 +54,7 @@ def started(
     """What sweeps in a worker that has just started."""
     attempts = Attempts(settings, database, slots)
     looker = Inspections(settings, database, storage, doorbell)  # type: ignore[arg-type]
-    return Rescue(settings, database, doorbell, attempts, looker, slots, clock)  # type: ignore[arg-type]
+    return Rescue(settings, database, doorbell, attempts, looker, slots, Orphans(database, storage), clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -144,6 +145,19 @@ def test_old_keys_of_submissions_are_forgotten(rescue: Rescue, database: Databas
 
     with database.reading() as session:
         assert idempotency.job_of(session, "k", spec) is None
+
+
+def test_a_sweep_collects_orphans(started: Rescue, database: Database, storage: Storage, lease: Lease) -> None:
+    orphan = storage.run_dir(lease.job_id, lease.attempt) / "artifact" / "model.safetensors"
+    orphan.parent.mkdir(parents=True)
+    orphan.touch()
+    with database.writing() as session:
+        leases.give_back(session, lease, "stopping")
+        session.execute(update(Attempt).values(ended_at=from_now(-7200)))
+
+    started.sweep()
+
+    assert not orphan.exists()
 
 
 def test_nobody_rings_for_an_empty_queue(rescue: Rescue, doorbell: CountingDoorbell) -> None:

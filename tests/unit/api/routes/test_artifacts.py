@@ -13,10 +13,11 @@ from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from store.tables import Job
+from tests.unit.kinds import EVERY_KIND
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 
-pytestmark = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
+pytestmark = EVERY_KIND
 WEIGHTS = bytes(range(256)) * 10
 
 

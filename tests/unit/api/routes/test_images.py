@@ -11,8 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from store.files import Storage
-
-EVERY_KIND = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
+from tests.unit.kinds import EVERY_KIND
 
 
 def png() -> bytes:

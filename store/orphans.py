@@ -1,0 +1,96 @@
+"""What lies in run folders and no row names: left by attempts that ended between saving something and its row."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.clock import from_now
+from store.database import Database
+from store.files import Storage
+from store.jobs import dataset_ids
+from store.lifecycle import JobStatus
+from store.remote import StorageFull, StorageUnavailable
+from store.tables import Artifact, Attempt, Checkpoint, Job
+
+_GRACE_SECONDS = 3600.0
+"""How long after its end an attempt's folder is left alone."""
+_COLLECT_SECONDS = 600.0
+_MAX_ATTEMPTS = 100
+"""Whose folders are looked at in one go: whoever looks has other work."""
+
+Run = tuple[str, int]
+"""A job's id and the number of an attempt."""
+
+log = logging.getLogger(__name__)
+
+
+class Orphans:
+    """Deletes what no row names, a few attempts at a time, in the order in which they ended."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._storage = storage
+        self._looked_until = datetime.min.replace(tzinfo=UTC)
+        self._due_at = time.monotonic()
+
+    def collect_if_due(self) -> None:
+        """Collect every ten minutes; a storage that does not answer is asked again then."""
+        if time.monotonic() < self._due_at:
+            return
+        self._due_at = time.monotonic() + _COLLECT_SECONDS
+        try:
+            self.collect()
+        except (OSError, StorageFull, StorageUnavailable) as error:
+            log.warning("orphans are left for later: %s", error)
+
+    def collect(self) -> None:
+        """Look at the next attempts that ended, and at what this host need not hold any more."""
+        with self._database.reading() as session:
+            ended = _ended(session, self._looked_until)
+            named = _named(session, [run for run, _ in ended])
+            in_use = _in_use(session)
+        for run, ended_at in ended:
+            self._clear(run, named[run])
+            self._looked_until = ended_at
+        self._storage.forget_uploads()
+        self._storage.forget_copies(in_use)
+
+    def _clear(self, run: Run, named: set[str]) -> None:
+        run_dir = self._storage.run_dir(*run)
+        for place in self._storage.files(run_dir):
+            path = place.relative_to(run_dir)
+            if not named & {path.as_posix(), *(parent.as_posix() for parent in path.parents)}:
+                log.info("deleting %s, which no row names", place)
+                self._storage.delete(place)
+
+
+def _ended(session: Session, since: datetime) -> list[tuple[Run, datetime]]:
+    statement = (
+        select(Attempt.job_id, Attempt.number, Attempt.ended_at)
+        .where(Attempt.ended_at >= since, Attempt.ended_at < from_now(-_GRACE_SECONDS))
+        .order_by(Attempt.ended_at)
+        .limit(_MAX_ATTEMPTS)
+    )
+    return [((row.job_id, row.number), row.ended_at) for row in session.execute(statement)]
+
+
+def _named(session: Session, runs: Iterable[Run]) -> dict[Run, set[str]]:
+    """For each attempt the paths of its checkpoints and its artifact, relative to its run folder."""
+    job_ids = {job_id for job_id, _ in runs}
+    named: dict[Run, set[str]] = defaultdict(set)
+    for table in (Checkpoint, Artifact):
+        rows = session.execute(select(table.job_id, table.attempt, table.path).where(table.job_id.in_(job_ids)))
+        for row in rows:
+            named[row.job_id, row.attempt].add(row.path)
+    return named
+
+
+def _in_use(session: Session) -> set[str]:
+    """Names of the running jobs, their datasets and base models."""
+    running = session.scalars(select(Job).where(Job.status == JobStatus.RUNNING))
+    return {name for job in running for name in (job.id, job.base_model, *dataset_ids(job.spec))}
