@@ -116,16 +116,11 @@ def test_where_memory_has_no_room_for_a_copy_training_waits(
     assert resumed[0].series == resumed[1].series
 
 
-def test_weights_that_are_tied_stay_so_in_a_checkpoint(spec: JobSpec, own_starter_dir: Path, tmp_path: Path) -> None:
-    model = AutoModelForImageTextToText.from_pretrained(own_starter_dir, tie_word_embeddings=True)
-    model.config.tie_word_embeddings = model.config.get_text_config().tie_word_embeddings = True
-    model.tie_weights()
-    model.save_pretrained(own_starter_dir)
+def test_weights_that_are_tied_stay_so_in_a_checkpoint(spec: JobSpec, tmp_path: Path) -> None:
+    run = Run(tmp_path).of(changed(spec, max_steps=2))
 
-    run = Run(tmp_path / "run").of(changed(spec, max_steps=2).model_copy(update={"base_model": str(own_starter_dir)}))
+    read = AutoModelForImageTextToText.from_pretrained(tmp_path / run.told(CheckpointSaved)[0].path)
 
-    [saved] = run.told(CheckpointSaved)
-    read = AutoModelForImageTextToText.from_pretrained(run.run_dir / saved.path)
     assert read.get_output_embeddings().weight is read.get_input_embeddings().weight
 
 
