@@ -1,6 +1,6 @@
 """One call of `train`, and what it told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from transformers import PreTrainedModel
 
 from trainer_core.contract.control import Control
-from trainer_core.contract.events import RunEvent, StepCompleted
+from trainer_core.contract.events import EvaluationCompleted, RunEvent, StepCompleted
 from trainer_core.contract.spec import JobSpec
 from trainer_core.train import train
 from trainer_core.training.fine_tuning import FineTuning
@@ -50,6 +50,28 @@ class Run:
     @property
     def losses(self) -> list[float | None]:
         return [event.loss for event in self.told(StepCompleted)]
+
+    @property
+    def series(self) -> list[tuple[Any, ...]]:
+        """All numbers of its steps and evaluations."""
+        return series(self.events)
+
+    @property
+    def weights(self) -> bytes:
+        """Of the artifact."""
+        [path] = (self.run_dir / "artifact").glob("*.safetensors")
+        return path.read_bytes()
+
+
+def series(events: Iterable[RunEvent]) -> list[tuple[Any, ...]]:
+    """The numbers of steps and evaluations, wall time left out."""
+    return [
+        (one.step, one.epoch, one.loss, one.learning_rate, one.grad_norm, one.num_supervised_tokens)
+        if isinstance(one, StepCompleted)
+        else (one.step, one.epoch, one.loss, one.scores, one.is_best)
+        for one in events
+        if isinstance(one, StepCompleted | EvaluationCompleted)
+    ]
 
 
 def changed(spec: JobSpec, **hyperparameters: Any) -> JobSpec:

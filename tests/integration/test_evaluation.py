@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -32,6 +33,7 @@ from trainer_core.contract.spec import (
     Hyperparameters,
     JobSpec,
     Lora,
+    Resources,
 )
 
 WEIGHTS = "model.safetensors"
@@ -203,5 +205,35 @@ def test_a_run_resumed_remembers_what_was_best(stopped: Run, worsening: JobSpec,
 
     resumed = Run(tmp_path).of(worsening, resume=stopped.run_dir / f"checkpoints/step-{early.best_step:06d}")
 
-    assert resumed.told(StoppedEarly)[0].best_step == early.best_step
-    assert resumed.losses == stopped.losses[early.best_step :]
+    [stopped_again] = resumed.told(StoppedEarly)
+    assert (stopped_again.step, stopped_again.best_step) == (early.step, early.best_step)
+    assert resumed.series == [one for one in stopped.series if one[0] > early.best_step]
+
+
+def test_a_run_that_was_stopped_early_and_then_killed_leaves_the_same_artifact(
+    stopped: Run, worsening: JobSpec, tmp_path: Path
+) -> None:
+    [early] = stopped.told(StoppedEarly)
+    spec = worsening.model_copy(update={"export": Export(state="best")})
+
+    resumed = Run(tmp_path).of(spec, resume=stopped.run_dir / f"checkpoints/step-{early.step:06d}")
+
+    assert resumed.series == []
+    assert resumed.told(RunSucceeded)[0].step == early.step
+    assert resumed.weights == stopped.weights
+
+
+def test_no_process_that_prepares_batches_outlives_its_evaluation(spec: JobSpec, tmp_path: Path) -> None:
+    alive: list[int] = []
+
+    def count(event: RunEvent) -> bool:
+        if isinstance(event, EvaluationCompleted):
+            alive.append(len(psutil.Process().children()))
+        return False
+
+    chosen = with_evaluation(spec, every=1, generation=None, metric="loss")
+    chosen = changed(chosen, max_steps=2).model_copy(update={"resources": Resources(num_loader_workers=2)})
+
+    Run(tmp_path, count).of(chosen)
+
+    assert max(alive) <= 2  # those that prepare the steps

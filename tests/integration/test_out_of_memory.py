@@ -9,7 +9,7 @@ import torch
 
 from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import EvaluationCompleted, MemoryReduced, StepCompleted
-from trainer_core.contract.spec import Evaluation, Generation, Hyperparameters, JobSpec
+from trainer_core.contract.spec import Checkpointing, Evaluation, Generation, Hyperparameters, JobSpec
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,27 @@ def test_out_of_memory_keeps_rows_and_learning_rates(
     steps, undisturbed = run.told(StepCompleted), plain.told(StepCompleted)
     assert [one.learning_rate for one in steps] == [one.learning_rate for one in undisturbed]
     assert [one.num_supervised_tokens for one in steps] == [one.num_supervised_tokens for one in undisturbed]
+
+
+def test_a_resumed_run_goes_on_with_the_batches_that_there_was_room_for(
+    spec: JobSpec, shades_file: Path, tmp_path: Path, small_device: Callable[[int], Small]
+) -> None:
+    saving = changed(spec, num_epochs=2, neftune_noise_alpha=5.0).model_copy(
+        update={
+            "checkpointing": Checkpointing(every=1, keep_last=9),
+            "eval_dataset": str(shades_file),
+            "evaluation": Evaluation(every=2),
+        }
+    )
+    small = small_device(2)
+    whole = Run(tmp_path / "whole").of(saving)
+    small.num_rows = 12  # what was in the way before is not there any more
+
+    resumed = Run(tmp_path / "resumed").of(saving, resume=whole.run_dir / "checkpoints/step-000002")
+
+    assert resumed.told(MemoryReduced) == []
+    assert resumed.series == [one for one in whole.series if one[0] > 2]
+    assert resumed.weights == whole.weights
 
 
 def test_out_of_memory_that_nothing_helps_ends_the_run(

@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
+from tests.integration.runs import series
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEvent, StepCompleted
-from trainer_core.contract.spec import Checkpointing, Hyperparameters, JobSpec, Resources
+from trainer_core.contract.spec import Checkpointing, Hyperparameters, JobSpec, Lora, Resources
 
 
 @pytest.fixture(scope="module")
@@ -105,4 +106,23 @@ def test_two_ranks_go_on_from_a_checkpoint(
 
     resumed = run(spec, tmp_path, resources, "--resume", str(checkpoint))
 
-    assert losses(resumed) == losses(together[1])[6:]
+    assert series(resumed) == [one for one in series(together[1]) if one[0] > 6]
+    assert weights(tmp_path) == weights(together[0])
+
+
+def weights(folder: Path) -> bytes:
+    [path] = (folder / "run/artifact").glob("*.safetensors")
+    return path.read_bytes()
+
+
+@pytest.mark.long
+def test_every_rank_draws_the_same_numbers_after_a_resumption(spec: JobSpec, tmp_path: Path) -> None:
+    chosen = spec.hyperparameters.model_copy(update={"neftune_noise_alpha": 5.0})
+    spec = spec.model_copy(update={"method": Lora(rank=2, dropout=0.3), "hyperparameters": chosen})
+    whole = run(spec, tmp_path / "whole", TWO)
+
+    checkpoint = tmp_path / "whole/run/checkpoints/step-000006"
+    resumed = run(spec, tmp_path / "resumed", TWO, "--resume", str(checkpoint))
+
+    assert series(resumed) == [one for one in series(whole) if one[0] > 6]
+    assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")

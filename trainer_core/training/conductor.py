@@ -168,7 +168,7 @@ class Conductor(pl.Callback):
         evaluator, progress = self._evaluator, self._progress
         assert evaluator is not None
         if module.spec.resources.num_loader_workers > 0:
-            # The first evaluation forks them, and they would never get a lock that the writing thread holds.
+            # An evaluation forks them, and they would never get a lock that the writing thread holds by then.
             self._emit_all(self._checkpoints.written(wait=True))
         self._emit(PhaseEntered(phase=Phase.EVALUATING))
         measured = evaluator.measure(trainer, module, self._stop)

@@ -63,15 +63,10 @@ def _step_sampler(spec: JobSpec, rows: EncodedRows, plan: Plan) -> StepSampler:
 
 
 def _loader(spec: JobSpec, rows: EncodedRows, **how: Any) -> DataLoader[Any]:
-    num_workers = spec.resources.num_loader_workers
-    return DataLoader(
-        rows,
-        num_workers=num_workers,
-        persistent_workers=num_workers > 0,
-        worker_init_fn=partial(_end_with, os.getpid()),
-        collate_fn=list,
-        **how,
-    )
+    # Processes end with their pass over the rows: kept for the next one, the last would end only after five seconds
+    # each, when a garbage collection had taken the queue by which torch tells them to.
+    num_workers, end_with_trainer = spec.resources.num_loader_workers, partial(_end_with, os.getpid())
+    return DataLoader(rows, num_workers=num_workers, worker_init_fn=end_with_trainer, collate_fn=list, **how)
 
 
 def _end_with(trainer_pid: int, _worker: int) -> None:

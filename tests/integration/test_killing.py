@@ -1,0 +1,156 @@
+"""The real program, killed where it hurts and started again until it succeeds: one run all the same."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.runs import Run, series
+from trainer_core.contract.control import ExitCode
+from trainer_core.contract.events import RUN_EVENT, RunEvent, RunSucceeded, StepCompleted
+from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.spec import (
+    Checkpointing,
+    Evaluation,
+    Export,
+    FullFineTune,
+    Hyperparameters,
+    JobSpec,
+    Lora,
+    Method,
+    Resources,
+)
+
+NUM_STEPS = 24
+
+
+@pytest.fixture(scope="module")
+def spec(
+    starter_dir: Path,
+    chat: Callable[..., dict[str, Any]],
+    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> JobSpec:
+    """A checkpoint after each third step, an evaluation after each fourth, noise, a process that prepares batches."""
+    rows = [chat("long answer " * (number + 1), shade=None if number % 3 == 1 else 20 * number) for number in range(7)]
+    dataset = str(write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows))
+    return JobSpec(
+        base_model=str(starter_dir),
+        train_dataset=dataset,
+        eval_dataset=dataset,
+        hyperparameters=Hyperparameters(
+            num_epochs=99, max_steps=NUM_STEPS, batch_size=2, learning_rate=1e-3, neftune_noise_alpha=5.0
+        ),
+        evaluation=Evaluation(every=4),
+        checkpointing=Checkpointing(every=3),
+        export=Export(state="best", merged=False),
+        resources=Resources(num_loader_workers=1),
+    )
+
+
+@dataclass
+class Attempts:
+    """One run by several processes, each in a folder of its own, as a worker does it."""
+
+    spec: JobSpec
+    folder: Path
+    events: list[RunEvent] = field(default_factory=list)
+    num_started: int = 0
+
+    def start(self) -> "subprocess.Popen[str]":
+        """The program, from the newest checkpoint that is whole."""
+        newest = max(self._whole(), key=lambda found: found.name, default=None)
+        resume = ["--resume", str(newest)] if newest else []
+        first = int(newest.name.removeprefix("step-")) if newest else 0
+        self.events = [event for event in self.events if getattr(event, "step", 0) <= first]
+        self.num_started += 1
+        path = self.folder / "spec.json"
+        path.write_text(self.spec.model_dump_json())
+        command = [sys.executable, "-m", "trainer_core", str(path), "--run-dir", str(self.run_dir), *resume]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / f"attempt {self.num_started}"
+
+    def hear(self, process: "subprocess.Popen[str]") -> Iterator[RunEvent]:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.events.append(RUN_EVENT.validate_json(line))
+            yield self.events[-1]
+
+    def _whole(self) -> Iterator[Path]:
+        for found in self.folder.glob("attempt */checkpoints/step-*"):
+            if (found / "manifest.json").is_file() and Manifest.load(found).is_true_of(found):
+                yield found
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """As the kernel does it where memory is short; what it started must go as well."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=3)  # torch's own processes would look for their parent after 5 s
+    assert alive == []
+
+
+def at_step(number: int, attempts: Attempts, process: "subprocess.Popen[str]") -> None:
+    """Killed as soon as it tells of a step."""
+    for event in attempts.hear(process):
+        if isinstance(event, StepCompleted) and event.step >= number:
+            kill(process)
+
+
+def while_writing(number: int, attempts: Attempts, process: "subprocess.Popen[str]") -> None:
+    """Killed inside the next checkpoint from a step on."""
+    for event in attempts.hear(process):
+        if isinstance(event, StepCompleted) and event.step >= number:
+            while process.poll() is None:
+                if any(attempts.run_dir.glob("checkpoints/.*.draft/*")):
+                    kill(process)
+                time.sleep(0.0005)
+
+
+def run_with_kills(spec: JobSpec, folder: Path, num_kills: int, seed: int) -> Attempts:
+    chance, attempts = random.Random(seed), Attempts(spec, folder)  # noqa: S311 - no secret
+    for number in range(num_kills):
+        step = round(NUM_STEPS * (number + chance.random()) / num_kills)
+        way = while_writing if number % 2 else at_step
+        with attempts.start() as process:
+            way(min(step, NUM_STEPS - 4), attempts, process)
+            assert process.returncode == -signal.SIGKILL, process.stderr and process.stderr.read()
+    with attempts.start() as process:
+        list(attempts.hear(process))
+    assert process.returncode == ExitCode.SUCCEEDED
+    return attempts
+
+
+@pytest.mark.parametrize(
+    ("method", "num_kills", "seed"),
+    [
+        (FullFineTune(), 3, 1),
+        pytest.param(FullFineTune(), 10, 2, marks=pytest.mark.long),
+        pytest.param(Lora(rank=2, dropout=0.3), 10, 3, marks=pytest.mark.long),
+    ],
+)
+def test_a_run_that_is_killed_again_and_again_ends_as_the_undisturbed_one(
+    spec: JobSpec, tmp_path: Path, method: Method, num_kills: int, seed: int
+) -> None:
+    spec = spec.model_copy(update={"method": method})
+    undisturbed = Run(tmp_path / "undisturbed").of(spec)
+
+    attempts = run_with_kills(spec, tmp_path, num_kills, seed)
+
+    assert series(attempts.events) == undisturbed.series
+    [weights] = (attempts.run_dir / "artifact").glob("*.safetensors")
+    assert weights.read_bytes() == undisturbed.weights
+    assert isinstance(attempts.events[-1], RunSucceeded)
+    assert attempts.events[-1].best_step == undisturbed.told(RunSucceeded)[0].best_step
