@@ -1,6 +1,7 @@
 """Sessions that read, and sessions that write."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -42,6 +43,23 @@ def test_the_clock_counts_seconds(database: Database) -> None:
         earlier, later = session.execute(select(from_now(0), from_now(60))).one()
 
     assert 59 < (later - earlier).total_seconds() < 61
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_threads_that_write_take_turns(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.database._BUSY_SECONDS", 0)  # SQLite itself lets nobody wait
+    database = Database(database_url)
+
+    def write(number: int) -> None:
+        with database.writing() as session:
+            workers.see(session, f"w{number}", 1)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(40)))
+
+    with database.reading() as session:
+        assert len(workers.alive(session)) == 40
+    database.close()
 
 
 def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_readers_that_are_cut_off_miss_nothing_and_hear_nothing_twice(
     readers = [Reader(server.url, path, NUM_CUTS, seed) for seed in range(num_readers)]
     truth = Reader(server.url, path, 0, 0)
 
-    asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), timeout=300))
+    asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), timeout=60 + num_readers / 4))
 
     asyncio.run(truth.run())
     told = facts(truth.messages)
