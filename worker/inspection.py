@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +21,7 @@ from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.report import JobReport, Problem, ReportOrder
 from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
-from worker.reporter import REPORTER, BrokenDown, Reporter
+from worker.reporter import BrokenDown, Reporter
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
 
@@ -46,13 +45,11 @@ class Inspections:
         database: Database,
         storage: Storage,
         doorbell: Doorbell,
-        program: Sequence[str] = REPORTER,
     ) -> None:
         self._settings = settings
         self._database = database
         self._storage = storage
         self._doorbell = doorbell
-        self._program = program
         self._slot = threading.Lock()
         self._stopping = threading.Event()
         self._reporter: Reporter | None = None
@@ -66,7 +63,7 @@ class Inspections:
     def warm_up(self) -> None:
         """Start the reporter, which takes seconds, before somebody waits for it."""
         with self._slot:
-            self._reporter = Reporter(self._program, os.environ)
+            self._reporter = Reporter(self._settings.reporter_command, os.environ)
 
     def run_due(self) -> None:
         """Find out what is asked for until nothing is; return at once if somebody is at it."""
@@ -136,7 +133,7 @@ class Inspections:
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         if self._reporter is None:
-            self._reporter = Reporter(self._program, os.environ)
+            self._reporter = Reporter(self._settings.reporter_command, os.environ)
         self._reporter.order(order)
         while not self._reporter.has_answered(_LOOK_SECONDS):
             self._beat(claim)

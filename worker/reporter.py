@@ -4,15 +4,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from trainer_core.contract.report import ReportOrder
 from worker.trainer import allowed
-
-REPORTER = (sys.executable, "-m", "trainer_core.reporter")
-"""The program that finds out about jobs."""
 
 
 class BrokenDown(Exception):

@@ -16,6 +16,8 @@ class WorkerSettings(StoreSettings):
     """What attempts on this worker are called by; each worker needs its own."""
     trainer_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core")
     """The program that carries out runs, as a JSON list: a wrapper such as `numactl` may stand before it."""
+    reporter_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core.reporter")
+    """The program that finds out about jobs before they are queued."""
     num_slots: Annotated[int, Field(gt=0)] = 1
     """Jobs that run here on the CPU at the same time; every GPU takes jobs of its own."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90

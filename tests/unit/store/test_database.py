@@ -52,7 +52,7 @@ def test_threads_that_write_take_turns(database_url: str, monkeypatch: pytest.Mo
 
     def write(number: int) -> None:
         with database.writing() as session:
-            workers.see(session, f"w{number}", 1)
+            workers.see(session, f"w{number}", num_slots=1, memory_bytes=1, gpus=())
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(40)))

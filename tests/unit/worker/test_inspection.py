@@ -59,8 +59,8 @@ def make(
 
     def made(script: str, **changes: float) -> Inspections:
         program = [sys.executable, "-c", (READS + script).format(pids=str(pids_path))]
-        changed = settings.model_copy(update=changes)
-        return Inspections(changed, database, storage, doorbell, program)  # type: ignore[arg-type]
+        changed = settings.model_copy(update={"reporter_command": program, **changes})
+        return Inspections(changed, database, storage, doorbell)  # type: ignore[arg-type]
 
     return made
 

@@ -1,0 +1,36 @@
+"""What a chaos run is: how long, how many, on what, and by which dice."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).parents[2]
+LEASE_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, decided by its seed as far as processes let themselves be decided."""
+
+    seed: int
+    seconds: float
+    """How long faults are injected."""
+    recovery_seconds: float
+    """How long the jobs have afterwards, at most."""
+    database: Literal["sqlite", "postgresql"] = "sqlite"
+    trainer: Literal["quick", "real"] = "quick"
+    has_switch: bool = True
+    """False is the ablation: trainers outlive their runners and their leases."""
+    num_workers: int = 3
+    num_jobs: int = 24
+    num_steps: int = 300
+    step_seconds: float = 0.05
+    checkpoint_every: int = 20
+    mean_pause_seconds: float = 1.0
+    """Between two faults."""
+
+    @property
+    def loss_bound(self) -> int:
+        """Steps that one interruption may cost."""
+        # What was saved while the lease could not be renewed is in no record: it is done again too.
+        return self.checkpoint_every + int(LEASE_SECONDS / self.step_seconds)

@@ -1,0 +1,40 @@
+"""Whatever clients, workers, runners and time do to jobs, in any order, their records stay sound."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import event
+
+from store.database import Database
+from tests.unit.store.job_machine import JobMachine
+from trainer_core.contract.spec import JobSpec
+
+
+def run(database: Database, spec: JobSpec, max_examples: int) -> None:
+    @event.listens_for(database.engine, "connect")
+    def hurry(connection: Any, _record: object) -> None:
+        if database.engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA synchronous = OFF")  # no power is lost here, and waiting for disks is most of it
+
+    database.engine.dispose()
+    chosen = settings(
+        max_examples=max_examples,
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(lambda: JobMachine(database, spec), settings=chosen)  # type: ignore[arg-type]  # any factory will do
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whatever_happens_in_whatever_order_a_job_has_one_owner_and_can_end(database: Database, spec: JobSpec) -> None:
+    run(database, spec, max_examples=50)
+
+
+@pytest.mark.long
+def test_the_same_by_thousands(database: Database, spec: JobSpec) -> None:
+    run(database, spec, max_examples=2000)
