@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from uuid import uuid4
 
+from fsspec.config import conf
 from fsspec.core import url_to_fs
 
 from trainer_core.contract.manifest import MANIFEST
@@ -42,7 +43,8 @@ class StorageFull(Exception):
 class Remote:
     """A bucket's prefix, as `s3://bucket/prefix` names it; keys are relative to it.
 
-    Endpoint and credentials are where every client of S3 looks for them: `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ….
+    Endpoint and credentials are where every client of S3 looks for them, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, …;
+    `FSSPEC_S3` has whatever else s3fs takes, as JSON.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,7 +54,7 @@ class Remote:
             url.rstrip("/"),
             use_listings_cache=False,  # others write to the bucket too
             max_concurrency=_PARTS_AT_ONCE,
-            config_kwargs={"retries": _RETRIES},
+            config_kwargs={"retries": _RETRIES, **conf.get("s3", {}).get("config_kwargs", {})},
         )
 
     def upload(self, source: Path, key: str) -> None:

@@ -26,10 +26,9 @@ from store.remote import Remote, StorageFull, StorageUnavailable
 from store.tables import Attempt, Job
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.queued import pass_inspection, submit_queued
-from tests.unit.worker.saving import WAIT_SECONDS, Gate, Refusing, save
+from tests.unit.worker.saving import WAIT_SECONDS, Gate, Refusing
 from trainer_core.contract.spec import JobSpec
 from worker import publishing
-from worker.publishing import Publishing
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -283,53 +282,38 @@ def test_an_attempt_on_another_host_resumes_from_the_newest_checkpoint(
     assert (resumed_from / "model.safetensors").read_text() == "4"
 
 
-@pytest.mark.parametrize("torn", [b"torn", None])
-def test_a_checkpoint_that_is_not_whole_any_more_is_passed_over(
-    database: Database,
-    storage: Storage,
-    lease: Lease,
-    attempt: MakeRunner,
-    tmp_path: Path,
-    torn: bytes | None,
+def test_a_job_is_cancelled_while_its_rows_are_fetched(
+    database: Database, lease: Lease, attempt: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Publishing(storage, storage.run_dir(lease.job_id, 1))
-    for step in (10, 20):
-        before.take(save(storage, lease, step))
-    record(database, lease, before)
-    weights = storage.run_dir(lease.job_id, 1) / "checkpoints/step-20/model.safetensors"
-    storage.delete(weights)
-    if torn is not None:
-        (tmp_path / "torn").write_bytes(torn)
-        storage.publish(tmp_path / "torn", weights)
-    before.close()
+    get, is_open = Remote._get, threading.Event()  # noqa: SLF001 - where the server comes in
 
-    attempt(lease, "resume").run()
+    def waiting(remote: Remote, path: str, target: Path, size: int) -> None:
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
+        assert is_open.wait(WAIT_SECONDS)
+        get(remote, path, target, size)
 
-    assert log_of(database, lease)[-1].endswith("attempt-1/checkpoints/step-10")
+    monkeypatch.setattr(Remote, "_get", waiting)
+
+    attempt(lease).run()
+
+    assert job_of(database, lease).status == JobStatus.CANCELLED
+    is_open.set()
 
 
-def test_earlier_checkpoints_come_with_the_one_that_is_resumed_from(
-    database: Database, storage: Storage, lease: Lease, attempt: MakeRunner
+def test_a_worker_that_stops_while_rows_are_fetched_gives_the_job_back(
+    database: Database, lease: Lease, attempt: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Publishing(storage, storage.run_dir(lease.job_id, 1))
-    for step in (10, 20):
-        before.take(save(storage, lease, step))
-    record(database, lease, before)
-    before.close()
-    with database.writing() as session:
-        leases.give_back(session, lease, "stopping")
+    is_open = threading.Event()
+    monkeypatch.setattr(Remote, "_get", lambda *_: is_open.wait(WAIT_SECONDS))
+    runner = attempt(lease)
+    runner.drain()
 
-    attempt(claim(database), "resume").run()
+    runner.run()
 
-    fetched = storage.run_dir(lease.job_id, 1) / "checkpoints"
-    assert sorted(path.name for path in fetched.iterdir()) == ["step-10", "step-20"]
-
-
-def record(database: Database, lease: Lease, before: Publishing) -> None:
-    """Write rows of all that was published."""
-    before._todo.join()  # noqa: SLF001 - a runner looks again and again
-    with database.writing() as session:
-        before.hand_over(lambda event: checkpoints.record(session, lease, event))  # type: ignore[arg-type]
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
+    is_open.set()
 
 
 KILLED = """
