@@ -24,7 +24,7 @@ _PARTS_AT_ONCE = 4
 _MAX_PARTS = 10_000
 _READ_AHEAD_BYTES = 4 << 20
 _RETRIES = {"mode": "standard", "max_attempts": 2}
-"""Of one request, by botocore; s3fs tries five times on top of that."""
+"""Of one request, by botocore; s3fs tries five times on top of that where an answer breaks off or is «slow down»."""
 _FULL = ("QuotaExceeded", "StorageFull", "InsufficientStorage")
 """How servers end the code that says so; S3 of Amazon is never full."""
 
