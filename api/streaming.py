@@ -72,21 +72,20 @@ class Streams:
         self._channels: dict[str, Channel] = {}
         self._readers = CapacityLimiter(_NUM_READERS)
         self._looker = CapacityLimiter(1)
-        self._is_closed = False
+        self._closing = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look for news meanwhile."""
+        self._closing = asyncio.Event()
         looking = asyncio.create_task(self._look_for_news())
         yield
         self.close()
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        await looking  # cancelled, it would leave a thread with a connection behind
 
     def close(self) -> None:
         """Cut every stream; their readers come back, to whoever answers then."""
-        self._is_closed = True
+        self._closing.set()
         for channel in self._channels.values():
             _cut(channel)
 
@@ -111,7 +110,7 @@ class Streams:
     async def _follow(self, job_id: str, opened: Channel, watcher: Watcher) -> AsyncGenerator[bytes, None]:
         channel = self._channels.setdefault(job_id, opened)
         channel.watchers.add(watcher)
-        if self._is_closed:
+        if self._closing.is_set():
             watcher.cut()
         try:
             first = channel.job
@@ -149,15 +148,20 @@ class Streams:
                 yield page
 
     async def _look_for_news(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 if not await self._has_more():
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await self._pause(LOOK_SECONDS)
             except Exception:
                 log.exception("looking for news broke down: every stream is cut, so that its reader comes back")
                 for channel in self._channels.values():
                     _cut(channel)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await self._pause(_AGAIN_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     async def _has_more(self) -> bool:
         """Tell what is new; True if there is more than was told."""
@@ -168,7 +172,7 @@ class Streams:
             found = await self._in_thread(self._looker, lambda: self._find(seen))
         except SQLAlchemyError as error:
             log.warning("the database does not answer, all streams wait for it: %s", error)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await self._pause(_AGAIN_SECONDS)
             return False
         for job_id, news in found.items():
             self._tell(job_id, news)

@@ -62,7 +62,7 @@ def server(database_url: str, storage: Storage, tmp_path: Path) -> Iterator[Serv
 
 
 @pytest.mark.parametrize(
-    ("num_jobs", "num_kills"), [(60, 4), pytest.param(500, 40, marks=pytest.mark.long)], ids=["few", "many"]
+    ("num_jobs", "num_kills"), [(60, 4), pytest.param(500, 20, marks=pytest.mark.long)], ids=["few", "many"]
 )
 def test_every_submission_is_one_job_however_often_the_api_is_killed(
     server: Server, database: Database, spec: JobSpec, num_jobs: int, num_kills: int
