@@ -27,6 +27,12 @@ test: setup ## the whole test suite
 test-all: setup ## the same with the long matrices: every family with every method, learned by heart
 	$(BIN)/python -m pytest -m ''
 
+SEEDS ?= 1
+SECONDS ?= 60
+DATABASE ?= sqlite
+chaos: setup ## kill and freeze parts of the service at random; SEEDS="1 2 3" SECONDS=120 DATABASE=postgresql CHAOS="--real"
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --seconds $(SECONDS) --database $(DATABASE) $(CHAOS)
+
 families: setup ## measure every family and write what came out into docs/families.md
 	$(BIN)/python -m pytest tests/families -m '' --write-families
 
@@ -43,4 +49,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up test test-all families check pins clean
+.PHONY: help setup demo up test test-all chaos families check pins clean

@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: chaos runs from the command line, a table each, and everything that happened as JSON."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ _RECOVERY_SECONDS = 180.0
 def main() -> int:
     """Exit code 0 if every run has passed."""
     arguments = _parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whatever was started is ended on the way out
     console = Console(width=120)
     record = Path(arguments.record or tempfile.mkdtemp(prefix="tuneyard-chaos-record-"))
     record.mkdir(parents=True, exist_ok=True)
@@ -31,6 +33,9 @@ def main() -> int:
             database=arguments.database,
             trainer="real" if arguments.real else "quick",
             has_switch=not arguments.without_switch,
+            roles=tuple(arguments.roles),
+            lease_seconds=arguments.lease,
+            mean_pause_seconds=arguments.pause,
             num_jobs=arguments.jobs,
             num_steps=arguments.steps,
         )
@@ -50,6 +55,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--jobs", type=int, default=24)
     parser.add_argument("--steps", type=int, default=200, help="of a job, 50 ms each unless --real")
+    parser.add_argument("--roles", nargs="+", default=Plan.roles, help="what faults befall")
+    parser.add_argument("--pause", type=float, default=Plan.mean_pause_seconds, help="mean seconds between two faults")
+    parser.add_argument("--lease", type=float, default=Plan.lease_seconds, help="seconds; 15 suits --real")
     parser.add_argument("--real", action="store_true", help="train the starter model, with torch")
     parser.add_argument("--without-switch", action="store_true", help="the ablation: passes if overlaps are seen")
     parser.add_argument("--record", help="folder for what happened; by default a new temporary one")

@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,10 +9,13 @@ import psutil
 
 from tests.chaos.instance import Instance
 
-_ROLES = ("api", "broker", "worker", "runner", "runner", "trainer", "trainer")
-"""The more often, the likelier: those of whom there are several, but not always."""
+_WEIGHTS = {"api": 1, "broker": 1, "database": 1, "worker": 1, "runner": 4, "trainer": 2}
+"""Nothing starts while the broker is away, and nothing is written while the database is: mostly they are there."""
 _KINDS = ("kill", "freeze")
-_FREEZE_SECONDS = (1.0, 9.0)
+_SHORTEST_SECONDS = 1.0
+_LONGEST_SECONDS = {"runner": 24.0, "database": 5.0}
+"""A runner's: longer than a lease, the pause after it and the next attempt's start: meanwhile another one trains."""
+_LONG_SECONDS = 9.0
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,19 @@ class Chaos:
 
     def _strike(self) -> None:
         found = self._instance.by_role()
-        role = self._dice.choice([*(role for role in _ROLES if found.get(role)), "database"])
+        roles = self._instance.plan.roles
+        [role] = self._dice.choices(roles, [_WEIGHTS[role] for role in roles])
+        if role != "database" and not found.get(role):
+            return
         kind = self._dice.choice(self._instance.database.faults if role == "database" else _KINDS)
-        seconds = 0.0 if kind == "kill" and role != "database" else self._dice.uniform(*_FREEZE_SECONDS)
+        is_over_at_once = kind == "kill" and role != "database"
+        longest_seconds = _LONGEST_SECONDS.get(role, _LONG_SECONDS)
+        seconds = 0.0 if is_over_at_once else self._dice.uniform(_SHORTEST_SECONDS, longest_seconds)
         if role == "database":
             self._instance.database.hurt(kind, seconds)
         else:
-            self._befall(self._choose(found, role), kind, seconds)
+            self._befall(self._dice.choice(found[role]), kind, seconds)
         self.faults.append(Fault(time.monotonic(), role, kind, seconds))
-
-    def _choose(self, found: Mapping[str, Sequence[psutil.Process]], role: str) -> psutil.Process:
-        return self._dice.choice(found[role])
 
     def _befall(self, process: psutil.Process, kind: str, seconds: float) -> None:
         with suppress(psutil.NoSuchProcess):

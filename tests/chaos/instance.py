@@ -18,7 +18,7 @@ from client.listening import listen, url_of
 from client.processes import Found, Processes, end, kill
 from tests.chaos import quick_trainer, witness
 from tests.chaos.databases import SERVERS, Server
-from tests.chaos.plan import LEASE_SECONDS, ROOT, Plan
+from tests.chaos.plan import ROOT, Plan
 
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 25.0
@@ -107,9 +107,10 @@ class Instance:
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
             "TUNEYARD_DATABASE_URL": self.database.url,
-            "TUNEYARD_LEASE_SECONDS": str(LEASE_SECONDS),
+            "TUNEYARD_LEASE_SECONDS": str(self.plan.lease_seconds),
             "TUNEYARD_BEAT_SECONDS": "1",
             "TUNEYARD_SWEEP_SECONDS": "1",
+            "TUNEYARD_NUM_SLOTS": str(self.plan.num_slots),
             "TUNEYARD_TRAINER_COMMAND": json.dumps(self._trainer_command()),
         }
         if self.plan.trainer == "quick":

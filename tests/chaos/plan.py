@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).parents[2]
-LEASE_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -21,16 +20,22 @@ class Plan:
     trainer: Literal["quick", "real"] = "quick"
     has_switch: bool = True
     """False is the ablation: trainers outlive their runners and their leases."""
+    roles: tuple[str, ...] = ("api", "broker", "database", "worker", "runner", "trainer")
+    """What faults befall."""
     num_workers: int = 3
+    num_slots: int = 2
+    """Of each worker: a trainer that nobody owns any more keeps its slot, and the next attempt takes another one."""
     num_jobs: int = 24
     num_steps: int = 300
     step_seconds: float = 0.05
     checkpoint_every: int = 20
+    lease_seconds: float = 4.0
+    """Short, so that many run out; a real trainer, whose start takes as long, wants a longer one."""
     mean_pause_seconds: float = 1.0
-    """Between two faults."""
+    """Between two dice; what they choose may not be there."""
 
     @property
     def loss_bound(self) -> int:
         """Steps that one interruption may cost."""
         # What was saved while the lease could not be renewed is in no record: it is done again too.
-        return self.checkpoint_every + int(LEASE_SECONDS / self.step_seconds)
+        return self.checkpoint_every + int(self.lease_seconds / self.step_seconds)

@@ -86,9 +86,9 @@ def test_a_drained_trainer_saves_and_stops(supervised: subprocess.Popen[str], tm
     supervised.stdin.write(f"{Control.DRAIN}\n")
     supervised.stdin.flush()
 
-    *_, saved, stopped = last_events(supervised)
+    *events, stopped = last_events(supervised)
 
-    assert isinstance(saved, CheckpointSaved)
+    *_, saved = (event for event in events if isinstance(event, CheckpointSaved))
     assert isinstance(stopped, RunStopped)
     assert stopped.step == saved.step
     assert supervised.wait() == ExitCode.STOPPED
@@ -101,6 +101,21 @@ def test_a_trainer_whose_lease_is_over_ends_at_once(supervised: subprocess.Popen
     supervised.stdin.flush()
 
     assert supervised.wait(30) == -signal.SIGALRM
+
+
+@pytest.mark.long
+def test_a_trainer_that_is_asked_to_finish_leaves_an_artifact_and_succeeds(
+    supervised: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    assert supervised.stdin is not None
+    supervised.stdin.write(f"{Control.FINISH}\n")
+    supervised.stdin.flush()
+
+    *_, succeeded = last_events(supervised)
+
+    assert isinstance(succeeded, RunSucceeded)
+    assert supervised.wait() == ExitCode.SUCCEEDED
+    assert (tmp_path / "run/artifact/manifest.json").exists()
 
 
 def test_a_trainer_without_a_runner_ends_at_once(supervised: subprocess.Popen[str]) -> None:
