@@ -1,12 +1,16 @@
 """Whatever went wrong, as a `TrainerError` with its stable code."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from trainer_core.contract.errors import FailureCode, TrainerError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""The device is full, or what this user may have of it."""
 
 
 def failure_of(error: Exception) -> TrainerError:
@@ -44,5 +48,5 @@ def _is_full_disk(error: BaseException | None) -> bool:
     # safetensors and torch.save wrap the operating system's word in an error of their own.
     if error is None:
         return False
-    is_said = getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+    is_said = getattr(error, "errno", None) in _NO_ROOM or any(os.strerror(code) in str(error) for code in _NO_ROOM)
     return is_said or _is_full_disk(error.__context__)
