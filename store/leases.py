@@ -211,11 +211,11 @@ def give_back(session: Session, lease: Lease, reason: str) -> None:
 
 
 def charge(session: Session, lease: Lease, reason: str) -> None:
-    """Let go of the job after an infrastructure fault, or fail it when its budget is spent."""
+    """Let go of the job after an infrastructure fault; fail it if its budget is spent and nobody asked for its end."""
     failures = session.scalar(select(Job.infra_failures).where(*_held(lease)).with_for_update())
     if failures is None:
         raise LeaseLost(lease.job_id)
-    if failures >= MAX_INFRA_FAILURES:
+    if failures >= MAX_INFRA_FAILURES and wish(session, lease) is not Wish.CANCEL:
         message = (
             f"{reason} ({failures + 1} infrastructure faults without progress; the budget is {MAX_INFRA_FAILURES})"
         )

@@ -32,9 +32,12 @@ def run(database: Database, spec: JobSpec, max_examples: int) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_whatever_happens_in_whatever_order_a_job_has_one_owner_and_can_end(database: Database, spec: JobSpec) -> None:
-    run(database, spec, max_examples=50)
+    run(database, spec, max_examples=25)
 
 
 @pytest.mark.long
-def test_the_same_by_thousands(database: Database, spec: JobSpec) -> None:
-    run(database, spec, max_examples=2000)
+@pytest.mark.parametrize(
+    ("database_url", "max_examples"), [("sqlite", 2000), ("postgresql", 300)], indirect=["database_url"]
+)
+def test_the_same_by_thousands(database: Database, spec: JobSpec, max_examples: int) -> None:
+    run(database, spec, max_examples)

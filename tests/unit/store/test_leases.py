@@ -178,6 +178,20 @@ def test_a_drained_job_is_queued_again_and_not_charged(database: Database, spec:
     assert (found.status, found.infra_failures) == (JobStatus.QUEUED, 0)
 
 
+def test_a_job_whose_end_was_asked_for_is_cancelled_even_if_its_budget_is_spent(
+    database: Database, spec: JobSpec
+) -> None:
+    submit(database, spec)
+    lease = claimed(database)
+    with database.writing() as session:
+        session.execute(update(Job).values(infra_failures=MAX_INFRA_FAILURES))
+        jobs.request_cancel(session, lease.job_id)
+
+        leases.charge(session, lease, "lost")
+
+    assert job(database, lease.job_id).status == JobStatus.CANCELLED
+
+
 def saved(database: Database, lease: Lease, step: int) -> None:
     event = CheckpointSaved(step=step, epoch=1.0, path=f"{step}", num_bytes=1, manifest_sha256="0" * 64, metrics={})
     with database.writing() as session:
