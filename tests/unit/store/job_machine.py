@@ -369,7 +369,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def _charge(self, model: Model) -> None:
         failures = model.infra_failures
-        if failures >= MAX_INFRA_FAILURES:
+        if failures >= MAX_INFRA_FAILURES and Wish.CANCEL not in model.wishes:
             model.move(JobStatus.FAILED)
             return
         model.let_go(infra_failures=failures + 1)
