@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from client.broker import Broker
 from client.child import Child, Program
 from client.deployment import Deployment
 from client.listening import listen, url_of
@@ -28,12 +29,13 @@ _LOOK_SECONDS = 0.1
 class Instance:
     """A service on loopback, in a folder by which all of its processes are known."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: Plan, broker: Broker | None = None) -> None:
         self.plan = plan
         self.folder = folder
+        self.broker = broker or Broker()
         self.witness_path = folder / "witness.log"
         self.database: Server = SERVERS[plan.database](folder)
-        self._deployment = Deployment(folder, models=self._models())
+        self._deployment = Deployment(folder, models=self._models(), broker=self.broker)
         self._deployment.make_folders()
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
@@ -69,6 +71,10 @@ class Instance:
     def open_files(self) -> dict[str, int]:
         """File descriptors of each part that is kept."""
         return {name: psutil.Process(child.pid).num_fds() for name, child in self._children.items()}
+
+    def resident_bytes(self) -> dict[str, int]:
+        """Memory of each part that is kept."""
+        return {name: psutil.Process(child.pid).memory_info().rss for name, child in self._children.items()}
 
     def stop(self) -> list[str]:
         """Ask every part to end as an administrator does; the roles of processes that are left are orphans."""

@@ -1,0 +1,124 @@
+"""A service as tests of one fact each use it: jobs of so many steps, and what became of them."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Self, TypeVar
+
+from redis import Redis
+
+from client.processes import Role
+from client.tuneyard import Tuneyard
+from client.views import Job
+from store.database import Database
+from store.doorbell import Doorbell, make_celery
+from tests.chaos.instance import Instance
+from tests.chaos.witness import Seen, read
+from tests.unit.queued import submit_queued
+from trainer_core.contract.spec import JobSpec
+
+_ROW = {"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "This."}]}
+_LOOK_SECONDS = 0.05
+_DONE_SECONDS = 240.0
+T = TypeVar("T")
+
+
+class Scenario:
+    """A started instance with an uploaded dataset."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.database = Database(instance.database.url)
+        self.redis = Redis.from_url(instance.broker.url, decode_responses=True)
+        self.doorbell = Doorbell(make_celery(instance.broker.url))
+        self.client = Tuneyard(instance.url, patience_seconds=30)
+        rows = instance.folder / "train.jsonl"
+        rows.write_text(f"{json.dumps(_ROW)}\n" * 8)
+        self._dataset = self.client.upload(rows).id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.redis.close()
+        self.database.close()
+
+    def spec(self, num_steps: int, **changes: object) -> dict[str, object]:
+        """Of a job whose steps take 50 ms each."""
+        return {
+            "base_model": "starter",
+            "train_dataset": self._dataset,
+            "hyperparameters": {"num_epochs": 1_000, "max_steps": num_steps, "batch_size": 8},
+            "checkpointing": {"every": self.instance.plan.checkpoint_every},
+            **changes,
+        }
+
+    def submit(self, num_steps: int, **changes: object) -> str:
+        """Submit a job by HTTP."""
+        return self.client.submit(self.spec(num_steps, **changes)).id
+
+    @contextmanager
+    def queued_unheard(self, num_jobs: int) -> Iterator[list[str]]:
+        """Queue jobs of one step while every worker is frozen; they go on afterwards."""
+        workers = self.instance.by_role()[Role.WORKER]
+        spec = JobSpec.model_validate(self.spec(1))
+        try:
+            with self.database.writing() as session:  # whoever froze while writing would keep others from SQLite
+                for worker in workers:
+                    worker.suspend()
+                job_ids = [submit_queued(session, spec).id for _ in range(num_jobs)]
+            self.until(lambda: self.redis.info("clients")["blocked_clients"] == 0, 10)  # they would still be served
+            yield job_ids
+        finally:
+            for worker in workers:
+                worker.resume()
+
+    def until(self, look: Callable[[], T], seconds: float) -> T:
+        """What `look` gives once it is true; parts that die meanwhile are started again."""
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+            self.instance.tend()
+            time.sleep(_LOOK_SECONDS)
+        return found
+
+    def until_running(self, job_ids: Iterable[str], seconds: float = 30) -> None:
+        """Wait until trainers have been started for all of them."""
+        for job_id in job_ids:
+            self.until(lambda: self.client.job(job_id).status == "running", seconds)  # noqa: B023 - called at once
+
+    def ended(self, job_ids: Iterable[str], seconds: float = _DONE_SECONDS) -> list[Job]:
+        """The jobs, once all have ended."""
+        waiting = set(job_ids)
+
+        def have_ended() -> bool:
+            waiting.difference_update(job.id for job in self.client.jobs() if job.has_ended)
+            return not waiting
+
+        names = list(job_ids)
+        self.until(have_ended, seconds)
+        return [self.client.job(job_id) for job_id in names]
+
+    def seen(self) -> list[Seen]:
+        """Every step that a trainer has taken."""
+        return read(self.instance.witness_path)
+
+    def done_twice(self, jobs: Iterable[Job]) -> list[str]:
+        """Jobs that were begun more than once by the record, or by what their trainers witnessed."""
+        steps = Counter((one.job_id, one.step) for one in self.seen())
+        again = {job_id for (job_id, _), num in steps.items() if num > 1}
+        return [job.id for job in jobs if job.attempt != 1 or job.id in again]
+
+
+@contextmanager
+def carried_out(instance: Instance) -> Iterator[Scenario]:
+    """Start an instance; none of its processes is left afterwards."""
+    try:
+        instance.start()
+        with Scenario(instance) as scenario:
+            yield scenario
+    finally:
+        instance.destroy()

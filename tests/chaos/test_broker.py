@@ -1,0 +1,182 @@
+"""A broker that repeats, forgets, hangs up or can write no more: jobs neither wait for long nor run twice."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import func, select
+
+from client.broker import Broker
+from client.processes import Role
+from store.tables import Attempt, Job
+from tests.chaos.conftest import undisturbed
+from tests.chaos.instance import Instance, open_folder
+from tests.chaos.scenario import Scenario, carried_out
+
+SWEEP_SECONDS = {"default": 5.0, "here": 1.0}
+ENDLESS = 100_000
+QUEUE = "tuneyard:tuneyard"
+
+
+def num_attempts(scenario: Scenario) -> int:
+    with scenario.database.reading() as session:
+        return session.scalars(select(func.count()).select_from(Attempt)).one()
+
+
+def waiting_seconds(scenario: Scenario, job_id: str) -> float:
+    """From a job's submission to its start."""
+    with scenario.database.reading() as session:
+        job = session.get_one(Job, job_id)
+        assert job.started_at is not None
+        return (job.started_at - job.created_at).total_seconds()
+
+
+def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> None:
+    with scenario.queued_unheard(1) as job_ids:
+        for _ in range(1_000):
+            scenario.doorbell.ring()
+        num_rings = scenario.redis.llen(QUEUE)
+
+    jobs = scenario.ended(job_ids)
+
+    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 30)
+    print(f"R3: {num_rings} rings for one job, {jobs[0].attempt} attempt")
+    assert num_rings >= 1_000
+    assert [job.status for job in jobs] == ["succeeded"]
+    assert scenario.done_twice(jobs) == []
+
+
+def test_rings_for_no_job_do_nothing(scenario: Scenario) -> None:
+    before = num_attempts(scenario)
+
+    for _ in range(50):
+        scenario.doorbell.ring()
+
+    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 30)
+    assert num_attempts(scenario) == before
+    assert scenario.instance.by_role().get(Role.RUNNER, []) == []
+
+
+@pytest.mark.long
+def test_jobs_start_though_the_broker_has_forgotten_every_ring(scenario: Scenario) -> None:
+    before = num_attempts(scenario)
+    with scenario.queued_unheard(50) as job_ids:
+        for _ in job_ids:
+            scenario.doorbell.ring()
+        num_lost = scenario.redis.llen(QUEUE)
+        scenario.redis.flushall()
+
+    thawed_at = time.monotonic()
+    scenario.until(lambda: num_attempts(scenario) > before, 30)
+    first_seconds = time.monotonic() - thawed_at
+    jobs = scenario.ended(job_ids)
+
+    by_default = first_seconds + SWEEP_SECONDS["default"] - SWEEP_SECONDS["here"]
+    print(
+        f"R4: {num_lost} rings lost, first start after {first_seconds:.2f} s; at 5 s a sweep at most {by_default:.2f} s"
+    )
+    assert by_default <= 10
+    assert {job.status for job in jobs} == {"succeeded"}
+    assert scenario.done_twice(jobs) == []
+
+
+@pytest.mark.long
+def test_no_job_runs_twice_while_connections_to_the_broker_are_cut(scenario: Scenario) -> None:
+    job_ids, num_cut = [], 0
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        job_ids += [scenario.submit(40), scenario.submit(20)]
+        num_cut += scenario.redis.client_kill_filter(skipme=True)
+        scenario.instance.tend()
+        time.sleep(2)
+
+    jobs = scenario.ended(job_ids)
+
+    print(f"R5: {num_cut} connections cut in 60 s, {len(jobs)} jobs, {len(scenario.done_twice(jobs))} done twice")
+    assert num_cut > 30
+    assert {job.status for job in jobs} == {"succeeded"}
+    assert scenario.done_twice(jobs) == []
+
+
+@pytest.mark.long
+def test_the_job_of_highest_priority_starts_next(scenario: Scenario) -> None:
+    busy = [scenario.submit(ENDLESS) for _ in range(scenario.instance.plan.num_workers)]
+    scenario.until_running(busy)
+    low = [scenario.submit(1) for _ in range(20)]
+    high = scenario.submit(1, priority=1)
+    for job_id in [*low, high]:
+        scenario.until(lambda: scenario.client.job(job_id).status == "queued", 60)  # noqa: B023 - called at once
+
+    for job_id in busy:
+        scenario.client.cancel(job_id)
+    scenario.ended([*low, high])
+
+    with scenario.database.reading() as session:
+        order = session.scalars(select(Job.id).where(Job.id.in_([*low, high])).order_by(Job.started_at)).all()
+    print(f"R27: the high job was started as number {order.index(high) + 1} of {len(order)}")
+    assert order[0] == high
+
+
+@pytest.mark.long
+def test_a_short_job_does_not_wait_behind_a_long_one(scenario: Scenario) -> None:
+    long = scenario.submit(ENDLESS)
+    scenario.until_running([long])
+    seconds = []
+    for _ in range(10):
+        short = scenario.submit(20)
+        scenario.ended([short])
+        seconds.append(waiting_seconds(scenario, short))
+    is_still_running = scenario.client.job(long).status == "running"
+    scenario.client.cancel(long)
+    scenario.ended([long])
+
+    print(f"R28: ten jobs of 1 s beside a long one started after at most {max(seconds):.2f} s")
+    assert is_still_running
+    assert max(seconds) <= 3
+
+
+class LimitableBroker(Broker):
+    """One that is told, and not killed, when a file may grow no more: as on a full disk."""
+
+    @property
+    def command(self) -> list[str]:
+        # Python ignores SIGXFSZ, and what it becomes inherits that.
+        become = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+        return [sys.executable, "-c", become, *super().command]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def limitable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scenario]:
+    folder = open_folder(tmp_path / "instance")
+    with carried_out(Instance(folder, undisturbed(request.param), LimitableBroker())) as scenario:
+        yield scenario
+
+
+@pytest.mark.long
+def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scenario) -> None:
+    [broker] = limitable.instance.by_role()[Role.BROKER]
+    _, unlimited = broker.rlimit(resource.RLIMIT_FSIZE)
+    running = limitable.submit(200)
+    limitable.until(lambda: limitable.client.job(running).progress, 30)
+
+    broker.rlimit(resource.RLIMIT_FSIZE, (1, unlimited))
+    answers = [httpx2.post(f"{limitable.client.url}/jobs", json=limitable.spec(1), trust_env=False) for _ in range(5)]
+    [ran_on] = limitable.ended([running])
+    num_deaths = sum("MISCONF" in log.read_text() for log in limitable.instance.folder.glob("logs/worker-*.log"))
+    broker.rlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    freed_at = time.monotonic()
+    jobs_waiting = [answer.json()["id"] for answer in answers]
+    limitable.until(lambda: any(limitable.client.job(one).started_at for one in jobs_waiting), 60)
+    seconds = time.monotonic() - freed_at
+    jobs = limitable.ended(jobs_waiting)
+
+    print(f"R7: {num_deaths} of 3 workers met MISCONF; a job that waited started {seconds:.1f} s after there was room")
+    assert {answer.status_code for answer in answers} == {201}
+    assert num_deaths > 0
+    assert {job.status for job in [ran_on, *jobs]} == {"succeeded"}
+    assert limitable.done_twice([ran_on, *jobs]) == []
+    assert seconds <= 20
