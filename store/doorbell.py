@@ -3,8 +3,10 @@
 import logging
 import threading
 from enum import StrEnum
+from typing import Any, Self
 
 from celery import Celery
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 
@@ -19,6 +21,15 @@ _RING_LIVES_SECONDS = 30
 """A ring nobody answered is worth nothing later: workers look for themselves."""
 
 log = logging.getLogger(__name__)
+
+
+class BrokerConnection(Connection):
+    """A connection that is tried again every two seconds, however long the broker has been away."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
+        """Kombu would wait longer each time, up to half a minute."""
+        super().ensure_connection(*args, **{"interval_step": 0, **kwargs})  # type: ignore[no-untyped-call]
+        return self
 
 
 def make_celery(broker_url: str) -> Celery:
@@ -36,6 +47,7 @@ def make_celery(broker_url: str) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a broker whose disk is full must not end a worker
         broker_transport_options={
             "global_keyprefix": "tuneyard:",
             "visibility_timeout": 300,
@@ -45,6 +57,7 @@ def make_celery(broker_url: str) -> Celery:
             "health_check_interval": 25,
         },
     )
+    celery.amqp.Connection = BrokerConnection
     return celery
 
 

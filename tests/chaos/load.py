@@ -8,6 +8,7 @@ from itertools import count
 
 import httpx2
 
+NO_ANSWER = 0
 _PATIENCE_SECONDS = 30.0
 
 
@@ -43,5 +44,8 @@ async def at_pace(url: str, send: Send, per_second: float, seconds: float) -> li
 
 
 async def _answer(request: Coroutine[None, None, httpx2.Response], due_at: float) -> Answer:
-    response = await request
-    return Answer(response.status_code, time.perf_counter() - due_at)
+    try:
+        status = (await request).status_code
+    except httpx2.TransportError:
+        status = NO_ANSWER
+    return Answer(status, time.perf_counter() - due_at)

@@ -44,6 +44,24 @@ def test_a_broker_that_is_down_is_logged_and_not_raised(caplog: pytest.LogCaptur
     assert "workers will look by themselves" in caplog.text
 
 
+class Enough(Exception):
+    """It has been tried often enough."""
+
+
+def test_a_broker_that_is_away_is_tried_again_at_the_same_pace() -> None:
+    pauses: list[float] = []
+
+    def tell(_: Exception, pause_seconds: float) -> None:
+        pauses.append(pause_seconds)
+        if len(pauses) == 3:
+            raise Enough
+
+    with make_celery("redis://127.0.0.1:1/0").connection_for_read() as connection, pytest.raises(Enough):
+        connection.ensure_connection(tell, interval_start=0)
+
+    assert pauses == [0, 0, 0]
+
+
 class HangingDoorbell(Doorbell):
     """Tells of each ring and hangs in it until it is let go."""
 
