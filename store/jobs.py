@@ -131,14 +131,14 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
         message = f"Job refused: {problem.message}"
     moved = update(Job).where(Job.id == job_id, Job.status == JobStatus.VALIDATING).values(**values)
     if touched(session, moved) == 1:
-        if problem is None and not workers.could_run(session, job_id):
+        if problem is None and workers.none_fits(session, job_id):
             message += f"; no worker that is there could run it: {_needs(get(session, job_id))}"
         events.record(session, job_id, 0, f"job_{values['status']}", message)
 
 
 def _needs(job: Job) -> str:
     where = "the CPU" if job.num_gpus == 0 else f"{job.num_gpus or 'at most one'} GPU(s)"
-    return f"it needs {where} with {job.device_bytes / 1e9:.1f} GB"
+    return f"it needs {where} with {job.device_bytes / 1e9:.1f} GB of memory"
 
 
 def get(session: Session, job_id: str) -> Job:

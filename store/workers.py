@@ -27,7 +27,8 @@ def alive(session: Session) -> Sequence[Worker]:
     return session.scalars(statement).all()
 
 
-def could_run(session: Session, job_id: str) -> bool:
-    """True if some worker that is alive could run the job once it is idle."""
+def none_fits(session: Session, job_id: str) -> bool:
+    """True if there are workers, and none of them could run the job even if it were idle."""
     offers = [Offer.of(gpus=one.gpus, memory_bytes=one.memory_bytes) for one in alive(session)]
-    return any(session.scalar(select(Job.id).where(Job.id == job_id, offer.fits())) for offer in offers)
+    fitting = (session.scalar(select(Job.id).where(Job.id == job_id, offer.fits())) for offer in offers)
+    return bool(offers) and not any(fitting)

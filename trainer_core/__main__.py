@@ -116,4 +116,7 @@ def _quieten() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    sys.stderr.flush()
+    # All that counts is written. Python's own end would take two seconds, and a thread of a cancelled run may be writing.
+    os._exit(exit_code)

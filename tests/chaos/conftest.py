@@ -14,7 +14,7 @@ DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
 
 def undisturbed(kind: str) -> Plan:
     """No faults but those of the test."""
-    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind)  # type: ignore[arg-type]
+    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module", params=DATABASES)
