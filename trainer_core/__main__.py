@@ -118,5 +118,5 @@ def _quieten() -> None:
 if __name__ == "__main__":
     exit_code = main()
     sys.stderr.flush()
-    # All that counts is written. Python's own end would take two seconds, and a thread of a cancelled run may be writing.
+    # All that counts is written. Python's own end takes two seconds, and a thread that still writes could abort it.
     os._exit(exit_code)
