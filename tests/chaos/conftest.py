@@ -6,15 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.instance import Instance, open_folder
-from tests.chaos.plan import Plan
+from tests.chaos.plan import undisturbed
 from tests.chaos.scenario import Scenario, carried_out
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
-
-
-def undisturbed(kind: str) -> Plan:
-    """No faults but those of the test."""
-    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module", params=DATABASES)

@@ -39,3 +39,8 @@ class Plan:
         """Steps that one interruption may cost."""
         # What was saved while the lease could not be renewed is in no record: it is done again too.
         return self.checkpoint_every + int(self.lease_seconds / self.step_seconds)
+
+
+def undisturbed(kind: str) -> Plan:
+    """No faults but those of the test."""
+    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1)  # type: ignore[arg-type]

@@ -1,12 +1,14 @@
 """A service as tests of one fact each use it: jobs of so many steps, and what became of them."""
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
+import psutil
 from redis import Redis
 
 from client.processes import Role
@@ -77,11 +79,10 @@ class Scenario:
                 worker.resume()
 
     def until(self, look: Callable[[], T], seconds: float) -> T:
-        """What `look` gives once it is true; parts that die meanwhile are started again."""
+        """What `look` gives once it is true."""
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-            self.instance.tend()
             time.sleep(_LOOK_SECONDS)
         return found
 
@@ -102,9 +103,24 @@ class Scenario:
         self.until(have_ended, seconds)
         return [self.client.job(job_id) for job_id in names]
 
+    def training(self, num_steps: int) -> str:
+        """A job that has come past its first checkpoint."""
+        job_id = self.submit(num_steps)
+        self.until(lambda: self.client.checkpoints(job_id), 60)
+        return job_id
+
+    def process(self, role: Role) -> psutil.Process:
+        """The one process of a role."""
+        (found,) = self.instance.by_role()[role]
+        return found
+
     def seen(self) -> list[Seen]:
         """Every step that a trainer has taken."""
         return read(self.instance.witness_path)
+
+    def steps(self, job_id: str, attempt: int | None = None) -> list[Seen]:
+        """Those of a job, or of one attempt."""
+        return [one for one in self.seen() if one.job_id == job_id and attempt in {None, one.attempt}]
 
     def done_twice(self, jobs: Iterable[Job]) -> list[str]:
         """Jobs that were begun more than once by the record, or by what their trainers witnessed."""
@@ -115,10 +131,28 @@ class Scenario:
 
 @contextmanager
 def carried_out(instance: Instance) -> Iterator[Scenario]:
-    """Start an instance; none of its processes is left afterwards."""
+    """Start an instance and start again whatever of it dies; none of its processes is left afterwards."""
     try:
         instance.start()
-        with Scenario(instance) as scenario:
+        with _tended(instance), Scenario(instance) as scenario:
             yield scenario
     finally:
         instance.destroy()
+
+
+@contextmanager
+def _tended(instance: Instance) -> Iterator[None]:
+    """However long a test waits for an answer."""
+    is_over = threading.Event()
+
+    def tend() -> None:
+        while not is_over.wait(_LOOK_SECONDS):
+            instance.tend()
+
+    thread = threading.Thread(target=tend)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from client.broker import Broker
 from client.processes import Role
 from store.tables import Attempt, Job
-from tests.chaos.conftest import undisturbed
 from tests.chaos.instance import Instance, open_folder
+from tests.chaos.plan import undisturbed
 from tests.chaos.scenario import Scenario, carried_out
 
 SWEEP_SECONDS = {"default": 5.0, "here": 1.0}
@@ -35,6 +35,7 @@ def waiting_seconds(scenario: Scenario, job_id: str) -> float:
         return (job.started_at - job.created_at).total_seconds()
 
 
+@pytest.mark.long
 def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> None:
     with scenario.queued_unheard(1) as job_ids:
         for _ in range(1_000):
