@@ -1,11 +1,12 @@
-"""What handlers are given: sessions, storage, settings, the doorbell. Built once, in `create_app`."""
+"""What handlers are given: database, storage, settings, the doorbell. Built once, in `create_app`.
 
-from collections.abc import Iterator
+No session is: it would be held while the request waits for a thread, and whoever has a thread would wait for it.
+"""
+
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.orm import Session
 
 from api.settings import Settings
 from api.streaming import Streams
@@ -33,18 +34,3 @@ def parts(request: Request) -> Parts:
 
 
 PartsDep = Annotated[Parts, Depends(parts)]
-
-
-def _reading(found: PartsDep) -> Iterator[Session]:
-    with found.database.reading() as session:
-        yield session
-
-
-def _writing(found: PartsDep) -> Iterator[Session]:
-    with found.database.writing() as session:
-        yield session
-
-
-# The function's scope ends before the answer goes out: whoever hears 201 can rely on the commit.
-Reading = Annotated[Session, Depends(_reading, scope="function")]
-Writing = Annotated[Session, Depends(_writing, scope="function")]

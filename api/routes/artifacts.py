@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from api.archives import tar_stream
-from api.dependencies import PartsDep, Reading
+from api.dependencies import PartsDep
 from api.serving import serve
 from api.views import ArtifactRead
 from store import artifacts, jobs
@@ -19,8 +19,9 @@ from trainer_core.contract.manifest import MANIFEST, Manifest
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
 
 
-def _job(job_id: str, session: Reading) -> Job:
-    return jobs.get(session, job_id)
+def _job(job_id: str, parts: PartsDep) -> Job:
+    with parts.database.reading() as session:
+        return jobs.get(session, job_id)
 
 
 JobDep = Annotated[Job, Depends(_job, scope="function")]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts, PartsDep, Reading
+from api.dependencies import Parts, PartsDep
 from api.intake import Arrival, Filename, arrival, check_rows
 from api.serving import serve
 from api.views import DatasetRead
@@ -55,15 +55,17 @@ async def upload_dataset(
 
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
-def read_dataset(dataset_id: str, session: Reading) -> Dataset:
+def read_dataset(dataset_id: str, parts: PartsDep) -> Dataset:
     """One dataset."""
-    return datasets.get(session, dataset_id)
+    with parts.database.reading() as session:
+        return datasets.get(session, dataset_id)
 
 
 @router.get("/{dataset_id}/rows", response_class=FileResponse)
-def download_rows(dataset_id: str, session: Reading, parts: PartsDep) -> FileResponse:
+def download_rows(dataset_id: str, parts: PartsDep) -> FileResponse:
     """The rows as they are trained on: JSONL in OpenAI's chat format, images in it."""
-    dataset = datasets.get(session, dataset_id)
+    with parts.database.reading() as session:
+        dataset = datasets.get(session, dataset_id)
     place = parts.storage.dataset_path(dataset.id)
     return serve(parts.storage, place, media_type="application/jsonl", filename=f"{dataset.id}.jsonl")
 

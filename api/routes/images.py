@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts, PartsDep, Reading
+from api.dependencies import Parts, PartsDep
 from api.intake import Arrival, Filename, arrival, check_images
 from api.views import ImagesRead
 from store import images
@@ -38,9 +38,10 @@ async def upload_images(
 
 
 @router.get("/{images_id}", response_model=ImagesRead)
-def read_images(images_id: str, session: Reading) -> ImageFile:
+def read_images(images_id: str, parts: PartsDep) -> ImageFile:
     """Uploaded images."""
-    return images.get(session, images_id)
+    with parts.database.reading() as session:
+        return images.get(session, images_id)
 
 
 def _keep(parts: Parts, arrived: Arrival, filename: str, num_images: int) -> ImageFile:

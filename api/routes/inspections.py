@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import PartsDep, Reading
+from api.dependencies import PartsDep
 from api.inspecting import REPORTED, WaitSeconds, answer, with_time
 from store import inspections, jobs
 from trainer_core.contract.report import JobReport
@@ -17,6 +17,7 @@ async def read_report(report_id: str, parts: PartsDep, wait: WaitSeconds = 0) ->
 
 
 @router.get("/jobs/{job_id}/report")
-def read_job_report(job_id: str, session: Reading, parts: PartsDep) -> JobReport:
+def read_job_report(job_id: str, parts: PartsDep) -> JobReport:
     """What was found out about a submitted job before it was queued, or why it was not."""
-    return with_time(inspections.of_job(session, job_id), jobs.get(session, job_id).base_model, parts)
+    with parts.database.reading() as session:
+        return with_time(inspections.of_job(session, job_id), jobs.get(session, job_id).base_model, parts)

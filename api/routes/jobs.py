@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts, PartsDep, Reading, Writing
+from api.dependencies import Parts, PartsDep
 from api.examples import SPECS
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.views import JobPage, JobRead
@@ -99,17 +99,18 @@ async def report_on_job(spec: Spec, parts: PartsDep, wait: WaitSeconds = 60) -> 
 
 @router.get("")
 def list_jobs(
-    session: Reading,
+    parts: PartsDep,
     status: JobStatus | None = None,
     base_model: str | None = None,
     after: Annotated[str | None, Query(description="Id of the last job of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobPage:
     """Jobs, newest first."""
-    found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
-    places = jobs.queue_positions(session, found)
-    data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
-    return JobPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+    with parts.database.reading() as session:
+        found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
+        places = jobs.queue_positions(session, found)
+        data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
+        return JobPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
 
 
 @router.get("/{job_id}", response_model=JobRead, responses={304: {"description": "Nothing has changed"}})
@@ -139,37 +140,42 @@ async def read_job(
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: str, session: Writing) -> JobRead:
+def cancel_job(job_id: str, parts: PartsDep) -> JobRead:
     """End a job: at once if it waits, within seconds if it runs."""
-    return _view(session, jobs.request_cancel(session, job_id))
+    with parts.database.writing() as session:
+        return _view(session, jobs.request_cancel(session, job_id))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: str, session: Writing) -> JobRead:
+def pause_job(job_id: str, parts: PartsDep) -> JobRead:
     """Let a job wait: at once if it is queued; a running one first finishes its step, saves and frees its GPU."""
-    return _view(session, jobs.request_pause(session, job_id))
+    with parts.database.writing() as session:
+        return _view(session, jobs.request_pause(session, job_id))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def resume_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
     """Queue a paused job; it goes on from its last checkpoint, to the bit as if it had never waited."""
     background.add_task(parts.doorbell.ring, Bell.JOBS)
-    return _view(session, jobs.resume(session, job_id))
+    with parts.database.writing() as session:
+        return _view(session, jobs.resume(session, job_id))
 
 
 @router.post("/{job_id}/retry")
-def retry_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def retry_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
-    job = jobs.retry(session, job_id)
-    background.add_task(parts.doorbell.ring, Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
-    return _view(session, job)
+    with parts.database.writing() as session:
+        job = jobs.retry(session, job_id)
+        background.add_task(parts.doorbell.ring, Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
+        return _view(session, job)
 
 
 @router.post("/{job_id}/stop-and-save")
-def finish_job(job_id: str, session: Writing, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def finish_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
     """End a job's training after its current step and keep what it has learned: the job succeeds with that."""
     background.add_task(parts.doorbell.ring, Bell.JOBS)
-    return _view(session, jobs.request_finish(session, job_id))
+    with parts.database.writing() as session:
+        return _view(session, jobs.request_finish(session, job_id))
 
 
 def _load(parts: Parts, job_id: str) -> JobRead:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Reading
+from api.dependencies import PartsDep
 from api.views import (
     CheckpointList,
     CheckpointRead,
@@ -25,40 +25,44 @@ Step = Annotated[int | None, Query(ge=0, lt=2**31)]
 
 
 @router.get("/events")
-def list_events(job_id: str, session: Reading, after: After = 0, limit: Limit = 100) -> EventPage:
+def list_events(job_id: str, parts: PartsDep, after: After = 0, limit: Limit = 100) -> EventPage:
     """What happened, oldest first."""
-    jobs.get(session, job_id)
-    found = events.after(session, job_id, after, limit + 1)
-    data = [EventRead.model_validate(event) for event in found[:limit]]
-    return EventPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
+    with parts.database.reading() as session:
+        jobs.get(session, job_id)
+        found = events.after(session, job_id, after, limit + 1)
+        data = [EventRead.model_validate(event) for event in found[:limit]]
+        return EventPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
 
 
 @router.get("/logs")
-def list_log_lines(job_id: str, session: Reading, after: After = 0, limit: Limit = 1000) -> LogPage:
+def list_log_lines(job_id: str, parts: PartsDep, after: After = 0, limit: Limit = 1000) -> LogPage:
     """What the trainer wrote to stderr, oldest first."""
-    jobs.get(session, job_id)
-    found = logs.after(session, job_id, after, limit + 1)
-    data = [LogLineRead.model_validate(line) for line in found[:limit]]
-    return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
+    with parts.database.reading() as session:
+        jobs.get(session, job_id)
+        found = logs.after(session, job_id, after, limit + 1)
+        data = [LogLineRead.model_validate(line) for line in found[:limit]]
+        return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
 
 
 @router.get("/metrics")
 def read_metrics(
     job_id: str,
-    session: Reading,
+    parts: PartsDep,
     name: str | None = None,
     from_step: Step = None,
     to_step: Step = None,
 ) -> SeriesList:
     """Numbers by step; both bounds are inclusive."""
-    jobs.get(session, job_id)
-    found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step)
-    return SeriesList(data=[SeriesRead.model_validate(series) for series in found])
+    with parts.database.reading() as session:
+        jobs.get(session, job_id)
+        found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step)
+        return SeriesList(data=[SeriesRead.model_validate(series) for series in found])
 
 
 @router.get("/checkpoints")
-def list_checkpoints(job_id: str, session: Reading) -> CheckpointList:
+def list_checkpoints(job_id: str, parts: PartsDep) -> CheckpointList:
     """States that the job can go on from, newest first."""
-    jobs.get(session, job_id)
-    found = checkpoints.of_job(session, job_id)
-    return CheckpointList(data=[CheckpointRead.model_validate(checkpoint) for checkpoint in found])
+    with parts.database.reading() as session:
+        jobs.get(session, job_id)
+        found = checkpoints.of_job(session, job_id)
+        return CheckpointList(data=[CheckpointRead.model_validate(checkpoint) for checkpoint in found])

@@ -27,7 +27,8 @@ Send = Callable[[httpx2.AsyncClient, int], Coroutine[None, None, httpx2.Response
 
 async def at_pace(url: str, send: Send, per_second: float, seconds: float) -> list[Answer]:
     """Every answer, in the order in which they were asked for."""
-    limits = httpx2.Limits(max_connections=64)
+    # A connection that was idle is left before the server leaves it: a request could cross with its end.
+    limits = httpx2.Limits(max_connections=64, keepalive_expiry=2)
     async with (
         httpx2.AsyncClient(base_url=url, timeout=_PATIENCE_SECONDS, trust_env=False, limits=limits) as client,
         asyncio.TaskGroup() as group,
