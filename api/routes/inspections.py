@@ -20,4 +20,5 @@ async def read_report(report_id: str, parts: PartsDep, wait: WaitSeconds = 0) ->
 def read_job_report(job_id: str, parts: PartsDep) -> JobReport:
     """What was found out about a submitted job before it was queued, or why it was not."""
     with parts.database.reading() as session:
-        return with_time(inspections.of_job(session, job_id), jobs.get(session, job_id).base_model, parts)
+        report, base_model = inspections.of_job(session, job_id), jobs.get(session, job_id).base_model
+    return with_time(report, base_model, parts)
