@@ -129,6 +129,7 @@ class Slots:
 
 def _lock(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    os.utime(fd)  # locks of GPUs lie in the system's temporary folder, whose cleaners go by age
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
