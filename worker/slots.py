@@ -7,7 +7,7 @@ is free only when the last of them is gone, whoever started them.
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,9 @@ class Slots:
         self._slots += [Slot(gpu_folder / f"{gpu.uuid}.lock", gpu) for gpu in gpus]
         for slot in self._slots:
             slot.path.parent.mkdir(parents=True, exist_ok=True)
+        if gpus:
+            with suppress(PermissionError):  # another user has made it
+                gpu_folder.chmod(0o1777)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -128,11 +131,20 @@ class Slots:
 
 
 def _lock(path: Path) -> int | None:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    os.utime(fd)  # locks of GPUs lie in the system's temporary folder, whose cleaners go by age
+    fd = _opened(path)
+    with suppress(PermissionError):  # it is another user's
+        os.utime(fd)  # locks of GPUs lie in the system's temporary folder, whose cleaners go by age
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         return None
     return fd
+
+
+def _opened(path: Path) -> int:
+    # In two steps: in a folder for all, the kernel lets nobody "create" a file that is another user's.
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
