@@ -120,13 +120,14 @@ class Slots:
         return {"CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in held.gpus)} if self.gpus else {}
 
     def is_held(self, name: str) -> bool:
-        """True if some process holds the slot."""
-        found = [slot for slot in self._slots if slot.name == name]
-        for slot in found:
-            fd = _lock(slot.path)
-            if fd is None:
-                return True
-            os.close(fd)
+        """True if some process holds the slot, or may: one that this worker has no more is left to its lease."""
+        path = next((slot.path for slot in self._slots if slot.name == name), None)
+        if path is None:
+            return True
+        fd = _lock(path)
+        if fd is None:
+            return True
+        os.close(fd)
         return False
 
 

@@ -91,3 +91,7 @@ def test_a_child_holds_the_slot_after_its_parent_let_go(slots: Slots) -> None:
 
     assert while_it_lives
     assert not slots.is_held("slot-0")
+
+
+def test_a_slot_that_a_worker_has_no_more_may_be_held(slots: Slots) -> None:
+    assert slots.is_held("slot-7")
