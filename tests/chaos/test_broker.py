@@ -35,6 +35,7 @@ def waiting_seconds(scenario: Scenario, job_id: str) -> float:
         return (job.started_at - job.created_at).total_seconds()
 
 
+@pytest.mark.long
 def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> None:
     with scenario.queued_unheard(1) as job_ids:
         for _ in range(1_000):
@@ -43,7 +44,7 @@ def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> Non
 
     jobs = scenario.ended(job_ids)
 
-    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 30)
+    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 60)  # answered, or too old after 30 s
     print(f"R3: {num_rings} rings for one job, {jobs[0].attempt} attempt")
     assert num_rings >= 1_000
     assert [job.status for job in jobs] == ["succeeded"]
