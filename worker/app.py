@@ -6,7 +6,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 
 from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
@@ -42,7 +42,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     def inspect_next_job() -> None:
         inspections.run_due()
 
-    @worker_ready.connect(weak=False)
+    @worker_init.connect(weak=False)  # before the broker is there: leases end without it
     def begin(**_: Any) -> None:
         inspections.warm_up()
         rescue.start()

@@ -44,7 +44,7 @@ def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> Non
 
     jobs = scenario.ended(job_ids)
 
-    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 30)
+    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0, 60)  # answered, or too old after 30 s
     print(f"R3: {num_rings} rings for one job, {jobs[0].attempt} attempt")
     assert num_rings >= 1_000
     assert [job.status for job in jobs] == ["succeeded"]
