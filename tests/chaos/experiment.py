@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -84,6 +84,8 @@ def _experiment(instance: Instance, begun_at: float) -> Outcome:
         plan, database, Storage(instance.folder / "storage"), read(instance.witness_path), submitter.job_ids
     )
     verdict.wrong += submitter.wrong
+    if verdict.num_redone_steps > (bound := _redone_bound(plan, chaos.faults)):
+        verdict.wrong.append(f"{verdict.num_redone_steps} steps were done again, more than {bound}")
     verdict.wrong += [
         f"{name} has {num} files open, {open_before[name]} at first"
         for name, num in instance.open_files().items()
@@ -93,6 +95,14 @@ def _experiment(instance: Instance, begun_at: float) -> Outcome:
     if orphans := instance.stop():
         verdict.wrong.append(f"left when every part was stopped: {', '.join(orphans)}")
     return Outcome(plan, chaos.faults, verdict, time.monotonic() - begun_at, recovery_seconds)
+
+
+def _redone_bound(plan: Plan, faults: Sequence[Fault]) -> int:
+    """A checkpoint interval a fault, and what a lease lasts for where what was saved could not be recorded."""
+    withheld = [
+        fault for fault in faults if fault.role == "database" or (fault.role, fault.kind) == ("runner", "freeze")
+    ]
+    return plan.checkpoint_every * len(faults) + plan.steps_in_a_lease * len(withheld)
 
 
 def _tend(instance: Instance, chaos: Chaos | None, *, until: float, done: Callable[[], bool] = lambda: False) -> None:

@@ -35,10 +35,9 @@ class Plan:
     """Between two dice; what they choose may not be there."""
 
     @property
-    def loss_bound(self) -> int:
-        """Steps that one interruption may cost."""
-        # What was saved while the lease could not be renewed is in no record: it is done again too.
-        return self.checkpoint_every + int(self.lease_seconds / self.step_seconds)
+    def steps_in_a_lease(self) -> int:
+        """Steps that a trainer takes while its lease lasts."""
+        return int(self.lease_seconds / self.step_seconds)
 
 
 def undisturbed(kind: str) -> Plan:

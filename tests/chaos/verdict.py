@@ -53,7 +53,7 @@ class Verdict:
 def judge(plan: Plan, database: Database, storage: Storage, seen: Sequence[Seen], submitted: Sequence[str]) -> Verdict:
     """Look at everything that a run has left."""
     verdict = Verdict()
-    _judge_witness(verdict, plan, intervals(seen))
+    _judge_witness(verdict, intervals(seen))
     with database.reading() as session:
         jobs = {job.id: job for job in session.scalars(select(Job))}
         attempts = session.scalars(select(Attempt).order_by(Attempt.job_id, Attempt.number)).all()
@@ -104,15 +104,13 @@ def overlaps(found: Sequence[Interval]) -> list[str]:
     ]
 
 
-def _judge_witness(verdict: Verdict, plan: Plan, found: Sequence[Interval]) -> None:
+def _judge_witness(verdict: Verdict, found: Sequence[Interval]) -> None:
     for of_job in _grouped(found, lambda one: one.job_id).values():
         verdict.job_overlaps += overlaps(of_job)
         for earlier, later in pairwise(of_job):
             verdict.gap_seconds.append(round(later.first.at - earlier.last.at, 3))
             redone = max(0, earlier.last.step - later.first.step + 1)
             verdict.redone_by_interruption.append(redone)
-            if redone > plan.loss_bound:
-                verdict.wrong.append(f"{later.job_id} attempt {later.attempt} did {redone} steps again")
         verdict.num_steps += sum(one.num_steps for one in of_job)
         verdict.num_redone_steps += sum(one.num_steps for one in of_job) - max(one.last.step for one in of_job)
     for on_slot in _grouped(found, lambda one: one.slot).values():
