@@ -93,12 +93,13 @@ def test_packed_rows_have_the_losses_of_padded_ones(
 def test_a_family_learns_sixteen_rows_by_heart(family: Family, folder: Path, tmp_path: Path, in_table: InTable) -> None:
     rows = pattern_rows() if family.reads_images else number_rows()
     dataset = str(write(tmp_path / "rows.jsonl", rows))
+    num_epochs = family.num_epochs_by_heart
     spec = JobSpec(
         base_model=str(folder),
         train_dataset=dataset,
         eval_dataset=dataset,
-        hyperparameters=Hyperparameters(num_epochs=300, batch_size=16, learning_rate=2e-3, warmup_ratio=0.1),
-        evaluation=Evaluation(every=300, generation=Generation(max_new_tokens=16)),
+        hyperparameters=Hyperparameters(num_epochs=num_epochs, batch_size=16, learning_rate=2e-3, warmup_ratio=0.1),
+        evaluation=Evaluation(every=num_epochs, generation=Generation(max_new_tokens=16)),
         checkpointing=Checkpointing(every=1000, keep_best=False),
     )
 
