@@ -5,8 +5,9 @@ job that overlapped could commit a larger number first, and a reader that had se
 never overlap: whoever writes an event, a point or a line of a job has locked the job's row before in the same
 transaction, and holds it until the commit.
 
-- `jobs.submit` inserts the job itself; `jobs.leave_validating` and `jobs.request_cancel` add an event only if their
-  UPDATE of the job came through; `leases.claim` updates it, and every release goes through `leases.write`.
+- `jobs.submit` inserts the job itself; `jobs.leave_validating` and whatever people ask of a job (`jobs.request_…`,
+  `resume`, `retry`) add an event only if their UPDATE of the job came through; `leases.claim` updates it, and every
+  release goes through `leases.write`.
 - `worker.recorder` renews the lease, an UPDATE of the job, before it writes anything that the trainer said.
 
 A new writer must do the same.

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, BackgroundTasks, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -154,28 +154,30 @@ def pause_job(job_id: str, parts: PartsDep) -> JobRead:
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def resume_job(job_id: str, parts: PartsDep) -> JobRead:
     """Queue a paused job; it goes on from its last checkpoint, to the bit as if it had never waited."""
-    background.add_task(parts.doorbell.ring, Bell.JOBS)
     with parts.database.writing() as session:
-        return _view(session, jobs.resume(session, job_id))
+        job = _view(session, jobs.resume(session, job_id))
+    parts.doorbell.ring(Bell.JOBS)
+    return job
 
 
 @router.post("/{job_id}/retry")
-def retry_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def retry_job(job_id: str, parts: PartsDep) -> JobRead:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
     with parts.database.writing() as session:
-        job = jobs.retry(session, job_id)
-        background.add_task(parts.doorbell.ring, Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
-        return _view(session, job)
+        job = _view(session, jobs.retry(session, job_id))
+    parts.doorbell.ring(Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
+    return job
 
 
 @router.post("/{job_id}/stop-and-save")
-def finish_job(job_id: str, parts: PartsDep, background: BackgroundTasks) -> JobRead:
+def finish_job(job_id: str, parts: PartsDep) -> JobRead:
     """End a job's training after its current step and keep what it has learned: the job succeeds with that."""
-    background.add_task(parts.doorbell.ring, Bell.JOBS)
     with parts.database.writing() as session:
-        return _view(session, jobs.request_finish(session, job_id))
+        job = _view(session, jobs.request_finish(session, job_id))
+    parts.doorbell.ring(Bell.JOBS)
+    return job
 
 
 def _load(parts: Parts, job_id: str) -> JobRead:
