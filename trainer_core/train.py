@@ -18,7 +18,7 @@ from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.failures import loading
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
-from trainer_core.training.identity import identity_of
+from trainer_core.training.identity import Identity, identity_of
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.lightning import make_trainer, step_lines, train_loader
 from trainer_core.training.model_card import model_card
@@ -70,7 +70,7 @@ def train(
         return
     emit(PhaseEntered(phase=Phase.SAVING))
     best = checkpoints.best if spec.export.state == "best" else None
-    leave_artifact(module, run_dir / "artifact", progress, best, emit, verify)
+    leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
     emit(
         RunSucceeded(
             step=progress.step,
@@ -82,13 +82,20 @@ def train(
 
 
 def leave_artifact(
-    module: FineTuning, folder: Path, progress: Progress, best: Best | None, emit: Emit, verify: Verify
+    module: FineTuning,
+    folder: Path,
+    identity: Identity,
+    progress: Progress,
+    best: Best | None,
+    emit: Emit,
+    verify: Verify,
 ) -> None:
     """Write the state of the last step, or the best one, with its card."""
     if best is not None:
         module.load_weights(best.folder)
     card = model_card(
         module.spec,
+        identity,
         reads_images=isinstance(module.processor, ProcessorMixin),
         num_steps=best.step if best else progress.step,
         metrics=progress.metrics,

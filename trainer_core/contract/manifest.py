@@ -8,7 +8,6 @@ from typing import Self
 from trainer_core.contract.closed import Closed
 
 MANIFEST = "manifest.json"
-_CHUNK_BYTES = 1 << 20
 
 
 class ManifestFile(Closed):
@@ -69,12 +68,9 @@ class Manifest(Closed):
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a file, read in chunks."""
-    digest = hashlib.sha256()
+    """Checksum of a file, read piece by piece."""
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

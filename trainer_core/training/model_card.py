@@ -1,6 +1,5 @@
 """The README of an artifact: what it is, what it was made from and with, how to load it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from transformers import AutoConfig
 
+from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec, Lora
 
 _WITH = ("tuneyard", "torch", "transformers", "pytorch-lightning", "peft", "bitsandbytes")
@@ -21,11 +21,14 @@ def name_of_base(spec: JobSpec) -> str:
     return Path(spec.base_model).name if Path(spec.base_model).is_dir() else spec.base_model
 
 
-def model_card(spec: JobSpec, *, reads_images: bool, num_steps: int, metrics: Mapping[str, float]) -> str:
+def model_card(
+    spec: JobSpec, identity: Mapping[str, Any], *, reads_images: bool, num_steps: int, metrics: Mapping[str, float]
+) -> str:
     """The card in Markdown, with the metadata that the hub reads.
 
     Args:
         spec: As the trainer has it, base model and datasets being paths.
+        identity: Of the run; it has the SHA-256 of the datasets.
         reads_images: True if it is an image-text-to-text model.
         num_steps: Optimizer steps that were taken.
         metrics: Last values by name.
@@ -40,8 +43,12 @@ def model_card(spec: JobSpec, *, reads_images: bool, num_steps: int, metrics: Ma
     )
     facts = {
         "Base model": f"{name}, {_state_of_base(spec)}",
-        "Training rows": _hash_line(spec.train_dataset),
-        **({"Evaluation rows": _hash_line(spec.eval_dataset)} if isinstance(spec.eval_dataset, str) else {}),
+        "Training rows": _hash_line(spec.train_dataset, identity["train_dataset"]),
+        **(
+            {"Evaluation rows": _hash_line(spec.eval_dataset, identity["eval_dataset"])}
+            if isinstance(spec.eval_dataset, str)
+            else {}
+        ),
         "Steps": str(num_steps),
         **{key.replace("_", " ").capitalize(): f"{value:.4g}" for key, value in sorted(metrics.items())},
         "Made with": ", ".join(f"{package} {version(package)}" for package in _WITH),
@@ -60,19 +67,14 @@ def model_card(spec: JobSpec, *, reads_images: bool, num_steps: int, metrics: Ma
 def _state_of_base(spec: JobSpec) -> str:
     if Path(spec.base_model).is_dir():
         files = sorted(path for pattern in _WEIGHTS for path in Path(spec.base_model).glob(pattern))
-        hashes = [f"{path.name} {_sha256(path)}" for path in files]
+        hashes = [f"{path.name} {sha256_of(path)}" for path in files]
         return f"SHA-256 of its weights: {'; '.join(hashes)}"
     commit = getattr(AutoConfig.from_pretrained(spec.base_model, revision=spec.revision), "_commit_hash", None)
     return f"commit {commit or spec.revision or 'unknown'}"
 
 
-def _hash_line(path: str) -> str:
-    return f"{Path(path).name}, SHA-256 {_sha256(Path(path))}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hash_line(path: str, sha256: str) -> str:
+    return f"{Path(path).name}, SHA-256 {sha256}"
 
 
 def _public(spec: JobSpec) -> str:
