@@ -1,8 +1,10 @@
-"""Jobs that have been found to fit."""
+"""Jobs that have been found to fit, or run already."""
 
 from sqlalchemy.orm import Session
 
-from store import inspections, jobs
+from store import inspections, jobs, leases
+from store.database import Database
+from store.leases import Lease
 from store.tables import Job
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -20,3 +22,12 @@ def pass_inspection(session: Session, report: JobReport | None = None) -> None:
     claim = inspections.claim(session, 60)
     assert claim is not None
     inspections.finish(session, claim, report or JobReport(is_valid=True))
+
+
+def claim_submitted(database: Database, spec: JobSpec) -> Lease:
+    """Submit a job to an empty queue and have a worker claim it."""
+    with database.writing() as session:
+        submit_queued(session, spec)
+        lease = leases.claim(session, worker="w", seconds=90)
+    assert lease is not None
+    return lease

@@ -9,17 +9,9 @@ import pytest
 
 from client.child import Child, Program
 from client.processes import Role
+from tests.unit.clock import Clock
 
 ENDS = "import sys; print('I am', flush=True); sys.exit(3)"
-
-
-class Clock:
-    """Stands still until it is set."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

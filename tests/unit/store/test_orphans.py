@@ -19,7 +19,7 @@ from store.orphans import Orphans
 from store.remote import Remote, StorageUnavailable
 from store.tables import Attempt, Job
 from tests.unit.kinds import EVERY_KIND, ON_A_BUCKET
-from tests.unit.queued import submit_queued
+from tests.unit.queued import claim_submitted
 from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
@@ -30,18 +30,10 @@ def collector(database: Database, storage: Storage) -> Orphans:
     return Orphans(database, storage)
 
 
-def claim(database: Database, spec: JobSpec) -> Lease:
-    with database.writing() as session:
-        submit_queued(session, spec)
-        lease = leases.claim(session, worker="w", seconds=90)
-    assert lease is not None
-    return lease
-
-
 @pytest.fixture
 def lease(database: Database, spec: JobSpec) -> Lease:
     """The lease of a running job."""
-    return claim(database, spec)
+    return claim_submitted(database, spec)
 
 
 def end(database: Database, lease: Lease, *, hours_ago: float = 2) -> None:
@@ -138,7 +130,7 @@ def test_attempts_are_looked_at_a_few_at_a_time_in_the_order_of_their_ends(
     monkeypatch.setattr(orphans, "_MAX_ATTEMPTS", 2)
     ended = []
     for hours_ago in (4, 3, 2):
-        ended.append(claim(database, spec.model_copy(update={"priority": hours_ago})))
+        ended.append(claim_submitted(database, spec.model_copy(update={"priority": hours_ago})))
         publish(storage, ended[-1], "artifact")
     for hours_ago, one in zip((4, 3, 2), ended, strict=True):
         end(database, one, hours_ago=hours_ago)
@@ -245,7 +237,7 @@ def test_no_kill_leaves_half_an_artifact_and_what_it_leaves_is_collected(
     put = Remote._put  # noqa: SLF001 - a process dies between two files of a folder
     is_there: dict[Lease, bool] = {}
     for number in range(50):
-        lease = claim(database, spec)
+        lease = claim_submitted(database, spec)
         kill = Kill(number % 13)
         monkeypatch.setattr(Remote, "_put", kill.before(put))
         with suppress(Killed):

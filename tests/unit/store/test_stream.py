@@ -13,7 +13,7 @@ from store.leases import Failure, Lease
 from store.lifecycle import JobStatus
 from store.stream import Head, Kind, Place, Told
 from store.tables import Job
-from tests.unit.queued import submit_queued
+from tests.unit.queued import claim_submitted, submit_queued
 from tests.unit.told import succeed, tell_step
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import Phase, PhaseEntered
@@ -26,11 +26,7 @@ FAILURE = Failure(FailureCode.INVALID_SPEC, "no")
 
 @pytest.fixture
 def lease(database: Database, spec: JobSpec) -> Lease:
-    with database.writing() as session:
-        submit_queued(session, spec)
-        lease = leases.claim(session, worker="w", seconds=90)
-    assert lease is not None
-    return lease
+    return claim_submitted(database, spec)
 
 
 def head(database: Database, job_id: str) -> Head:

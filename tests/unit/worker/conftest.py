@@ -2,11 +2,10 @@
 
 import pytest
 
-from store import leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
-from tests.unit.queued import submit_queued
+from tests.unit.queued import claim_submitted
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from tests.unit.worker.saving import Gate, Refusing
 from trainer_core.contract.spec import JobSpec
@@ -36,11 +35,7 @@ def doorbell() -> CountingDoorbell:
 @pytest.fixture
 def lease(database: Database, spec: JobSpec) -> Lease:
     """The lease of a job that was submitted and claimed."""
-    with database.writing() as session:
-        submit_queued(session, spec)
-        lease = leases.claim(session, worker="w", seconds=90)
-    assert lease is not None
-    return lease
+    return claim_submitted(database, spec)
 
 
 @pytest.fixture

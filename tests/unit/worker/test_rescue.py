@@ -12,6 +12,7 @@ from store.leases import Lease
 from store.lifecycle import JobStatus
 from store.orphans import Orphans
 from store.tables import Attempt, IdempotencyKey
+from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec, Resources
@@ -20,16 +21,6 @@ from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from store.leases import Lease, LeaseLost
 from store.lifecycle import JobStatus
 from store.tables import Attempt as AttemptRow
 from store.tables import Job
-from tests.unit.queued import submit_queued
-from trainer_core.contract.events import CheckpointSaved
+from tests.unit.queued import claim_submitted
+from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import HeldOutSplit, JobSpec, Resources
 from worker.resolution import resolve
@@ -41,14 +41,6 @@ def attempt(settings: WorkerSettings, database: Database, storage: Storage) -> A
         return Runner(playing, database, storage, lease)
 
     return make
-
-
-def claim(database: Database, spec: JobSpec) -> Lease:
-    with database.writing() as session:
-        submit_queued(session, spec)
-        lease = leases.claim(session, worker="w", seconds=90)
-    assert lease is not None
-    return lease
 
 
 def job_of(database: Database, lease: Lease) -> Job:
@@ -223,7 +215,7 @@ def test_a_trainer_that_does_not_listen_is_killed_with_its_children(
 
 
 def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt: Attempt) -> None:
-    lease = claim(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=1)}))
+    lease = claim_submitted(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=1)}))
 
     attempt(lease, "ignore").run()
 
@@ -232,7 +224,7 @@ def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt
 
 
 def test_the_limit_of_a_run_counts_the_attempts_before(database: Database, spec: JobSpec, attempt: Attempt) -> None:
-    claim(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=600)}))
+    claim_submitted(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=600)}))
     with database.writing() as session:
         session.execute(update(AttemptRow).values(started_at=from_now(-700)))
         session.execute(update(Job).values(lease_until=from_now(-1)))
@@ -356,20 +348,7 @@ def test_a_split_stays_a_split(storage: Storage) -> None:
 
 
 def write_checkpoint(database: Database, storage: Storage, lease: Lease, step: int) -> None:
-    path = f"checkpoints/step-{step}"
-    folder = storage.run_dir(lease.job_id, lease.attempt) / path
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_text(str(step))
-    manifest = Manifest.of(folder)
-    manifest.save(folder)
-    saved = CheckpointSaved(
-        step=step,
-        epoch=1.0,
-        path=path,
-        num_bytes=manifest.num_bytes,
-        manifest_sha256=manifest.sha256,
-        metrics={},
-    )
+    saved = save(storage, lease, step)
     with database.writing() as session:
         checkpoints.record(session, lease, saved)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.unit.clock import Clock
 from trainer_core.contract.spec import Checkpointing
 from trainer_core.training.checkpoints import Checkpoints
 from trainer_core.training.improvement import Improvement
@@ -14,16 +15,6 @@ from trainer_core.training.progress import Progress
 
 CPU = torch.device("cpu")
 PLAN = Plan(num_rows=1000, rows_per_step=1, total_steps=1000, first_step=0, seed=0)
-
-
-class Clock:
-    """Stands still unless it is moved on."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -64,7 +55,7 @@ def test_one_is_due_when_so_many_minutes_have_passed(
 ) -> None:
     found = checkpoints(Checkpointing(every_minutes=3))
 
-    clock.seconds += seconds
+    clock.now += seconds
 
     assert found.is_due(CPU) is is_due
 
@@ -72,6 +63,6 @@ def test_one_is_due_when_so_many_minutes_have_passed(
 def test_the_clock_does_not_matter_if_it_is_not_to(checkpoints: Callable[..., Checkpoints], clock: Clock) -> None:
     found = checkpoints(Checkpointing(every_minutes=None))
 
-    clock.seconds += 10**9
+    clock.now += 10**9
 
     assert not found.is_due(CPU)
