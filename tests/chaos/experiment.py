@@ -16,13 +16,12 @@ from store.files import Storage
 from store.lifecycle import ENDED
 from tests.chaos.faults import Chaos, Fault
 from tests.chaos.instance import Instance
-from tests.chaos.plan import Plan
+from tests.chaos.plan import ROW, Plan, spec_of
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.witness import read
 
 _TICK_SECONDS = 0.1
 _PATIENCE_SECONDS = 90.0
-_ROW = {"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "This."}]}
 _MAX_MORE_FILES = 24
 """Connections that a part may keep open after a storm, more than it began with."""
 
@@ -144,12 +143,12 @@ class Submitter:
     def _submit_all(self) -> None:
         plan = self._instance.plan
         rows = self._instance.folder / "train.jsonl"
-        rows.write_text(f"{json.dumps(_ROW)}\n" * 8)
+        rows.write_text(f"{json.dumps(ROW)}\n" * 8)
         pause_seconds = plan.seconds / 2 / plan.num_jobs
         with Tuneyard(self._instance.url, patience_seconds=_PATIENCE_SECONDS) as tuneyard:
             dataset = self._persist(lambda: tuneyard.upload(rows).id)
             for number in range(plan.num_jobs):
-                spec = _spec(plan, dataset) | {"metadata": {"number": str(number)}}
+                spec = spec_of(plan, dataset, plan.num_steps) | {"metadata": {"number": str(number)}}
                 try:
                     self.job_ids.append(tuneyard.submit(spec).id)
                 except TuneyardError as error:
@@ -165,12 +164,3 @@ class Submitter:
             except TuneyardError:
                 if time.monotonic() > until:
                     raise
-
-
-def _spec(plan: Plan, dataset: str) -> dict[str, object]:
-    return {
-        "base_model": "starter",
-        "train_dataset": dataset,
-        "hyperparameters": {"num_epochs": 1000, "max_steps": plan.num_steps, "batch_size": 8},
-        "checkpointing": {"every": plan.checkpoint_every},
-    }

@@ -40,6 +40,20 @@ class Plan:
         return int(self.lease_seconds / self.step_seconds)
 
 
+ROW = {"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "This."}]}
+"""Of which every job's dataset is made."""
+
+
+def spec_of(plan: Plan, dataset: str, num_steps: int) -> dict[str, object]:
+    """What a job of so many steps is submitted with."""
+    return {
+        "base_model": "starter",
+        "train_dataset": dataset,
+        "hyperparameters": {"num_epochs": 1_000, "max_steps": num_steps, "batch_size": 8},
+        "checkpointing": {"every": plan.checkpoint_every},
+    }
+
+
 def undisturbed(kind: str) -> Plan:
     """No faults but those of the test."""
     return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1)  # type: ignore[arg-type]

@@ -17,11 +17,11 @@ from client.views import Job
 from store.database import Database
 from store.doorbell import Doorbell, make_celery
 from tests.chaos.instance import Instance
+from tests.chaos.plan import ROW, spec_of
 from tests.chaos.witness import Seen, read
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
-_ROW = {"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "This."}]}
 _LOOK_SECONDS = 0.05
 _DONE_SECONDS = 240.0
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Scenario:
         self.doorbell = Doorbell(make_celery(instance.broker.url))
         self.client = Tuneyard(instance.url, patience_seconds=30)
         rows = instance.folder / "train.jsonl"
-        rows.write_text(f"{json.dumps(_ROW)}\n" * 8)
+        rows.write_text(f"{json.dumps(ROW)}\n" * 8)
         self._dataset = self.client.upload(rows).id
 
     def __enter__(self) -> Self:
@@ -50,13 +50,7 @@ class Scenario:
 
     def spec(self, num_steps: int, **changes: object) -> dict[str, object]:
         """Of a job whose steps take 50 ms each."""
-        return {
-            "base_model": "starter",
-            "train_dataset": self._dataset,
-            "hyperparameters": {"num_epochs": 1_000, "max_steps": num_steps, "batch_size": 8},
-            "checkpointing": {"every": self.instance.plan.checkpoint_every},
-            **changes,
-        }
+        return spec_of(self.instance.plan, self._dataset, num_steps) | changes
 
     def submit(self, num_steps: int, **changes: object) -> str:
         """Submit a job by HTTP."""

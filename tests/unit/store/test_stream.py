@@ -143,6 +143,8 @@ def flush(database: Database, lease: Lease) -> None:
 
 RUNNING: dict[str, Callable[[Session, Lease], object]] = {
     "ask to end": lambda session, lease: jobs.request_cancel(session, lease.job_id),
+    "ask to pause": lambda session, lease: jobs.request_pause(session, lease.job_id),
+    "ask to stop and save": lambda session, lease: jobs.request_finish(session, lease.job_id),
     "succeed": leases.succeed,
     "cancel": leases.cancel,
     "fail": lambda session, lease: leases.fail(session, lease, FAILURE),
