@@ -54,9 +54,9 @@ class StopRequest:
     def _drain(self, _number: int, _frame: FrameType | None) -> None:
         self.ask(Control.DRAIN)
 
-    def _take(self, word: str, *details: str) -> None:
+    def _take(self, word: str, detail: str) -> None:
         if word == LEASE:
-            die_at(float(details[0]))
+            die_at(float(detail))
         else:
             self.ask(Control(word))
 
@@ -65,7 +65,7 @@ class StopRequest:
         with Path("/dev/stdin").open("rb", buffering=0) as words:
             for line in words:
                 with suppress(ValueError):
-                    self._take(*line.decode().split())
+                    self._take(*line.decode().strip().partition(" ")[::2])
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import permutations
 
@@ -72,3 +74,22 @@ def test_a_signal_asks_to_drain(stop: StopRequest, number: signal.Signals) -> No
     os.kill(os.getpid(), number)
 
     assert stop.word is Control.DRAIN
+
+
+@pytest.mark.parametrize("line", ["", "nonsense", "lease", "lease soon"])
+def test_a_line_that_is_no_word_is_passed_over(line: str) -> None:
+    code = (
+        "import time; from trainer_core.training.stopping import StopRequest\n"
+        "stop = StopRequest(); stop.listen_to_stdin()\n"
+        "while stop.word is None: time.sleep(0.01)\n"
+        "print(stop.word, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        run.stdin.write(f"{line}\ncancel\n")
+        run.stdin.flush()
+
+        assert run.stdout.readline() == "cancel\n"
