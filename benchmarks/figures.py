@@ -11,7 +11,7 @@ class Figure:
     what: str
     value: float
     unit: str
-    """"×" for ratios, "s", "ms", "MB/s", …"""
+    """x for ratios, s, ms, MB/s and so on."""
     least: float | None = None
     """Promised: not less than this."""
     most: float | None = None
