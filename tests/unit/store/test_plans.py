@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from store import jobs, leases, metrics
+from store import inspections, jobs, leases, metrics
 from store.database import Database
 from store.lifecycle import JobStatus
 from store.tables import Job
@@ -37,6 +37,7 @@ READS: dict[str, Read] = {
     "whether there is anything to claim": leases.is_anything_due,
     "leases that ran out": lambda session: list(leases.expired(session)),
     "points": thinned,
+    "how fast jobs were": lambda session: inspections.seconds_at_pace(session, "starter", 1.0),
 }
 
 
