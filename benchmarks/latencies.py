@@ -28,7 +28,7 @@ CURVES = {
     "5 metrics x 200,000 steps": (7, ["loss", "learning_rate", "grad_norm", "epoch", "tokens_per_second"], 200_000),
 }
 """Number of the job, its metrics, and its steps."""
-NUM_ROUNDS = 61
+NUM_ROUNDS = 41
 NUM_TRIES = 3
 """In each round; the quickest counts, so that what else the machine does counts little."""
 MAX_RATIO = 1.2
