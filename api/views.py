@@ -76,7 +76,7 @@ class JobRead(View):
     attempt: int
     """How often a worker has started it."""
     queue_position: int | None
-    """1 starts next; 500 stands for itself and all behind it; null if it does not wait."""
+    """1 starts next; 200 stands for itself and all behind it; null if it does not wait."""
     progress: Progress | None
     failure: FailureRead | None
     artifact: ArtifactSummary | None

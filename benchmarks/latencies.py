@@ -3,10 +3,11 @@
 `python -m benchmarks.latencies` prints it. Rows are made by the database; both sizes are asked in turn.
 """
 
+import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -35,8 +36,9 @@ MAX_RATIO = 1.2
 MAX_CURVE_MILLISECONDS = 100.0
 TEXT = f"""Over HTTP on loopback, one request at a time, what a page or a client asks again and again: medians of
 {NUM_ROUNDS - 1} rounds, of which each counts the quickest of {NUM_TRIES} requests; both sizes are asked in turn, in
-alternating order. A tenth of all jobs wait, a tenth failed, there are fifty base models; lists are first pages of 20.
-«Claim» is the statement by which a worker takes a job. Curves are drawn among the million jobs."""
+alternating order, and everything runs on one core. A tenth of all jobs
+wait, a tenth failed, there are fifty base models; lists are first pages of 20, of 10 where both are given. «Claim» is
+the statement by which a worker takes a job. Curves are drawn among the million jobs."""
 
 
 Ask = Callable[[], None]
@@ -48,6 +50,20 @@ class _Undone(Exception):
 
 def measure() -> Section:
     """Ratios of many to few, and milliseconds."""
+    with _one_core():
+        return _section()
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep all that is started on one core: both sizes then meet whatever else runs there."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def _section() -> Section:
     figures: list[Figure] = []
     rows: list[list[str]] = []
     for kind, open_databases in KINDS.items():
@@ -96,7 +112,7 @@ def _requests(client: httpx2.Client, number: int) -> dict[str, Ask]:
         "newest that failed": "/jobs?status=failed",
         "newest that wait": "/jobs?status=queued",
         "newest on a base model": "/jobs?base_model=model-2",
-        "newest on it that failed": "/jobs?base_model=model-2&status=failed",
+        "newest on it that failed": "/jobs?base_model=model-2&status=failed&limit=10",
     }
     asked: dict[str, Ask] = {what: partial(_get, client, path) for what, path in paths.items()}
     return asked | {"submit a job": partial(_post, client)}

@@ -13,7 +13,7 @@ _COLUMNS = (
     BarColumn(),
     TextColumn("{task.fields[numbers]}"),
 )
-_LAST_PLACE = 500
+_LAST_PLACE = 200
 """The service tells this one of all who stand behind it, too."""
 
 

@@ -19,7 +19,7 @@ from trainer_core.contract.spec import JobSpec
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
 """Higher priority first, then whoever has waited longer."""
 
-LAST_PLACE = 500
+LAST_PLACE = 200
 """In the queue that is told; whoever stands behind it is told the same."""
 
 _WAITING = {"queued_at": from_now(), "not_before": from_now()}
