@@ -126,6 +126,11 @@ class Storage:
         """A published file to read from."""
         return place.open("rb") if self._remote is None else self._remote.open(self._key(place))
 
+    def url(self, place: Path, seconds: int, **headers: str) -> str:
+        """Where a published file in a bucket can be read for a while by whoever has this URL; see `Remote.url`."""
+        assert self._remote is not None
+        return self._remote.url(self._key(place), seconds, **headers)
+
     def stat(self, place: Path) -> os.stat_result:
         """Size and time of a published file."""
         return place.stat() if self._remote is None else self._remote.stat(self._key(place))
