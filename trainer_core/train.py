@@ -40,19 +40,21 @@ def train(
     resume: Path | None = None,
     store: FeatureStore | None = None,
     verify: Verify = verify_in_fresh_process,
+    cache: Path | None = None,
 ) -> None:
     """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact.
 
     Args:
         store: Where features of images are kept for other runs too; by default they are in memory, for this one.
         verify: Reads the artifact back.
+        cache: Folder for what runs need not do again.
     """
     emit(PhaseEntered(phase=Phase.LOADING))
     seed_everything(spec.seed, workers=True, verbose=False)
     device, identity = Device.of(spec), identity_of(spec)
     checkpoint = Checkpoint.load(resume, identity) if resume else None
     progress = checkpoint.progress if checkpoint else Progress(Improvement(spec.evaluation.metric))
-    processor, train_rows, eval_rows = prepare(spec, stop)
+    processor, train_rows, eval_rows = prepare(spec, stop, cache=cache)
     plan = Plan.of(spec, len(train_rows), progress.step)
     checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, identity, progress, checkpoint)
     evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
@@ -74,14 +76,8 @@ def train(
         return
     best = checkpoints.best if spec.export.state == "best" else None
     leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
-    emit(
-        RunSucceeded(
-            step=progress.step,
-            path="artifact",
-            training_seconds=conductor.training_seconds,
-            best_step=best.step if best else None,
-        )
-    )
+    seconds, best_step = conductor.training_seconds, best.step if best else None
+    emit(RunSucceeded(step=progress.step, path="artifact", training_seconds=seconds, best_step=best_step))
 
 
 def leave_artifact(

@@ -1,7 +1,7 @@
 """Encoded rows by number: which of a file train, which are held out, and those that fit kept in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from trainer_core.data.pixels import Unit, has_pixels, image_part, keys_of, with
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
 from trainer_core.data.rows import Row
+from trainer_core.data.shelf import Shelf
 
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4
@@ -181,12 +182,13 @@ class EncodedRows(Dataset[EncodedRow]):
         if len(found) < _NUM_EXAMPLES:
             found.append(index)
 
-    def prepare(self, before_each: Callable[[], None], look: Look | None = None) -> None:
+    def prepare(self, before_each: Callable[[], None], look: Look | None = None, shelf: Shelf | None = None) -> None:
         """Encode every row, so that each fault is known before the first step.
 
         Args:
             before_each: Called before each row.
             look: Given each sample, encoded, which is then not kept.
+            shelf: Has them encoded, or gets them.
 
         Raises:
             InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
@@ -196,12 +198,9 @@ class EncodedRows(Dataset[EncodedRow]):
         for line in self._lines:
             before_each()
             try:
-                for part, row in enumerate(self._parts(line)):
-                    encoded = self._encode(line, part, row)
+                for part, encoded in enumerate(self._encoded_parts(line, look, shelf)):
                     if look is None:
                         self._keep(len(samples), encoded.tensors)
-                    else:
-                        look(row, encoded)
                     self._num_tokens.append(encoded.tensors["input_ids"].shape[1])
                     self.most_targets = max(self.most_targets, int((encoded.tensors["labels"] != IGNORED).sum()))
                     self._remember_images(encoded, len(samples))
@@ -216,6 +215,22 @@ class EncodedRows(Dataset[EncodedRow]):
             faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
         if faults:
             raise InvalidDataset(faults)
+        if shelf is not None:
+            shelf.save()
+
+    def _encoded_parts(self, line: Line, look: Look | None, shelf: Shelf | None) -> Iterator[Encoded]:
+        """The samples of a line, from the shelf if they are there; the row itself is read if somebody looks at it."""
+        found = shelf.samples(line) if shelf is not None else ()
+        if found and look is None:
+            yield from found
+            return
+        for part, row in enumerate(self._parts(line)):
+            encoded = found[part] if found else self._encode(line, part, row)
+            if look is not None:
+                look(row, encoded)
+            if shelf is not None:
+                shelf.put(line, encoded)
+            yield encoded
 
 
 def _num_bytes(row: EncodedRow) -> int:
