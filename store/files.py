@@ -31,7 +31,7 @@ class Storage:
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
     root/images/file-…                    an uploaded image, or a zip of them
     root/uploads/file-…/                  a file on its way in, and what is made of it
-    root/cache/                           what runs share and can make again; never in the bucket
+    root/cache/                           what runs need not do again; never in the bucket, and may be deleted
     ```
 
     A place is a path below `root`. Where the storage is a folder, that is `root`: things are in their places, and there

@@ -46,7 +46,7 @@ def train(
     """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact.
 
     Args:
-        store: Where features of images are kept for other runs too; by default they are in memory, for this one.
+        store: Where rows and features of images are kept for other runs; by default features are in memory, for this.
         verify: Reads the artifact back.
     """
     emit(PhaseEntered(phase=Phase.LOADING))
@@ -77,14 +77,8 @@ def train(
         return
     best = checkpoints.best if spec.export.state == "best" else None
     leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
-    emit(
-        RunSucceeded(
-            step=progress.step,
-            path="artifact",
-            training_seconds=conductor.training_seconds,
-            best_step=best.step if best else None,
-        )
-    )
+    seconds, best_step = conductor.training_seconds, best.step if best else None
+    emit(RunSucceeded(step=progress.step, path="artifact", training_seconds=seconds, best_step=best_step))
 
 
 def leave_artifact(

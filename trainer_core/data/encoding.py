@@ -166,15 +166,14 @@ class Encoder:
         Which of them is found out once for rows with images and once for those without.
         """
         whole = partial(self._processing, rendered.text, suffix=rendered.suffix)
-        if rendered.suffix is not None:
+        if rendered.suffix is not None or self._goes_on.get(bool(images)):
             return whole
         prompt = self._render.prompt(up_to_last_answer(row))
         if bool(images) not in self._goes_on:
             seen = images[: sum(1 for _ in up_to_last_answer(row).images())]
             begun = self._processed(line, partial(self._processing, prompt), seen)
             self._goes_on[bool(images)] = self._processing.is_beginning(begun, self._processed(line, whole, images))
-        if self._goes_on[bool(images)]:
-            return whole
+            return self._way(line, row, rendered, images)
         if len(rendered.spans) > 1 or not rendered.text.startswith(prompt):
             detail = "this model's processor takes one answer at a time; make a row of its own for each"
             raise _refused(line, detail)

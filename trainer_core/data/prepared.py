@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import torch
@@ -20,6 +22,7 @@ from trainer_core.data.rows import Row
 
 Shapes = tuple[tuple[int, ...], ...]
 Size = tuple[int, int]
+_LIBRARIES = ("pillow", "tokenizers", "torch", "torchvision", "transformers")
 _SHAPES, _ROWS = ".shapes", ".rows"
 """Ends of the names under which there stands which samples have an entry, and in which shapes."""
 
@@ -80,6 +83,13 @@ class Sample:
     def without_pixels(self) -> Self:
         """The same, smaller."""
         return replace(self, row=without_pixels(self.row))
+
+
+def code_that_encodes() -> str:
+    """Names what encodes rows: this package by its content, and the libraries that it calls by their versions."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    return " ".join([digest, *(version(name) for name in _LIBRARIES)])
 
 
 def keep(shelf: Shelf, key: str, samples: Sequence[Sample]) -> None:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +9,14 @@ from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows, Look, open_rows
 from trainer_core.data.encoding import Encoder
-from trainer_core.data.prepared import Shelf
+from trainer_core.data.prepared import Shelf, code_that_encodes
 from trainer_core.data.rendering import Processor
+from trainer_core.models.fingerprint import fingerprint
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
 from trainer_core.training.failures import loading
-from trainer_core.training.folders import contents_of
 from trainer_core.training.stopping import StopRequest
 
 Digest = Callable[[Path], str]
-_VERSION = 1
-"""Of how rows are encoded here; another one whenever a row's tensors would be others."""
 
 
 def hub_source(spec: JobSpec) -> dict[str, Any]:
@@ -56,18 +52,16 @@ def prepare(
     limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
     encoder = Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on, required)
     train_rows, eval_rows = open_rows(spec, encoder)
-    way = _way(spec, processor, encoder) if shelf else ""
+    way = _way(spec, encoder) if shelf else None
     for rows, look in zip((train_rows, eval_rows), looks, strict=True):
         if rows is not None:
-            place = (shelf, rows.named(way, digest(rows.path))) if shelf else None
+            place = (shelf, rows.named(way, digest(rows.path))) if shelf and way else None
             rows.prepare(stop.obey, look, place)
     return processor, train_rows, eval_rows
 
 
-def _way(spec: JobSpec, processor: Processor, encoder: Encoder) -> str:
-    """Names all that makes a row's tensors, beside the row."""
-    files = contents_of(processor.save_pretrained)
-    told = [[name, sha256(content).hexdigest()] for name, content in sorted(files.items())]
+def _way(spec: JobSpec, encoder: Encoder) -> str | None:
+    """Names all that makes a row's tensors, beside the row; None if the base model's state has no name."""
+    model = fingerprint(spec.base_model, **hub_source(spec))
     chosen = (encoder.max_tokens, spec.hyperparameters.train_on, sorted(encoder.required), spec.seed)
-    versions = [version(name) for name in ("pillow", "tokenizers", "torch", "torchvision", "transformers")]
-    return json.dumps([told, chosen, versions, _VERSION])
+    return json.dumps([model, chosen, code_that_encodes()]) if model else None
