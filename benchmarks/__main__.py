@@ -1,6 +1,8 @@
 """`python -m benchmarks [SECTION …]`: measure, keep the results, and write the page. `make bench` runs it."""
 
 import argparse
+import signal
+import sys
 from importlib import import_module
 
 from benchmarks import page, results
@@ -17,6 +19,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(results.SECTIONS):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     if not arguments.page:
         for name in arguments.sections or results.SECTIONS:
             measure(name, is_quick=arguments.quick)

@@ -20,6 +20,8 @@ PEER = Path(__file__).parent / "peers/train.py"
 LEARNING_RATE = 1e-4
 RANK, ALPHA = 16, 32
 SEED = 0
+NEVER = 1_000_000
+"""More steps than there are."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Job:
                 "precision": "fp32",
                 "gradient_checkpointing": gradient_checkpointing,
             },
+            # Peers save nothing either.
+            "checkpointing": {"every": NEVER, "every_minutes": None},
             "export": {"merged": False},
             "resources": {"gpus": 0, "feature_cache": feature_cache},
             "seed": SEED,

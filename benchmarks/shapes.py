@@ -29,7 +29,6 @@ class Kind:
 
 
 KINDS = (
-    Kind("short answers", SMOLVLM_256M, 1),
     Kind("answers of 200 tokens", SMOLVLM_256M, 200),
     Kind("a small tower (3 x 192)", replace(SMOLVLM_256M, tower_layers=3, tower_width=192, tower_heads=3), 1),
     Kind("a large tower (24 x 1024)", replace(SMOLVLM_256M, tower_layers=24, tower_width=1024, tower_heads=16), 1),

@@ -48,7 +48,7 @@ class Scale:
     """The first of them is left out."""
 
 
-FULL = Scale(SMOLVLM_256M, num_rows=16, num_rounds=3, num_peer_steps=3)
+FULL = Scale(SMOLVLM_256M, num_rows=32, num_rounds=3, num_peer_steps=3)
 TRIAL = Scale(TINY, num_rows=8, num_rounds=1, num_peer_steps=2)
 
 
