@@ -31,6 +31,7 @@ class Storage:
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
     root/images/file-…                    an uploaded image, or a zip of them
     root/uploads/file-…/                  a file on its way in, and what is made of it
+    root/cache/                           what runs share and can make again; never in the bucket
     ```
 
     A place is a path below `root`. Where the storage is a folder, that is `root`: things are in their places, and there
@@ -79,6 +80,11 @@ class Storage:
     def images_path(self, images_id: str) -> Path:
         """Place of an uploaded image, or a zip of them."""
         return self.images_dir / images_id
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of what runs share and can make again."""
+        return self.root / "cache"
 
     @property
     def images_dir(self) -> Path:

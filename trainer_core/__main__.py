@@ -68,11 +68,13 @@ def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent]
     """Load torch, which takes seconds, and train; every error becomes a `TrainerError`."""
     from trainer_core.train import train  # noqa: PLC0415
     from trainer_core.training.failures import failure_of  # noqa: PLC0415
+    from trainer_core.training.feature_store import OnDisk  # noqa: PLC0415
 
     _quieten()
     try:
         arguments.run_dir.mkdir(parents=True, exist_ok=True)
-        train(spec, arguments.run_dir, emit, stop, arguments.resume)
+        store = OnDisk(arguments.cache / "features", arguments.cache_bytes) if arguments.cache else None
+        train(spec, arguments.run_dir, emit, stop, arguments.resume, store)
     except (StopAsked, TrainerError):
         raise
     except Exception as error:
@@ -87,6 +89,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("spec", type=Path, help="a JobSpec as JSON")
     parser.add_argument("--run-dir", type=Path, required=True, help="folder for checkpoints and the artifact")
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
+    parser.add_argument("--cache", type=Path, help="folder for features of images that runs share")
+    parser.add_argument("--cache-bytes", type=int, default=50 * 1024**3, help="what they may take there (50 GiB)")
     parser.add_argument(
         "--supervised",
         type=float,

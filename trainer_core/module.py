@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from trainer_core.data.encoding import IGNORED
+from trainer_core.data.encoding import IGNORED, NO_INPUTS
+from trainer_core.models.head import keeps_targets
 from trainer_core.models.loading import Processor, load_model, load_processor
 from trainer_core.models.parts import freeze
 from trainer_core.models.recording import IOMixin
@@ -66,7 +67,7 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
         model_name: Hub id or folder.
         load_pretrained_weights: False makes the model with random weights.
         processor: Processor to use; by default that of `model_name`, loaded when first asked for.
-        loss_fn: `(logits (N, V), targets (N), mask (N) or None) -> scalar`.
+        loss_fn: `(logits (N, V), targets (N), mask (N) or None) -> scalar`, over the N positions that have a target.
         model_transform: Called with this module once its model is there; it changes the module in place.
         trust_remote_code: Whether code that comes with the model may run.
         default_dtype: Of the weights where the model's config names none.
@@ -105,6 +106,8 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
         self.freeze_language_model = freeze_language_model
         self.freeze_vision_model = freeze_vision_model
         self.kwargs = kwargs
+        self._has_other_places = False
+        """True once the model was seen to have other places than those of the tokens (GIT)."""
 
     @property
     def processor(self) -> Processor:
@@ -161,23 +164,56 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
         """Log the loss of a batch as `val_loss`."""
         self.log("val_loss", self.loss(batch), on_step=True, on_epoch=True, prog_bar=True)
 
+    def inputs_of(self, batch: Batch) -> dict[str, Any]:
+        """What of a batch the model is given: not the labels, nor what else is said about it."""
+        return {name: value for name, value in batch.items() if name not in (*NO_INPUTS, "loss_mask")}
+
     def token_logits(self, batch: Batch) -> Tensor:
         """The model's logits at every token, (B, T, V); labels, if there are any, are not shown to it.
 
         Some models put their image before the tokens and tell of its places too (GIT): those come first.
         """
-        inputs = {name: value for name, value in batch.items() if name not in ("labels", "loss_mask")}
-        logits: Tensor = self.forward(inputs).logits
+        logits: Tensor = self.forward(self.inputs_of(batch)).logits
         return logits[:, -batch["input_ids"].shape[1] :] if "input_ids" in batch else logits
 
-    def loss(self, batch: Batch) -> Tensor:
-        """`loss_fn` of the model's logits at every position; the batch is left as it is."""
+    def target_logits(self, batch: Batch, is_target: Tensor) -> Tensor:
+        """The model's logits where there is a target, (N, V), from first row to last.
+
+        Most models compute their head there alone.
+
+        Args:
+            batch: Of B rows, T tokens.
+            is_target: (B, T) bool.
+        """
+        if self.keeps_targets:
+            try:
+                kept: Tensor = self.forward({**self.inputs_of(batch), "logits_to_keep": is_target}).logits
+            except IndexError:
+                self._has_other_places = True
+            else:
+                return kept
         logits = self.token_logits(batch)
-        labels, mask = batch["labels"].to(logits.device), batch.get("loss_mask")
-        if logits.shape[:-1] != labels.shape:
-            raise ValueError(f"logits are for {tuple(logits.shape[:-1])} positions, labels for {tuple(labels.shape)}")
-        flat_mask = None if mask is None else mask.to(logits.device).reshape(-1)
-        return self.loss_fn(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), flat_mask)
+        if logits.shape[:-1] != is_target.shape:
+            told = f"{tuple(logits.shape[:-1])} positions, labels for {tuple(is_target.shape)}"
+            raise ValueError(f"logits are for {told}")
+        return logits[is_target.to(logits.device)]
+
+    @property
+    def keeps_targets(self) -> bool:
+        """True if the model computes its head only where it is asked to."""
+        model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return keeps_targets(model) and not self._has_other_places
+
+    def loss(self, batch: Batch) -> Tensor:
+        """`loss_fn` of the logits, labels and mask where there is a label; the batch is left as it is."""
+        labels, mask = batch["labels"], batch.get("loss_mask")
+        if "input_ids" in batch and batch["input_ids"].shape != labels.shape:
+            told = f"{tuple(batch['input_ids'].shape)} positions, labels for {tuple(labels.shape)}"
+            raise ValueError(f"logits are for {told}")
+        is_target = labels != IGNORED
+        logits = self.target_logits(batch, is_target)
+        chosen = None if mask is None else mask[is_target.to(mask.device)].to(logits.device)
+        return self.loss_fn(logits, labels[is_target].to(logits.device), chosen)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW on whatever is trained, so that a bare Lightning `Trainer` works."""

@@ -83,7 +83,7 @@ def _estimate(
     longest = rows.encoded(max(range(len(rows)), key=rows.num_tokens.__getitem__)).tensors
     shape = worst_shape(rows.num_tokens, spec.hyperparameters)
     try:
-        memory = skeleton.memory(shape, longest, device_bytes(device, psutil.virtual_memory().total))
+        memory = skeleton.memory(shape, rows.most_targets, longest, device_bytes(device, psutil.virtual_memory().total))
     except Exception as error:
         log.warning("memory cannot be estimated", exc_info=error)
         return None, (f"what the job takes cannot be estimated for this model ({type(error).__name__})",)

@@ -16,6 +16,8 @@ from trainer_core.training.conductor import Conductor, Emit
 from trainer_core.training.devices import Device
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.failures import loading
+from trainer_core.training.feature_store import FeatureStore
+from trainer_core.training.features import Images
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
 from trainer_core.training.identity import Identity, identity_of
@@ -36,11 +38,13 @@ def train(
     emit: Emit,
     stop: StopRequest,
     resume: Path | None = None,
+    store: FeatureStore | None = None,
     verify: Verify = verify_in_fresh_process,
 ) -> None:
     """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact.
 
     Args:
+        store: Where features of images are kept for other runs too; by default they are in memory, for this one.
         verify: Reads the artifact back.
     """
     emit(PhaseEntered(phase=Phase.LOADING))
@@ -54,9 +58,9 @@ def train(
     evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
     lines = step_lines(spec, train_rows, plan)
     conductor = Conductor(plan, emit, stop, checkpoints, progress, evaluator, checkpoint, lines)
-    num_steps = 0 if progress.is_last else plan.total_steps - plan.first_step
-    trainer = make_trainer(device, num_steps, [conductor])
-    module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples())
+    trainer = make_trainer(device, 0 if progress.is_last else plan.total_steps - plan.first_step, [conductor])
+    images = Images.of(train_rows, eval_rows, store)
+    module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples(), images)
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
     stop.obey()
@@ -68,7 +72,6 @@ def train(
     module.gather()
     if ranks.rank() > 0:
         return
-    emit(PhaseEntered(phase=Phase.SAVING))
     best = checkpoints.best if spec.export.state == "best" else None
     leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
     emit(
@@ -91,6 +94,7 @@ def leave_artifact(
     verify: Verify,
 ) -> None:
     """Write the state of the last step, or the best one, with its card."""
+    emit(PhaseEntered(phase=Phase.SAVING))
     if best is not None:
         module.load_weights(best.folder)
     card = model_card(

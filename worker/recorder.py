@@ -17,6 +17,8 @@ from trainer_core.contract.events import (
     CheckpointFailed,
     CheckpointSaved,
     EvaluationCompleted,
+    FeaturesTried,
+    FeaturesUsed,
     FinishedEarly,
     MemoryReduced,
     PackingTested,
@@ -31,6 +33,7 @@ from trainer_core.contract.events import (
     StepSkipped,
     StoppedEarly,
     StorageTroubled,
+    TowerLeft,
 )
 
 _MAX_BATCH = 500
@@ -173,6 +176,12 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"No forward pass uses {event.num_parameters} parameters of the tower or projector"
         case PackingTested():
             return f"Rows are {'packed' if event.is_exact else 'padded: packing them would change what they mean'}"
+        case FeaturesTried():
+            return _features(event)
+        case FeaturesUsed():
+            return f"Images were looked at {event.num_computed} times, and {event.num_read} times that was not needed"
+        case TowerLeft():
+            return "Every image's features are kept: what makes them has left the device's memory"
         case EvaluationCompleted():
             return f"Evaluation at step {event.step}: {_loss(event.loss)} on {event.num_rows} rows"
         case StoppedEarly():
@@ -195,6 +204,12 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Run stopped at step {event.step}"
         case RunFailed():
             return f"Run failed: {event.message}"
+
+
+def _features(event: FeaturesTried) -> str:
+    if event.verdict != "used":
+        return f"Features of images are not kept: {event.verdict.replace('_', ' ')}"
+    return f"Features of {event.num_images} images are kept, {event.num_kept} of them from before"
 
 
 def _loss(value: float | None) -> str:

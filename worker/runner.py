@@ -125,7 +125,9 @@ class Runner:
         spec_path.write_text(resolved.model_dump_json(indent=1))
         checkpoint = self._newest_checkpoint()
         resume = ["--resume", str(checkpoint)] if checkpoint else []
-        return [*self._settings.trainer_command, str(spec_path), "--run-dir", str(self._run_dir), *resume]
+        cache = ["--cache", str(self._storage.cache_dir), "--cache-bytes", str(self._settings.cache_bytes)]
+        keeps = cache if self._settings.cache_bytes else []
+        return [*self._settings.trainer_command, str(spec_path), "--run-dir", str(self._run_dir), *keeps, *resume]
 
     def _newest_checkpoint(self) -> Path | None:
         """The newest checkpoint that is what its manifest says."""

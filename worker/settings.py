@@ -30,6 +30,8 @@ class WorkerSettings(StoreSettings):
     """How long checking a job before it is queued may take."""
     reporter_idle_seconds: Annotated[float, Field(gt=0)] = 300
     """How long the process that checks jobs stays there for the next one."""
+    cache_bytes: Annotated[int, Field(ge=0)] = 50 * 1024**3
+    """What features of images may take in the storage's `cache` folder, for all jobs together; 0 keeps none there."""
     word_grace_seconds: Annotated[float, Field(gt=0)] = 8
     """How long a trainer that was asked to cancel has before SIGTERM."""
     drain_grace_seconds: Annotated[float, Field(gt=0)] = 45

@@ -137,6 +137,8 @@ def main() -> int:
     parser.add_argument("spec", type=Path)
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--cache-bytes", type=int)
     parser.add_argument("--supervised", type=float, required=True)
     arguments = parser.parse_args()
     stop = StopRequest()

@@ -13,7 +13,7 @@ from trainer_core.contract.spec import FullFineTune, JobSpec, Lora, Method
 from trainer_core.data.collation import collate
 from trainer_core.data.encoding import EncodedRow
 from trainer_core.models.loading import load_model
-from trainer_core.module import masked_cross_entropy
+from trainer_core.module import HFAutoModelForImageTextToText
 from trainer_core.training.devices import Device
 from trainer_core.training.memory import Skeleton, worst_shape
 from trainer_core.training.method import as_the_spec_says
@@ -37,12 +37,11 @@ def peak_bytes(run: Callable[[], None]) -> int:
 
 def two_steps(spec: JobSpec, rows: list[EncodedRow]) -> None:
     base = load_model(spec.base_model, dtype=torch.float32)
-    as_the_spec_says(base, spec).train()
+    module = HFAutoModelForImageTextToText()
+    module.model = as_the_spec_says(base, spec).train()
     optimizer = make_optimizer(base, spec.hyperparameters)
     for _ in range(2):
-        batch = collate(rows, 0)
-        labels = batch.pop("labels")
-        masked_cross_entropy(base(**batch).logits, labels).backward()  # type: ignore[no-untyped-call]
+        module.loss(collate(rows, 0)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -57,7 +56,7 @@ def test_memory_is_foretold(family: Family, method: Method, folder: Path, tmp_pa
     longest = rows[max(range(len(rows)), key=rows.num_tokens.__getitem__)]
     shape = worst_shape(rows.num_tokens, spec.hyperparameters)
 
-    foretold = Skeleton(spec, Device.of(spec)).memory(shape, longest, None).total_bytes
+    foretold = Skeleton(spec, Device.of(spec)).memory(shape, rows.most_targets, longest, None).total_bytes
 
     taken = peak_bytes(lambda: two_steps(spec, [longest] * shape[0]))
     assert taken / 1.6 < foretold < taken * 1.6

@@ -11,6 +11,7 @@ from trainer_core.contract.control import Control
 from trainer_core.contract.events import EvaluationCompleted, RunEvent, StepCompleted
 from trainer_core.contract.spec import JobSpec
 from trainer_core.train import train
+from trainer_core.training.feature_store import FeatureStore
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.stopping import StopRequest
 from trainer_core.training.verification import Order, Verified, verify
@@ -19,7 +20,13 @@ from trainer_core.training.verification import Order, Verified, verify
 class Run:
     """One call of `train`, and what it told; asked to stop at the first event for which `stop_at` is true."""
 
-    def __init__(self, run_dir: Path, stop_at: Callable[[RunEvent], bool] | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        stop_at: Callable[[RunEvent], bool] | None = None,
+        store: FeatureStore | None = None,
+    ) -> None:
+        self._store = store
         self.run_dir = run_dir
         self.events: list[RunEvent] = []
         self._stop = StopRequest()
@@ -36,7 +43,7 @@ class Run:
         self._word = word
         self.spec = spec
         self.run_dir.mkdir(exist_ok=True)
-        train(spec, self.run_dir, self._hear, self._stop, resume, verify)
+        train(spec, self.run_dir, self._hear, self._stop, resume, self._store, verify)
         return self
 
     def _hear(self, event: RunEvent) -> None:

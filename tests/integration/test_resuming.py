@@ -142,7 +142,7 @@ def test_what_was_decided_at_the_first_step_is_not_decided_again(
 ) -> None:
     monkeypatch.setattr(fine_tuning, "rehearse", lambda *_: False)
     whole = Run(tmp_path / "whole").of(changed(spec, packing=True, max_batch_tokens=100))
-    for name in ("rehearse", "find_packing", "without_gradient"):
+    for name in ("choose", "rehearse", "find_way_for_all", "untrained"):
         monkeypatch.setattr(fine_tuning, name, never_again)
 
     resumed = Run(tmp_path / "resumed").of(whole.spec, resume=checkpoint(whole, 2))

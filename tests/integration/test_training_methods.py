@@ -19,7 +19,7 @@ from trainer_core.contract.events import (
     StepCompleted,
 )
 from trainer_core.contract.spec import Hyperparameters, JobSpec, Lora
-from trainer_core.models.parts import language_model
+from trainer_core.models.parts import language_model, vision_model
 from trainer_core.training.fine_tuning import FineTuning
 
 WriteRows = Callable[[Path, Sequence[dict[str, Any]]], Path]
@@ -70,6 +70,24 @@ def test_an_adapter_stays_in_its_part(spec: JobSpec, tmp_path: Path, part: Any, 
     names = adapted(run)
     assert names
     assert all(word in name for name in names)
+
+
+def test_a_frozen_tower_computes_without_gradients_and_as_in_use(
+    spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watch(base: PreTrainedModel) -> None:
+        tower = vision_model(base)
+        assert tower is not None
+        tower.register_forward_hook(
+            lambda module, _, told: seen.append((module.training, told.last_hidden_state.requires_grad))
+        )
+
+    at_loading(monkeypatch, watch)
+    Run(tmp_path).of(changed(spec, gradient_checkpointing=True).model_copy(update={"method": Lora(rank=2)}))
+
+    assert set(seen) == {(False, False)}
 
 
 def test_parts_have_learning_rates_of_their_own(spec: JobSpec, tmp_path: Path, starter_dir: Path) -> None:

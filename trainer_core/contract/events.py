@@ -107,6 +107,56 @@ class PackingTested(_Event):
     """Greatest difference of a logit, as a part of the largest one; None if the model takes no packed rows at all."""
 
 
+FeaturesVerdict = Literal[
+    "used",
+    "switched_off",
+    "no_images",
+    "trained",
+    "sharded",
+    "random",
+    "not_exact",
+    "too_cheap",
+    "too_large",
+    "seen_once",
+]
+
+
+class FeaturesTried(_Event):
+    """It was found out whether what the model makes of an image may be kept, and is worth it."""
+
+    type: Literal["features_tried"] = "features_tried"
+    verdict: FeaturesVerdict
+    """used, or why not: the model does not give the logits that pixels give, it is made as fast as
+    it is read, it takes more room than there is, or each image comes once and nobody else could read it."""
+    difference: float | None = None
+    """Greatest difference of a logit, as a part of the largest one."""
+    num_images: int = 0
+    """Different ones; rows of several images count as one where these cannot be taken apart."""
+    num_kept: int = 0
+    """Those that were there already."""
+    num_bytes: int = 0
+    """That all of them take, as far as those that were tried tell."""
+
+
+class FeaturesUsed(_Event):
+    """What it was good for to keep them."""
+
+    type: Literal["features_used"] = "features_used"
+    num_read: int
+    num_computed: int
+    num_bytes: int
+    """Of the features used, each image once."""
+    seconds_saved: float
+    """That computing would have taken where features were read, as far as this run has computed any."""
+
+
+class TowerLeft(_Event):
+    """Every image's features are kept, so that the weights that make them left the device's memory."""
+
+    type: Literal["tower_left"] = "tower_left"
+    num_bytes: int
+
+
 class Prediction(Closed):
     """What the model answered to a held-out row."""
 
@@ -241,6 +291,9 @@ RunEvent = Annotated[
     | MemoryReduced
     | ParametersUnused
     | PackingTested
+    | FeaturesTried
+    | FeaturesUsed
+    | TowerLeft
     | EvaluationCompleted
     | StoppedEarly
     | FinishedEarly

@@ -172,6 +172,9 @@ class Resources(Closed):
     """Spread weights, gradients and optimizer state over these processes (FSDP2), for models too large for one."""
     num_loader_workers: Annotated[int, Field(ge=0, le=32)] = 0
     """Processes that prepare batches; 0 prepares them in the trainer itself."""
+    feature_cache: Literal["auto", "on", "off"] = "auto"
+    """Keep what frozen parts make of each image, so that none is looked at twice. auto: where that is exact and pays;
+    on: where it is exact."""
     max_runtime_seconds: PositiveInt | None = None
 
 

@@ -3,20 +3,26 @@
 B rows, T tokens of the longest of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from trainer_core.data.encoding import IGNORED, EncodedRow
+from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, NO_INPUTS, EncodedRow
 
 Batch = dict[str, Tensor]
 
 
 def has_images(row: EncodedRow) -> bool:
-    """True if a row holds fractions: pixels, under whatever name; everything else that processors make is whole."""
-    return any(value.is_floating_point() for value in row.values())
+    """True if a row names images or holds fractions: pixels; everything else that processors make is whole."""
+    return IMAGE_KEYS in row or any(value.is_floating_point() for value in row.values())
+
+
+def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a row or a batch the model is given."""
+    return {name: value for name, value in batch.items() if name not in NO_INPUTS}
 
 
 def micro_batches(

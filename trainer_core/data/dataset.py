@@ -1,5 +1,6 @@
 """Encoded rows by number: which of a file train, which are held out, and those that fit kept in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +14,8 @@ from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.chance import seeded_row
-from trainer_core.data.encoding import Encoded, EncodedRow, Encoder
+from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, Encoded, EncodedRow, Encoder
+from trainer_core.data.pixels import Unit, has_pixels, image_part, keys_of, without_pixels
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
 from trainer_core.data.rows import Row
@@ -26,6 +28,8 @@ _NUM_EXAMPLES = 4
 
 Shapes = tuple[tuple[int, ...], ...]
 Look = Callable[[Row, Encoded], None]
+_Place = tuple[int, int, tuple[int, int] | None]
+"""A sample, the number of an image in it, and the image's size; None where all of the sample's images are meant."""
 
 
 class EncodedRows(Dataset[EncodedRow]):
@@ -42,7 +46,15 @@ class EncodedRows(Dataset[EncodedRow]):
         self._seed = seed
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
+        self._places: dict[str, _Place] = {}
+        """By key, where an image is, or all of a sample's."""
+        self.image_uses: dict[Unit, Counter[str]] = {"image": Counter(), "row": Counter()}
+        """How often each image, or all of a sample's together, is there, by key; known once the rows are prepared."""
+        self._leaves_pixels = torch.zeros((), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
+        """Shared with loader processes, which may have begun before."""
         self._num_tokens: list[int] = []
+        self.most_targets = 0
+        """Of any sample; known once the rows are prepared."""
         self._kinds: dict[frozenset[str], dict[Shapes, list[int]]] = {}
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
@@ -50,10 +62,52 @@ class EncodedRows(Dataset[EncodedRow]):
         return len(self._samples)
 
     def __getitem__(self, index: int) -> EncodedRow:
-        if index in self._kept:
-            return self._kept[index]
+        if self._leaves_pixels and index in self._kept:
+            return without_pixels(self._kept[index])
+        row = self._whole(index)
+        return without_pixels(row) if self._leaves_pixels else row
+
+    def _whole(self, index: int) -> EncodedRow:
+        kept = self._kept.get(index)
+        if kept is not None and (has_pixels(kept) or IMAGE_KEYS not in kept):
+            return kept
         row = self.encoded(index).tensors
         self._keep(index, row)
+        return row
+
+    def leave_pixels(self) -> None:
+        """From now on, samples come without their pixels; `image_inputs` has them."""
+        self._leaves_pixels.fill_(True)  # noqa: FBT003 - torch's signature
+
+    def draws_at_random(self) -> bool:
+        """True if a sample with images is not encoded the same way whatever its seed is."""
+        index = next((index for index, _, _ in self._places.values()), 0)
+        line, part = self._samples[index]
+        both = []
+        for seed in (self._seed, self._seed + 1):
+            with seeded_row(seed, line.number, part):
+                both.append(self._encoder(line, self.row(index)))
+        return any(not torch.equal(value, both[1][name]) for name, value in both[0].items())
+
+    def has_unit(self, key: str) -> bool:
+        """True if some sample has an image of this key, or these images together."""
+        return key in self._places
+
+    def image_inputs(self, key: str) -> EncodedRow:
+        """What the processor makes of an image, or of all of a sample's; it is not kept for another time."""
+        index, number, size = self._places[key]
+        if size is None:
+            return image_part(self._once(index))
+        line, part = self._samples[index]
+        with seeded_row(self._seed, line.number, part):
+            return image_part(self._encoder.alone(line, self.row(index), number, size))
+
+    def _once(self, index: int) -> EncodedRow:
+        """A sample with its pixels, which are not kept any longer if samples come without them."""
+        row = self._whole(index)
+        if self._leaves_pixels and index in self._kept:
+            self._kept[index] = without_pixels(row)
+            self._free_bytes += _num_bytes(row) - _num_bytes(self._kept[index])
         return row
 
     @property
@@ -107,10 +161,19 @@ class EncodedRows(Dataset[EncodedRow]):
         return self._encoder.samples(line, read(self._path, line))
 
     def _keep(self, index: int, row: EncodedRow) -> None:
-        num_bytes = sum(tensor.nbytes for tensor in row.values())
+        num_bytes = _num_bytes(row)
         if num_bytes <= self._free_bytes:
             self._free_bytes -= num_bytes
             self._kept[index] = row
+
+    def _remember_images(self, encoded: Encoded, index: int) -> None:
+        of_row, keys = keys_of(encoded.tensors, "row"), keys_of(encoded.tensors, "image")
+        self.image_uses["row"].update(of_row)
+        self.image_uses["image"].update(keys)
+        for key in of_row:
+            self._places.setdefault(key, (index, 0, None))
+        for number, key in enumerate(keys):
+            self._places.setdefault(key, (index, number, encoded.sizes[number]))
 
     def _remember_kind(self, encoded: EncodedRow, index: int) -> None:
         """Keep the first samples of each kind and each number and size of images."""
@@ -140,6 +203,8 @@ class EncodedRows(Dataset[EncodedRow]):
                     else:
                         look(row, encoded)
                     self._num_tokens.append(encoded.tensors["input_ids"].shape[1])
+                    self.most_targets = max(self.most_targets, int((encoded.tensors["labels"] != IGNORED).sum()))
+                    self._remember_images(encoded, len(samples))
                     self._remember_kind(encoded.tensors, len(samples))
                     samples.append((line, part))
             except InvalidDataset as error:
@@ -151,6 +216,10 @@ class EncodedRows(Dataset[EncodedRow]):
             faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
         if faults:
             raise InvalidDataset(faults)
+
+
+def _num_bytes(row: EncodedRow) -> int:
+    return sum(tensor.nbytes for tensor in row.values())
 
 
 def _shapes(encoded: EncodedRow) -> Shapes:

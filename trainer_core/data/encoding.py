@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -18,16 +19,20 @@ from trainer_core.data.images import InvalidImage, decode
 from trainer_core.data.processing import Processed, Processing, UnprocessableRow
 from trainer_core.data.reader import Line
 from trainer_core.data.rendering import Processor, Rendered, Renderer, TrainOn, UnrenderableRow, up_to_last_answer
-from trainer_core.data.rows import Row
+from trainer_core.data.rows import Message, Row, TextPart
 from trainer_core.data.spans import Span, shifted
 
 IGNORED = -100
 """Label of a position without a target."""
+IMAGE_KEYS = "image_keys"
+"""Of a row with N images: a digest of each as the processor gets it, (N, 1, 32) uint8, no shape that tokens have."""
+NO_INPUTS = ("labels", IMAGE_KEYS)
+"""What a row holds beside what the model takes."""
 EncodedRow = dict[str, Tensor]
-"""What a model takes, with a first dimension of 1 where the processor makes one, and `labels` (1, T)."""
+"""What a model takes, with a first dimension of 1 where the processor makes one, and `NO_INPUTS`; labels are (1, T)."""
 Process = Callable[..., Processed]
 """`(images=...) -> what the processor makes of a text with them`."""
-_NO_INPUTS = ("offset_mapping", "labels")
+_NOT_KEPT = ("offset_mapping", "labels")
 """What a processor makes that no model takes; labels are made here."""
 _MAX_SHRINKS = 8
 _LEAST_SIDE = 28
@@ -111,6 +116,8 @@ class Encoder:
             raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
         tensors = self._labelled(line, rendered, encoded, images)
+        if images:
+            tensors[IMAGE_KEYS] = _image_keys(row, images)
         sizes, original_sizes = (tuple(one.size for one in group) for group in (images, originals))
         return Encoded(tensors, sizes, original_sizes, _is_image(encoded, self.processor))
 
@@ -118,6 +125,13 @@ class Encoder:
         """What the model reads before it writes a row's last answer: images as large as in the row, no labels."""
         sizes, asked = self.encode(line, row).sizes, up_to_last_answer(row)
         images = [_resized(one, size) for one, size in zip(self.images(line, asked), sizes, strict=False)]
+        return _inputs(self._processed(line, partial(self._processing, self._render.prompt(asked)), images))
+
+    def alone(self, line: Line, row: Row, number: int, size: tuple[int, int]) -> EncodedRow:
+        """A question about one of a row's images, as large as it is in the row."""
+        _, part = list(row.images())[number]
+        asked = Row(messages=(Message(role="user", content=(part, TextPart(type="text", text="?"))),))
+        images = [_resized(one, size) for one in self.images(line, asked)]
         return _inputs(self._processed(line, partial(self._processing, self._render.prompt(asked)), images))
 
     def images(self, line: Line, row: Row) -> list[Image.Image]:
@@ -261,6 +275,14 @@ class Encoder:
         return text.strip()
 
 
+def _image_keys(row: Row, images: Sequence[Image.Image]) -> Tensor:
+    """Digests of what the images were made of and how large they are now."""
+    urls = [part.image_url.url for _, part in row.images()]
+    told = [f"{image.size} {url}".encode() for image, url in zip(images, urls, strict=True)]
+    digests = [torch.frombuffer(bytearray(sha256(one).digest()), dtype=torch.uint8) for one in told]
+    return torch.stack(digests)[:, None]
+
+
 def _refused(line: Line, detail: str) -> InvalidDataset:
     return InvalidDataset([line.fault("invalid_row", detail)])
 
@@ -289,7 +311,7 @@ def _is_image(encoded: Mapping[str, Any], processor: Any) -> Tensor:
 
 
 def _inputs(encoded: Mapping[str, Any]) -> EncodedRow:
-    return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NO_INPUTS}
+    return {name: value for name, value in encoded.items() if isinstance(value, Tensor) and name not in _NOT_KEPT}
 
 
 def _shrunk(images: Sequence[Image.Image], scale: float) -> list[Image.Image]:

@@ -146,3 +146,31 @@ def freeze(model: PreTrainedModel, *, language: bool, vision: bool, projector: b
 def _exclude(parameters: Iterable[nn.Parameter]) -> None:
     for parameter in parameters:
         parameter.requires_grad = False
+
+
+def frozen_beside_language(model: PreTrainedModel) -> list[nn.Module]:
+    """Modules outside the language model in which nothing is trained: they compute as they will when the model is used.
+
+    Without dropout, say, or an image would look different each time.
+    """
+    language = {id(module) for module in language_model(model).modules()}
+    beside = [module for module in model.modules() if id(module) not in language]
+    return [module for module in beside if _is_frozen(module)]
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    parameters = list(module.parameters())
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+
+
+def weights_that_see(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Parameters and buffers of image tower and projector, by name."""
+    parts = parameters_of(model)
+    ids = {id(parameter) for parameter in [*parts["vision_tower"], *parts["projector"]]}
+    seeing = {name: parameter for name, parameter in model.named_parameters() if id(parameter) in ids}
+    language = _ids_of_buffers(language_model(model))
+    return seeing | {name: buffer for name, buffer in model.named_buffers() if id(buffer) not in language}
+
+
+def _ids_of_buffers(module: nn.Module) -> set[int]:
+    return {id(buffer) for buffer in module.buffers()}

@@ -78,8 +78,10 @@ class Conductor(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Without a step to begin with, Lightning starts no training; the last one's evaluation may still be owed."""
+        assert isinstance(pl_module, FineTuning)
         if self._progress.is_evaluation_owed:
             self.on_train_start(trainer, pl_module)
+        pl_module.conclude_features()
 
     def on_train_batch_end(
         self,

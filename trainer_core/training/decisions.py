@@ -3,10 +3,12 @@
 A resumed run must not find out again: by then the model is another one, and might be judged otherwise.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from trainer_core.contract.spec import JobSpec
+from trainer_core.data.pixels import Unit
+from trainer_core.models.sight import Joining
 from trainer_core.training.packing import Way
 from trainer_core.training.room import Room
 
@@ -22,6 +24,13 @@ class Decisions:
     is_rehearsed: bool = False
     is_row_by_row: bool = False
     """True if rows in batches have not the losses that they have alone."""
+    has_plain_head: bool = False
+    """True if logits are what the head gives, so that they can be computed a part of the targets at a time."""
+    are_features_tried: bool = False
+    features_of: Unit | None = None
+    """What features are kept of; None: images are looked at each time."""
+    joinings: dict[str, Joining] = field(default_factory=dict)
+    """Features that the model reads, and how those of a batch are joined."""
     is_packing_tried: bool = False
     packing: Way | None = None
     """How rows are packed; None: they are padded."""

@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 import pytorch_lightning as pl
 import torch
 from PIL import Image
-from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -106,6 +105,8 @@ class Evaluator:
         if chosen is None:
             return []
         tokenizer: Any = module.tokenizer
+        if module.features is not None:
+            module.features.unpark()  # questions come with their pixels
         if self._questions is None:
             self._questions = questions(self._rows, chosen.max_rows)
         written = answers(
@@ -138,7 +139,7 @@ def _loss_of(module: FineTuning, rows: Sequence[Any]) -> Tensor:
     summed = torch.zeros(2, dtype=torch.float64)
     for batch in module.micro_batches(rows, module.decisions.evaluation_room):
         num = num_supervised(batch)
-        loss = float(module.loss(move_data_to_device(batch, module.device)))
+        loss = float(module.loss(module.on_device(batch)))
         summed += torch.tensor([loss * num, num], dtype=torch.float64)
     return summed
 

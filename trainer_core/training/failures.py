@@ -32,6 +32,16 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 @contextmanager
+def if_there_is_room() -> Iterator[None]:
+    """Do something that may be left undone where the device is too small for it."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+
+
+@contextmanager
 def loading(base_model: str) -> Iterator[None]:
     """While a base model is loaded, an error that is nobody else's is the model's: it cannot be used."""
     try:

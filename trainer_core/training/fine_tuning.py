@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import torch
@@ -16,25 +15,32 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedModel
 
-from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.contract.events import MemoryReduced, PackingTested, ParametersUnused, RunEvent
+from trainer_core.contract.events import MemoryReduced, PackingTested, ParametersUnused, RunEvent, TowerLeft
 from trainer_core.contract.spec import JobSpec, Lora
 from trainer_core.data.chance import seed_step
 from trainer_core.data.collation import collate, has_images, micro_batches
-from trainer_core.data.encoding import IGNORED, EncodedRow
+from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, EncodedRow
+from trainer_core.data.pixels import keyed_by, without_pixels
 from trainer_core.data.rendering import Processor
+from trainer_core.models.head import are_many, has_plain_head, mean_loss_by_parts
 from trainer_core.models.loading import load_model
-from trainer_core.models.parts import language_model, parameters_of
+from trainer_core.models.parts import frozen_beside_language, language_model
+from trainer_core.models.sight import Sight
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.decisions import Decisions
 from trainer_core.training.devices import Device
-from trainer_core.training.failures import is_out_of_memory
+from trainer_core.training.failures import if_there_is_room, is_out_of_memory
+from trainer_core.training.feature_store import InMemory
+from trainer_core.training.feature_trial import choose
+from trainer_core.training.features import FrozenFeatures, Images, maker_of
+from trainer_core.training.folders import contents_of
 from trainer_core.training.generation import stop_where_taught
+from trainer_core.training.gradients import untrained
 from trainer_core.training.method import as_the_spec_says, checkpoint_activations, fitting
 from trainer_core.training.modes import in_evaluation
-from trainer_core.training.optimization import make_optimizer, without_gradient
-from trainer_core.training.packing import Pack, find_packing
+from trainer_core.training.optimization import make_optimizer
+from trainer_core.training.packing import Pack, find_way_for_all
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
 from trainer_core.training.rehearsal import rehearse
@@ -75,6 +81,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         checkpoint: Path | None,
         emit: Callable[[RunEvent], None],
         examples: Sequence[Sequence[EncodedRow]],
+        images: Images | None = None,
     ) -> None:
         super().__init__(spec.base_model, processor=processor, default_dtype=device.dtype, **hub_source(spec))
         self.automatic_optimization = False
@@ -84,8 +91,12 @@ class FineTuning(HFAutoModelForImageTextToText):
         self._checkpoint = checkpoint
         self._emit = emit
         self._examples = examples
+        self._images = images
+        self._features: FrozenFeatures | None = None
+        self._compute_dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
         self.is_sharded = device.is_sharded
         self._has_shards = False
+        self._frozen: list[nn.Module] = []
         self._has_images = any(has_images(row) for rows in examples for row in rows)
         self.decisions = Decisions.of(spec)
         tokenizer: Any = self.tokenizer
@@ -125,6 +136,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.have_it_stop(base)
         with fitting():
             self.model = as_the_spec_says(base, self.spec, self._checkpoint)
+        self._frozen = frozen_beside_language(base)
         self.train()
         self.decisions.room.gradient_checkpointing |= not language_model(base).supports_gradient_checkpointing
 
@@ -149,10 +161,7 @@ class FineTuning(HFAutoModelForImageTextToText):
     @cached_property
     def processor_files(self) -> dict[str, bytes]:
         """The processor's files by name, for a thread that must not touch it while this one uses it."""
-        with TemporaryDirectory() as folder:
-            self.processor.save_pretrained(folder)
-            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
-            return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+        return contents_of(self.processor.save_pretrained)
 
     def load_weights(self, folder: Path) -> None:
         """Put the weights of a checkpoint in place of the model's own."""
@@ -180,8 +189,10 @@ class FineTuning(HFAutoModelForImageTextToText):
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
-        """Train, but for the statistics of batch norms: with them a row's loss would depend on its neighbours."""
+        """Train, but for frozen parts, and for batch norms' statistics, which make a row's loss its neighbours' too."""
         super().train(mode)
+        for module in self._frozen:
+            module.eval()
         for module in self.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the class of them all
                 module.eval()
@@ -197,20 +208,28 @@ class FineTuning(HFAutoModelForImageTextToText):
         It is the base that is called, which an adapter has changed in place: peft's wrapping would pass by the hooks
         that gather a sharded model.
         """
-        return self.base(**batch, **self._without_cache)
-
-    @property
-    def _without_cache(self) -> dict[str, bool]:
         takes = inspect.signature(self.base.forward).parameters
-        return {"use_cache": False} if "use_cache" in takes or "kwargs" in takes else {}
+        return self.base(**batch, **({"use_cache": False} if "use_cache" in takes or "kwargs" in takes else {}))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean over the targets; their logits are not held at once where they are many."""
+        if not (self.decisions.has_plain_head and are_many(num_supervised(batch), self.num_words)):
+            return super().loss(batch)
+        is_target = batch["labels"] != IGNORED
+        inputs = {**self.inputs_of(batch), "logits_to_keep": is_target}
+        head = self.base.get_output_embeddings()
+        return mean_loss_by_parts(head, lambda: self.forward(inputs), batch["labels"][is_target], self.loss_fn)
 
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
+        if not self.decisions.are_features_tried:
+            self._try_features()
         if not self.decisions.is_rehearsed:
             self._rehearse()
         if self.spec.hyperparameters.packing and not self.decisions.is_packing_tried:
             self._try_packing()
+        self._settle()
         num_tokens, step = sum(num_supervised(row) for row in batch), self._plan.first_step + (batch_idx or 0) + 1
         if self.is_sharded:
             loss = ranks.total(self._backward_together(batch, num_tokens, step))
@@ -235,16 +254,58 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
-        way = self.decisions.packing
+        way, unit = self.decisions.packing, self.decisions.features_of
         batch_size = 1 if self.decisions.is_row_by_row and way is None else room.batch_size
+        if unit is not None:
+            rows = [keyed_by(unit, without_pixels(row)) for row in rows]
         groups = micro_batches(rows, batch_size, room.max_tokens, padded=way is None)
         if way is not None:
             return [Pack(self.base, way)(group) for group in groups]
         return [collate(group, self._pad_token_id) for group in groups]
 
+    def on_device(self, batch: Batch) -> Batch:
+        """A batch where the model is, with features in the place of pixels where they are kept."""
+        seen = batch if self.features is None or IMAGE_KEYS not in batch else self.features.in_place_of_pixels(batch)
+        moved: Batch = move_data_to_device(seen, self.device)
+        return moved
+
     @property
-    def _computed_in(self) -> torch.dtype:
-        return torch.bfloat16 if torch.is_autocast_enabled(self.device.type) else torch.float32
+    def features(self) -> FrozenFeatures | None:
+        """What frozen parts make of images, if it is kept."""
+        unit = self.decisions.features_of
+        if self._features is None and unit is not None:
+            assert self._images is not None
+            maker = maker_of(self.base, self.processor, self._compute_dtype)
+            self._features = FrozenFeatures(self.base, Sight(self.decisions.joinings), unit, self._images, maker)
+        return self._features
+
+    def _settle(self) -> None:
+        """Let what makes features leave the device once nothing needs it; told when that has come about."""
+        if self.features is not None and (num_bytes := self.features.settle()):
+            self._emit(TowerLeft(num_bytes=num_bytes))
+
+    def conclude_features(self) -> None:
+        """Training is over: what makes features comes back, and what it was good for to keep them is told."""
+        if self.features is not None:
+            self.features.unpark()
+            self._emit(self.features.used())
+
+    def _try_features(self) -> None:
+        """From now on, keep features of images if that is exact and pays."""
+        self.decisions.are_features_tried = True
+        images = self._images or Images([], InMemory(0))
+        with in_evaluation(self.base):
+            told, trial = choose(self.spec, self.base, images, self._examples, self._target_logits, self._compute_dtype)
+        if trial is not None:
+            self.decisions.features_of, self.decisions.joinings = trial.unit, dict(trial.sight.joinings)
+            assert self.features is not None
+            told = told.model_copy(update={"num_kept": self.features.num_kept()})
+            self.features.take(trial.features)
+        if told.verdict not in ("no_images", "trained"):
+            self._emit(told)
+
+    def _target_logits(self, batch: Batch) -> Tensor:
+        return self.target_logits(self.on_device(batch), batch["labels"] != IGNORED)
 
     def _rehearse(self) -> None:
         """Try the examples of every kind; from now on, compute rows one by one if batches turn out otherwise.
@@ -252,23 +313,23 @@ class FineTuning(HFAutoModelForImageTextToText):
         Raises:
             TrainerError: The model cannot be trained on such rows.
         """
-        self.decisions.is_rehearsed, dtype = True, self._computed_in
-
-        def logits(batch: Batch) -> Tensor:
-            return self.token_logits(move_data_to_device(batch, self.device))
-
+        self.decisions.is_rehearsed = True
+        unit = self.decisions.features_of
+        examples = [[row if unit is None else keyed_by(unit, row) for row in rows] for rows in self._examples]
+        room, first = self.decisions.room, collate(examples[0][:1], self._pad_token_id)
         with in_evaluation(self.base):
-            is_alike = rehearse(logits, self._examples, self.decisions.room, self._pad_token_id, dtype)
+            is_alike = rehearse(self._target_logits, examples, room, self._pad_token_id, self._compute_dtype)
+            with if_there_is_room():
+                is_plain = has_plain_head(self.base, lambda: self._target_logits(first))
+                self.decisions.has_plain_head = is_plain and self.keeps_targets and not self.is_sharded
         self.decisions.is_row_by_row = not is_alike
 
     def _try_packing(self) -> None:
         """From now on, pack rows if the examples of every kind show that it changes nothing."""
         self.decisions.is_packing_tried = True
-        found = [find_packing(self.base, rows, self._computed_in) for rows in self._examples]
-        pack, difference = max(found, key=lambda one: one[1])
-        self.decisions.packing = pack.way if pack else None
+        self.decisions.packing, difference = find_way_for_all(self.base, self._examples, self._compute_dtype)
         told = difference if math.isfinite(difference) else None
-        self._emit(PackingTested(is_exact=pack is not None, difference=told))
+        self._emit(PackingTested(is_exact=self.decisions.packing is not None, difference=told))
 
     def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, step: int) -> Tensor:
         """Gradients of the step's loss over these rows; in smaller batches if the device turns out too small."""
@@ -286,7 +347,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         loss = torch.zeros((), device=self.device)
         for micro_batch in self.micro_batches(rows, self.decisions.room):
             weight = num_supervised(micro_batch) / num_tokens
-            share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
+            share = self.loss(self.on_device(micro_batch)) * weight
             self.manual_backward(share)
             loss += share.detach()
         return loss
@@ -298,7 +359,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         for _, alike in groupby(self.micro_batches(rows, self.decisions.room), key=lambda batch: batch.keys()):
             for micro_batch, counts in ranks.share_evenly(list(alike)):
                 weight = counts * num_supervised(micro_batch) / num_tokens
-                share = self.loss(move_data_to_device(micro_batch, self.device)) * weight
+                share = self.loss(self.on_device(micro_batch)) * weight
                 self.manual_backward(share * ranks.num_ranks())  # FSDP takes the mean over the ranks
                 loss += share.detach()
         return loss
@@ -315,12 +376,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         )
 
     def _check_gradients(self, rows: Sequence[EncodedRow]) -> None:
-        """Whatever should be trained must have a gradient, once rows with images have been seen if there are any.
-
-        Real models have layers that no forward pass uses, the last ones of a CLIP tower whose features are taken
-        before them, and some whose choice cannot be differentiated: a router's bias, an index of the past, a tower that
-        makes words of its image. These are left out and told. A part whose adapter gets no gradient at all is an error,
-        and so is most of a language model.
+        """See which parameters get gradients; those that get none are left as they are from now on, and told.
 
         Raises:
             TrainerError: A part gets no gradient.
@@ -328,23 +384,12 @@ class FineTuning(HFAutoModelForImageTextToText):
         if self._has_images and not any(has_images(row) for row in rows):
             return
         self.decisions.is_checked = True
-        missing = without_gradient(list(self.base.named_parameters()))
-        if not missing:
-            return
-        ids = {id(parameter) for parameter in missing.values()}
-        for part, parameters in parameters_of(self.base).items():
-            trained = [one for one in parameters if one.requires_grad]
-            lost = [one for one in trained if id(one) in ids]
-            is_most = part == "language_model" and 2 * len(lost) > len(trained)
-            is_all = isinstance(self.spec.method, Lora) and len(lost) == len(trained)
-            if self._has_images and lost and (is_most or is_all):
-                name = next(name for name, parameter in missing.items() if parameter is lost[0])
-                message = f"{name} is to be trained, but the loss does not depend on it; freeze its part"
-                raise TrainerError(FailureCode.UNTRAINED_PARAMETER, message)
+        missing = untrained(self.base, self.spec, has_images=self._has_images)
         self.decisions.unused = tuple(missing)
         for parameter in missing.values():
             parameter.requires_grad = False
-        self._emit(ParametersUnused(names=tuple(list(missing)[:_NUM_NAMES]), num_parameters=len(missing)))
+        if missing:
+            self._emit(ParametersUnused(names=self.decisions.unused[:_NUM_NAMES], num_parameters=len(missing)))
 
 
 def num_supervised(batch: Batch | EncodedRow) -> int:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from trainer_core.contract.manifest import Manifest, sync_folder
 
@@ -53,3 +54,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def contents_of(write: Callable[[str], object]) -> dict[str, bytes]:
+    """Files that something writes into a folder, by their paths there."""
+    with TemporaryDirectory() as folder:
+        write(folder)
+        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

@@ -6,7 +6,6 @@ not know of fragments, of kernels' workspace, or of what the device's driver tak
 B rows, T tokens, V words of the vocabulary.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from trainer_core.contract.report import MemoryEstimate
 from trainer_core.contract.spec import Hyperparameters, JobSpec, Lora
+from trainer_core.models.head import keeps_targets
 from trainer_core.models.loading import load_skeleton
 from trainer_core.models.parts import language_model, vision_model
 from trainer_core.models.quantization import quantised_weights
@@ -74,18 +74,21 @@ class Skeleton:
         weights = self.num_trainable if isinstance(self._spec.method, Lora) else self.num_base_parameters
         return weights * self._device.dtype.itemsize + self._optimizer_bytes()
 
-    def memory(self, shape: tuple[int, int], batch: dict[str, Tensor], device_bytes: int | None) -> MemoryEstimate:
+    def memory(
+        self, shape: tuple[int, int], num_targets: int, batch: dict[str, Tensor], device_bytes: int | None
+    ) -> MemoryEstimate:
         """Bytes on one device at the worst batch.
 
         Args:
             shape: (B, T) of it.
+            num_targets: Positions of one row that have a target, at most.
             batch: One row of it, as the processor makes it.
             device_bytes: What the device has.
         """
         share = self._device.num_ranks if self._device.is_sharded else 1
         weights, adapter = self._weights_bytes() // share, (self.num_parameters - self.num_base_parameters) * 4 // share
         gradients, optimizer = self.num_trainable * 4 // share, self._optimizer_bytes() // share
-        activations, logits = self._activation_bytes(shape, batch), self._logits_bytes(shape)
+        activations, logits = self._activation_bytes(shape, batch), self._logits_bytes(shape, num_targets)
         return MemoryEstimate(
             weights_bytes=weights,
             adapter_bytes=adapter,
@@ -127,13 +130,15 @@ class Skeleton:
         is_small = self._spec.hyperparameters.optimizer == "adamw_8bit"
         return round(self.num_trainable * (_ADAMW_8BIT_BYTES if is_small else _ADAMW_BYTES))
 
-    def _logits_bytes(self, shape: tuple[int, int]) -> int:
+    def _logits_bytes(self, shape: tuple[int, int], num_targets: int) -> int:
         """Logits, their float32 copy, log-probabilities, and the gradients of the first two."""
+        num_rows, num_tokens = shape
+        num_places = num_rows * (num_targets if keeps_targets(self.base) else num_tokens)
         head: Any = self.base.get_output_embeddings()
         num_words = head.weight.shape[0] if head is not None else 0
         own = self._compute.itemsize
         each = 2 * own + 4 + (8 if own < torch.float32.itemsize else 0)
-        return int(math.prod(shape) * num_words * each)
+        return int(num_places * num_words * each)
 
     def _activation_bytes(self, shape: tuple[int, int], batch: dict[str, Tensor]) -> int:
         decoder = language_model(self.base)

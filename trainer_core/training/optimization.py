@@ -1,6 +1,6 @@
 """What the optimizer walks on: parameters in groups, each part of the model at a learning rate of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -56,8 +56,3 @@ def add_noise(embedding: nn.Module, alpha: float) -> None:
         return embedded + torch.empty_like(embedded).uniform_(-bound, bound)
 
     embedding.register_forward_hook(noisy)
-
-
-def without_gradient(named: Sequence[tuple[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
-    """Trained parameters that a backward pass left out."""
-    return {name: parameter for name, parameter in named if parameter.requires_grad and parameter.grad is None}

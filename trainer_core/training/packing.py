@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from trainer_core.data.collation import Batch, collate, has_images, joined
-from trainer_core.data.encoding import EncodedRow
+from trainer_core.data.encoding import NO_INPUTS, EncodedRow
 from trainer_core.training.modes import in_evaluation
 
 Positions = Callable[[PreTrainedModel, EncodedRow], Tensor]
@@ -37,6 +37,14 @@ class Pack:
     def __call__(self, rows: Sequence[EncodedRow]) -> Batch:
         """One sequence of whole rows."""
         return _packed(self.model, rows, _POSITIONS[self.way])
+
+
+def find_way_for_all(
+    model: PreTrainedModel, examples: Sequence[Sequence[EncodedRow]], dtype: torch.dtype
+) -> tuple[Way | None, float]:
+    """A way to pack rows of every kind, None if there is none; and the difference of the kind that is worst."""
+    pack, difference = max((find_packing(model, rows, dtype) for rows in examples), key=lambda one: one[1])
+    return pack.way if pack else None, difference
 
 
 def find_packing(model: PreTrainedModel, rows: Sequence[EncodedRow], dtype: torch.dtype) -> tuple[Pack | None, float]:
@@ -67,7 +75,7 @@ def _differences(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Iterator
 
 
 def _logits(model: PreTrainedModel, batch: Batch) -> Tensor:
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    inputs = {name: value for name, value in batch.items() if name not in NO_INPUTS}
     logits: Tensor = model(**move_data_to_device(inputs, model.device), use_cache=False).logits
     return logits.float()
 

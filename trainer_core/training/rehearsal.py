@@ -11,13 +11,13 @@ from torch import Tensor
 
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.data.collation import Batch, collate, micro_batches
-from trainer_core.data.encoding import IGNORED, EncodedRow
+from trainer_core.data.encoding import IGNORED, NO_INPUTS, EncodedRow
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.packing import TOLERANCE
 from trainer_core.training.room import Room
 
 Logits = Callable[[Batch], Tensor]
-"""`(batch of B rows, T tokens) -> (B, T, V)`."""
+"""`(batch with N targets) -> (N, V)`, from first row to last."""
 _BATCH_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1}
 """Mean difference of log-probabilities that rounding explains."""
 
@@ -56,20 +56,19 @@ def check_order(logits: Logits, row: EncodedRow, dtype: torch.dtype) -> None:
         TrainerError: They do otherwise, or the model does not compute such a row at all.
     """
     try:
-        told = [logits(collate([one], 0))[0].float() for one in (row, *_changed(row))]
+        told = [logits(collate([one], 0)).float() for one in (row, *_changed(row))]
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        names = ", ".join(sorted(row.keys() - {"labels"}))
+        names = ", ".join(sorted(row.keys() - set(NO_INPUTS)))
         message = f"the base model cannot compute rows of {names}: {type(error).__name__}: {error}"
         raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
-    last = _last_place(row)
-    plain, without_target, without_reason = (one[: last + 1] for one in told)
+    plain, without_target, without_reason = told
     largest = plain.abs().max() * TOLERANCE[dtype]
     if (plain - without_target).abs().max() > largest:
         message = "the base model sees the answers that it should learn to write: it is no causal language model"
         raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message)
-    if torch.equal(plain[last], without_reason[last]):
+    if torch.equal(plain[-1], without_reason[-1]):
         message = "the base model does not tell of the tokens that it is given, one by one"
         raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message)
 
@@ -93,10 +92,8 @@ def is_batch_of_rows(
 def _scores(logits: Logits, rows: Sequence[EncodedRow], pad_token_id: int) -> Tensor:
     """Log-probabilities of all targets, row by row."""
     batch = collate(rows, pad_token_id)
-    scores, targets = logits(batch), batch["labels"]
-    chosen = targets != IGNORED
-    told = scores[chosen.to(scores.device)].float().log_softmax(-1)
-    return told.gather(1, targets[chosen][:, None].to(told.device))[:, 0]
+    told, targets = logits(batch).float().log_softmax(-1), batch["labels"]
+    return told.gather(1, targets[targets != IGNORED][:, None].to(told.device))[:, 0]
 
 
 def _last_place(row: EncodedRow) -> int:

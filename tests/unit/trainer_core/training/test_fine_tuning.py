@@ -28,7 +28,8 @@ def test_it_can_be_made_afresh(fine_tuning: FineTuning) -> None:
 
 
 def test_its_own_arguments_are_recorded(fine_tuning: FineTuning) -> None:
-    assert list(fine_tuning.arguments) == ["spec", "plan", "processor", "device", "checkpoint", "emit", "examples"]
+    named = ["spec", "plan", "processor", "device", "checkpoint", "emit", "examples", "images"]
+    assert list(fine_tuning.arguments) == named
 
 
 def test_only_writing_them_down_is_refused(fine_tuning: FineTuning, tmp_path: Path) -> None:

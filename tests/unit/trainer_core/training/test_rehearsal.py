@@ -32,7 +32,7 @@ def logits_of(model: PreTrainedModel) -> Logits:
     def logits(batch: Batch) -> Tensor:
         with torch.no_grad():
             told: Tensor = model(**{name: value for name, value in batch.items() if name != "labels"}).logits
-        return told
+        return told[batch["labels"] != IGNORED]
 
     return logits
 
@@ -59,7 +59,7 @@ def test_a_model_that_sees_its_answers_is_refused() -> None:
 
 def test_logits_that_do_not_depend_on_their_token_are_refused() -> None:
     def logits(batch: Batch) -> Tensor:
-        return torch.ones(*batch["input_ids"].shape, 50)
+        return torch.ones(int((batch["labels"] != IGNORED).sum()), 50)
 
     with pytest.raises(TrainerError, match="does not tell of the tokens"):
         check_order(logits, ROWS[0], torch.float32)
@@ -81,7 +81,7 @@ def test_rows_have_the_same_losses_in_batches() -> None:
 def in_company(batch: Batch) -> Tensor:
     """Logits that depend on the length of the batch."""
     ids = batch["input_ids"]
-    return torch.nn.functional.one_hot(ids, 50).float() * ids.shape[1]
+    return (torch.nn.functional.one_hot(ids, 50).float() * ids.shape[1])[batch["labels"] != IGNORED]
 
 
 def test_a_model_whose_losses_depend_on_a_rows_neighbours_is_found_out() -> None:

@@ -1,0 +1,196 @@
+"""Frozen features: what a model makes of each image, computed once and kept, for this run and for others.
+
+They are used only where nothing that makes them is trained, and after they were tried: the logits of some rows must
+be those that their pixels give.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import torch
+import transformers
+from pytorch_lightning.utilities import move_data_to_device
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from trainer_core.contract.events import FeaturesUsed
+from trainer_core.data.dataset import EncodedRows
+from trainer_core.data.encoding import IMAGE_KEYS
+from trainer_core.data.pixels import Unit, without_pixels
+from trainer_core.models.parts import weights_that_see
+from trainer_core.models.sight import Features, Sight, in_place_of_pixels, look
+from trainer_core.training.feature_store import FeatureStore, InMemory, bytes_of
+from trainer_core.training.parking import Parking
+
+Inputs = Callable[[str], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a run: the rows that have them, and where their features are kept."""
+
+    rows: Sequence[EncodedRows]
+    store: FeatureStore
+
+    @classmethod
+    def of(cls, train_rows: EncodedRows, eval_rows: EncodedRows | None, store: FeatureStore | None) -> "Images":
+        """Those of a run; without a store their features are in memory, for this run alone."""
+        rows = [train_rows] if eval_rows is None else [train_rows, eval_rows]
+        return cls(rows, store or InMemory.of_free_memory())
+
+    def uses(self, unit: Unit) -> Counter[str]:
+        """How often each unit is there, by its key."""
+        return sum((rows.image_uses[unit] for rows in self.rows), Counter())
+
+    def inputs(self, key: str) -> Mapping[str, Tensor]:
+        """What the processor makes of a unit."""
+        return next(rows for rows in self.rows if rows.has_unit(key)).image_inputs(key)
+
+
+class FrozenFeatures:
+    """Gives features for batches.
+
+    Args:
+        model: Makes them.
+        sight: Which of them it reads.
+        unit: What is computed at once.
+        images: What they are made of, and where they are kept.
+        maker: Names all that features depend on beside the image.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        sight: Sight,
+        unit: Unit,
+        images: Images,
+        maker: str,
+    ) -> None:
+        self._model = model
+        self._device = model.device
+        """As it is now: a part of the model may leave it."""
+        self._sight = sight
+        self.unit = unit
+        self._images = images
+        self._store = images.store
+        self._maker = maker
+        self._parking: Parking | None = None
+        self._has_no_parking = False
+        self._num_read = self._num_computed = 0
+        self._seconds_reading = self._seconds_computing = 0.0
+        self._bytes_by_key: dict[str, int] = {}
+        self._missing: set[str] | None = None
+        for rows in images.rows:
+            rows.leave_pixels()
+
+    def in_place_of_pixels(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """A batch with `mm_encoder_outputs`, which are on the model's device already."""
+        keys = [bytes(one.flatten().tolist()).hex() for one in batch[IMAGE_KEYS]]
+        units = [move_data_to_device(self._of(key), self._device) for key in keys]
+        bare = {name: value for name, value in without_pixels(batch).items() if name != IMAGE_KEYS}
+        return in_place_of_pixels(self._model, bare, self._sight.joined(units))
+
+    def _of(self, key: str) -> Features:
+        """Features of one unit: those that are kept, or made now."""
+        begun_at = time.monotonic()
+        named = self._named(key)
+        found = self._store.get(named)
+        if found is None:
+            found = self._made(key)
+            self._store.put(named, found)
+            self._num_computed += 1
+            self._seconds_computing += time.monotonic() - begun_at
+        else:
+            self._num_read += 1
+            self._seconds_reading += time.monotonic() - begun_at
+        self._bytes_by_key[key] = num_bytes(found)
+        if self._missing:
+            self._missing.discard(key)
+        return found
+
+    def take(self, features: Mapping[str, Features]) -> None:
+        """Keep features that were made already, by unit."""
+        for key, found in features.items():
+            self._store.put(self._named(key), found)
+        self._missing = None
+
+    def used(self) -> FeaturesUsed:
+        """What it was good for to keep them, so far."""
+        each = self._seconds_computing / self._num_computed if self._num_computed else 0.0
+        return FeaturesUsed(
+            num_read=self._num_read,
+            num_computed=self._num_computed,
+            num_bytes=sum(self._bytes_by_key.values()),
+            seconds_saved=max(0.0, self._num_read * each - self._seconds_reading),
+        )
+
+    def num_kept(self) -> int:
+        """Units that need not be computed any more."""
+        return len(self._images.uses(self.unit)) - len(self._not_kept())
+
+    def settle(self) -> int:
+        """Once every unit is kept, let what sees leave the device: so many bytes, 0 if it had left, or cannot."""
+        if self._not_kept() or self._has_no_parking:
+            return 0
+        is_new = self._parking is None
+        self._parking = self._parking or self._find_parking()
+        self._has_no_parking = self._parking is None
+        if self._parking is None or self._parking.is_parked:
+            return 0
+        self._parking.park()
+        return self._parking.num_bytes if is_new else 0
+
+    def unpark(self) -> None:
+        """Have what sees on the device, for rows that come with pixels."""
+        if self._parking is not None and self._parking.is_parked:
+            self._parking.unpark()
+
+    def _made(self, key: str) -> Features:
+        self.unpark()
+        inputs = move_data_to_device(dict(self._images.inputs(key)), self._device)
+        return self._sight.features(look(self._model, inputs))
+
+    def _named(self, key: str) -> str:
+        return sha256(f"{self._maker} {self.unit} {key}".encode()).hexdigest()
+
+    def _not_kept(self) -> set[str]:
+        if self._missing is None:
+            self._missing = {key for key in self._images.uses(self.unit) if not self._store.has(self._named(key))}
+        return self._missing
+
+    def _find_parking(self) -> Parking | None:
+        """Weights and their copies in the store, where these can be kept."""
+        if not self._store.is_on_disk:
+            return None
+        weights, name = weights_that_see(self._model), sha256(f"{self._maker} weights".encode()).hexdigest()
+        if (mapped := self._store.get(name)) is None:
+            self._store.put(name, {key: weight.detach() for key, weight in weights.items()})
+            mapped = self._store.get(name)
+        return None if mapped is None else Parking(weights, mapped)
+
+
+def num_bytes(features: Any) -> int:
+    """Of all tensors in features."""
+    if isinstance(features, Tensor):
+        return features.nbytes
+    return sum(map(num_bytes, features.values() if isinstance(features, dict) else features))
+
+
+def maker_of(model: PreTrainedModel, processor: Any, computed_in: torch.dtype) -> str:
+    """Names all that features depend on beside the image: weights, processor, precision, kind of device, versions."""
+    digest = sha256()
+    settings = {key: value for key, value in model.config.to_dict().items() if not key.startswith("_")}
+    for name in ("text_config", "transformers_version", "dtype"):
+        settings.pop(name, None)
+    told = (type(model).__qualname__, str(computed_in), model.device.type, torch.__version__, transformers.__version__)
+    digest.update(json.dumps([*told, settings], sort_keys=True, default=str).encode())
+    digest.update(processor.to_json_string().encode())
+    for name, weight in weights_that_see(model).items():
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(bytes_of(weight.detach().cpu()))
+    return digest.hexdigest()
