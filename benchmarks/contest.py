@@ -174,6 +174,12 @@ class Bound:
         return job.num_rows * self.num_epochs / median(one.total_seconds for one in runs)
 
 
+def verdict(runs: Sequence[Run]) -> str:
+    """Whether Tuneyard kept features of images, by its own word; nothing of others."""
+    told = (event["verdict"] for one in runs for event in one.events if event["type"] == "features_tried")
+    return " or ".join(word.replace("_", " ") for word in dict.fromkeys(told))
+
+
 def compete(job: Job, contestants: Sequence[Contestant], num_rounds: int) -> dict[str, list[Run]]:
     """Every contestant's runs by its name, one a round, every other round in the opposite order."""
     runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import plots
-from benchmarks.contest import Contestant, Job, Peer, Tuneyard, compete
+from benchmarks.contest import Contestant, Job, Peer, Tuneyard, compete, verdict
 from benchmarks.figures import Figure, Section, Table
 from benchmarks.smolvlm import SMOLVLM_256M, TINY, Shape
 from benchmarks.training import most_stolen
@@ -37,12 +37,13 @@ KINDS = (
 
 def measure(kinds: Sequence[Kind] = KINDS) -> Section:
     """A quarter of an hour's work on two cores."""
-    rates, stolen = {}, 0.0
+    rates, verdicts, stolen = {}, {}, 0.0
     for kind in kinds:
         with TemporaryDirectory(prefix="tuneyard-bench-") as folder:
             job = Job.make(Path(folder) / "job", kind.shape, NUM_ROWS, BATCH_SIZE, answer_words=kind.answer_words)
             runs = compete(job, _contestants(), 1)
         rates[kind.name] = {one.name: one.samples_per_second(job, runs[one.name]) for one in _contestants()}
+        verdicts[kind.name] = verdict(runs[COLD])
         stolen = max(stolen, most_stolen(runs))
     ratios = {name: {cache: found[cache] / found[TUNED] for cache in (COLD, WARM)} for name, found in rates.items()}
     return Section(
@@ -53,7 +54,7 @@ def measure(kinds: Sequence[Kind] = KINDS) -> Section:
             for name, found in ratios.items()
             for cache, ratio in found.items()
         ],
-        [_table(rates)],
+        [_table(rates, verdicts)],
         {
             "training_shapes.svg": plots.bars(
                 f"Against {TUNED}",
@@ -81,7 +82,7 @@ def _contestants() -> list[Contestant]:
     ]
 
 
-def _table(rates: dict[str, dict[str, float]]) -> Table:
+def _table(rates: dict[str, dict[str, float]], verdicts: dict[str, str]) -> Table:
     names = (TUNED, COLD, WARM)
-    rows = [(kind, *(f"{found[name]:.3f}" for name in names)) for kind, found in rates.items()]
-    return Table(("samples/s", *names), rows)
+    rows = [(kind, *(f"{found[name]:.3f}" for name in names), verdicts[kind]) for kind, found in rates.items()]
+    return Table(("samples/s", *names, "features"), rows)

@@ -7,7 +7,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks import plots
-from benchmarks.contest import Bound, Contestant, Job, Peer, Tuneyard, compete
+from benchmarks.contest import Bound, Contestant, Job, Peer, Tuneyard, compete, verdict
 from benchmarks.figures import Figure, Section, Table
 from benchmarks.running import Run
 from benchmarks.smolvlm import SMOLVLM_256M, TINY, Shape
@@ -145,10 +145,11 @@ def _table(rates: Mapping[str, float], runs: Mapping[str, Sequence[Run]]) -> Tab
             f"{median(one.peak_bytes for one in runs[name]) / GIB:.2f}",
             f"{median(one.peak_bytes - one.loaded_bytes for one in runs[name]) / GIB:.2f}",
             str(len(runs[name])),
+            verdict(runs[name]),
         )
         for name, rate in _descending(rates)
     ]
-    columns = ("", "samples/s", "median step, s", "peak memory, GiB", "of it over the loaded model", "runs")
+    columns = ("", "samples/s", "median step, s", "peak memory, GiB", "of it over the loaded model", "runs", "features")
     return Table(columns, rows)
 
 
