@@ -21,19 +21,20 @@ def main() -> None:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     if not arguments.page:
+        machine = Machine.here()
         for name in arguments.sections or results.SECTIONS:
-            measure(name, is_quick=arguments.quick)
+            measure(name, machine, is_quick=arguments.quick)
     if not arguments.quick:
         write()
 
 
-def measure(name: str, *, is_quick: bool) -> None:
+def measure(name: str, machine: Machine, *, is_quick: bool) -> None:
     """Measure one section and tell its figures; keep it unless this is a trial."""
     module = import_module(f"benchmarks.{name}")
     section: Section = module.try_out() if is_quick and hasattr(module, "try_out") else module.measure()
     tell(section)
     if not is_quick:
-        results.keep(name, Machine.here(), section)
+        results.keep(name, machine, section)
 
 
 def tell(section: Section) -> None:

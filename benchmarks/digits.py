@@ -13,18 +13,20 @@ from sklearn.datasets import load_digits
 from benchmarks.smolvlm import IMAGE_SIDE
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+FILLERS = NUMBERS[1:]
+"""Those that are a token each."""
 DARKEST = 16
 """What the digits count as full ink."""
 
 
 def write_rows(path: Path, num_rows: int, *, question_words: int = 4, answer_words: int = 1) -> None:
-    """Write rows of one image each, no two alike; a word of question or answer is about a token."""
+    """Write rows of one image each, no two alike; a further word of question or answer is a token."""
     digits: Any = load_digits()
     chance = random.Random(0)  # noqa: S311 - words to fill rows with
     with path.open("w", encoding="utf-8") as file:
         for pixels, digit in zip(digits.images[:num_rows], digits.target[:num_rows], strict=True):
-            asked = " ".join(["Which number is it?", *chance.choices(NUMBERS, k=question_words - 4)])
-            answer = " ".join([NUMBERS[digit], *chance.choices(NUMBERS, k=answer_words - 1)])
+            asked = " ".join(["Which number is it?", *chance.choices(FILLERS, k=question_words - 4)])
+            answer = " ".join([NUMBERS[digit], *chance.choices(FILLERS, k=answer_words - 1)])
             file.write(_row(_data_url(pixels), asked, answer) + "\n")
 
 

@@ -12,8 +12,8 @@ from benchmarks.smolvlm import SMOLVLM_256M, TINY, Shape
 GIB = 1024**3
 NUM_ROWS = 2
 """Two steps of one row: the second is the first that has the optimizer's state."""
-QUESTION_WORDS, ANSWER_WORDS = 996, 979
-"""With 64 tokens of the image and 9 of control, 2,048."""
+QUESTION_WORDS, ANSWER_WORDS = 996, 978
+"""With the image's 64 tokens and those of control, 2,048 in the longer row."""
 TEXT = """The same model and method as above on rows of 2,048 tokens: one image, about a thousand tokens of question
 and as many of answer, one row a step, two steps. Peak is the largest resident set from the first step on (Linux's
 `VmHWM`, forgotten once the model is loaded), the whole program counted: interpreter, libraries, weights and

@@ -33,6 +33,8 @@ _RESET_PEAK = "5"
 class Run:
     """What a program did between its start and its last step."""
 
+    loading_seconds: float
+    """Before it said that it begins: imports, model, rows."""
     total_seconds: float
     step_seconds: Sequence[float]
     losses: Sequence[float]
@@ -108,7 +110,8 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _watch(pid: int, stdout: IO[str]) -> Run | None:
     """Hear the program until its last step; None if it ended before."""
     watched, events = psutil.Process(pid), []
-    start, loaded_bytes, stepped_at = _Moment.now(watched), 0, 0.0
+    born = start = _Moment.now(watched)
+    loaded_bytes, stepped_at = 0, 0.0
     step_seconds: list[float] = []
     losses: list[float] = []
     for event in _events(stdout):
@@ -126,8 +129,8 @@ def _watch(pid: int, stdout: IO[str]) -> Run | None:
         stepped_at = now
         if event["step"] == total_steps:
             peak, end = _peak_bytes(pid), _Moment.now(watched)
-            stolen = start.stolen_until(end)
-            return Run(end.at - start.at, step_seconds, losses, loaded_bytes, peak, stolen, events)
+            seconds = start.at - born.at, end.at - start.at
+            return Run(*seconds, step_seconds, losses, loaded_bytes, peak, start.stolen_until(end), events)
     return None
 
 

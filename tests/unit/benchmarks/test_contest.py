@@ -11,7 +11,7 @@ JOB = Job(Path("nowhere"), num_rows=8, batch_size=4)
 
 
 def run_of(*step_seconds: float) -> Run:
-    return Run(sum(step_seconds), step_seconds, [], 0, 0, 0.0, [])
+    return Run(0.0, sum(step_seconds), step_seconds, [], 0, 0, 0.0, [])
 
 
 @dataclass
