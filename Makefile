@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## make .venv and install everything, pinned
 
@@ -33,6 +33,17 @@ DATABASE ?= sqlite
 chaos: setup ## kill and freeze parts of the service at random; SEEDS="1 2 3" SECONDS=120 DATABASE=postgresql CHAOS="--real"
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --seconds $(SECONDS) --database $(DATABASE) $(CHAOS)
 
+.venv-bench/.installed: constraints.txt $(wildcard benchmarks/peers/*.txt)
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--constraint benchmarks/peers/constraints.txt --requirement benchmarks/peers/requirements.txt
+	touch .venv-bench/.installed
+
+bench-setup: .venv-bench/.installed ## make .venv-bench with what we are measured against, pinned
+
+bench: setup bench-setup ## measure what was promised and write docs/benchmarks.md; ONLY="training memory", QUICK=1 to try it
+	$(BIN)/python -m benchmarks $(ONLY) $(if $(QUICK),--quick)
+
 families: setup ## measure every family and write what came out into docs/families.md
 	$(BIN)/python -m pytest tests/families -m '' --write-families
 
@@ -47,6 +58,6 @@ pins: setup ## renew constraints.txt from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove .venv and everything built
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up test test-all chaos families check pins clean
+.PHONY: help setup demo up test test-all chaos bench-setup bench families check pins clean

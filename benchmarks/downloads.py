@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.databases import sqlite
 from benchmarks.figures import Figure, Section, Table
-from benchmarks.peers import nginx
+from benchmarks.nginx import nginx
 from benchmarks.services import Api, running_job
 from benchmarks.showing import show
 from store import artifacts, leases

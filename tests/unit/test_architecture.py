@@ -17,7 +17,9 @@ import trainer_core.contract
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["api", "client", "migrations", "store", "trainer_core", "worker"]
-SOURCES = sorted(path for name in [*PACKAGES, "examples", "tests"] for path in (ROOT / name).rglob("*.py"))
+SOURCES = sorted(
+    path for name in [*PACKAGES, "benchmarks", "examples", "tests"] for path in (ROOT / name).rglob("*.py")
+)
 DUMPING_GROUNDS = {"base", "common", "constants", "helpers", "manager", "misc", "shared", "utils"}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -41,9 +43,9 @@ for name in sys.argv[1:]:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def pins() -> dict[str, Requirement]:
-    """The lines of constraints.txt, by the name of their distribution."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def pins(path: str = "constraints.txt") -> dict[str, Requirement]:
+    """The lines of a file of constraints, by the name of their distribution."""
+    lines = (ROOT / path).read_text().splitlines()
     requirements = [Requirement(line) for line in lines if not line.startswith("#")]
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
 
@@ -114,8 +116,9 @@ def test_nothing_that_leases_hang_on_asks_this_host_for_the_time_of_day(package:
     assert found <= {"files.py"}  # ages of files are of the host's clock
 
 
-def test_every_pin_is_exact() -> None:
-    specifiers = {name: [specifier.operator for specifier in pin.specifier] for name, pin in pins().items()}
+@pytest.mark.parametrize("path", ["constraints.txt", "benchmarks/peers/constraints.txt"])
+def test_every_pin_is_exact(path: str) -> None:
+    specifiers = {name: [specifier.operator for specifier in pin.specifier] for name, pin in pins(path).items()}
 
     assert {name: operators for name, operators in specifiers.items() if operators != ["=="]} == {}
 
