@@ -10,7 +10,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.figures import Figure, Section, Table
-from benchmarks.live import ROOT, Service, Timed, digits, service, show, shuffled, spec
+from benchmarks.live import ROOT, Service, Timed, digits, service, shuffled, spec
+from benchmarks.showing import show
 
 _ROUNDS = 2
 _MOST_SECONDS = 2.0

@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Section
 from client.tuneyard import Tuneyard
 from client.views import Job
 
@@ -121,14 +120,6 @@ def spec(method: str, max_steps: int, batch_size: int = BATCH_SIZE) -> dict[str,
     """What all jobs ask for."""
     chosen = {"num_epochs": 1000, "max_steps": max_steps, "batch_size": batch_size, "learning_rate": LEARNING_RATE}
     return {"method": {"type": method}, "hyperparameters": chosen}
-
-
-def show(section: Section) -> None:
-    """Print a section for whoever asked for it alone."""
-    for figure in section.figures:
-        print(f"{figure.what}: {figure.value:.3f} {figure.unit}{'' if figure.is_kept else ' (not kept)'}")
-    for table in section.tables:
-        print(*(" | ".join(row) for row in (table.columns, *table.rows)), sep="\n")
 
 
 def written(path: Path, spec_: dict[str, Any]) -> Path:

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.figures import Figure, Section, Table
-from benchmarks.live import ROOT, Service, digits, service, show, spec, written
+from benchmarks.live import ROOT, Service, digits, service, spec, written
+from benchmarks.showing import show
 from trainer_core.contract.events import RUN_EVENT, StepCompleted
 
 _ROUNDS = 3
