@@ -4,11 +4,14 @@ import argparse
 import signal
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from benchmarks import page, results
-from benchmarks.figures import Section
 from benchmarks.machine import Machine
 from benchmarks.showing import show
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Section
 
 
 def main() -> None:

@@ -231,8 +231,8 @@ class FineTuning(HFAutoModelForImageTextToText):
             loss = ranks.total(self._backward_together(batch, num_tokens, step))
         else:
             loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, step))
-        # Not before: a sharded model that was just evaluated shows gathered parameters, which get no gradients.
-        trained = list(self.trainable_parameters())
+        # Of the optimizer: a model is long to walk through, and one that is sharded may still show gathered parameters.
+        trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         if not self.is_sharded:
             ranks.sum_gradients(trained)
         if not self.decisions.is_checked:
