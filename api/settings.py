@@ -16,5 +16,8 @@ class Settings(StoreSettings):
     """Longest time that checking an uploaded dataset may take."""
     fetch_images: bool = False
     """Whether rows may name images by https addresses, which this service then fetches when they are uploaded."""
+    redirect_downloads: bool = True
+    """Whether files in a bucket are downloaded from it by URLs that are signed for ten minutes; if not, they pass
+    through this service, for clients that do not reach the bucket."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""

@@ -76,7 +76,7 @@ class JobRead(View):
     attempt: int
     """How often a worker has started it."""
     queue_position: int | None
-    """1 starts next; null if it does not wait."""
+    """1 starts next; 200 stands for itself and all behind it; null if it does not wait."""
     progress: Progress | None
     failure: FailureRead | None
     artifact: ArtifactSummary | None
@@ -179,6 +179,8 @@ class SeriesRead(View):
     """One metric over the steps; both lists have one length."""
 
     name: str
+    num_points: int
+    """Of the whole series; where there are fewer here, it was thinned."""
     steps: list[int]
     values: list[float]
 

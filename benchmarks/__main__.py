@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 
 from benchmarks import page, results
-from benchmarks.figures import Section
 from benchmarks.machine import Machine
+from benchmarks.showing import show
 
 
 def main() -> None:
@@ -31,18 +31,10 @@ def main() -> None:
 def measure(name: str, machine: Machine, *, is_quick: bool) -> None:
     """Measure one section and tell its figures; keep it unless this is a trial."""
     module = import_module(f"benchmarks.{name}")
-    section: Section = module.try_out() if is_quick and hasattr(module, "try_out") else module.measure()
-    tell(section)
+    section = module.try_out() if is_quick and hasattr(module, "try_out") else module.measure()
+    show(section)
     if not is_quick:
         results.keep(name, machine, section)
-
-
-def tell(section: Section) -> None:
-    """Print a section's figures."""
-    print(section.title)
-    for figure in section.figures:
-        verdict = "" if figure.is_kept else "   NOT KEPT"
-        print(f"  {page.number(figure.value)} {figure.unit}  {figure.what}{verdict}")
 
 
 def write() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.errors import CannotStart
-from client.processes import ROLE_VARIABLE, Role
+from client.processes import Role
+from trainer_core.contract.role import ROLE_VARIABLE
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0

@@ -57,7 +57,8 @@ class Deployment:
 
     def run_api(self, listener_fd: int) -> Program:
         """The API on a socket that it inherits."""
-        how = ["--fd", str(listener_fd), "--timeout-graceful-shutdown", str(_API_GRACE_SECONDS)]
+        how = ["--http", "api.sending:Connection", "--fd", str(listener_fd)]
+        how += ["--timeout-graceful-shutdown", str(_API_GRACE_SECONDS)]
         return self._program(
             Role.API, [*_module("uvicorn"), "--factory", "api.app:create_app", *how], pass_fds=(listener_fd,)
         )

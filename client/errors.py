@@ -5,6 +5,7 @@ TuneyardError              whatever this package raises on purpose
 ├─ ApiError                the service refused a request: what, where, and what to do
 ├─ ServiceUnknown          no URL was given, and no service runs on the data folder
 ├─ ServiceUnreachable      nobody answers at the URL
+├─ BucketUnreachable       the service says where a file is, and nobody answers there
 ├─ ConnectionBroken        somebody did, then the connection broke, or no answer came in time
 ├─ DownloadCorrupted       a file came with a wrong checksum, twice
 ├─ UnsafePath              an artifact names a file outside of the folder it is downloaded to
@@ -103,6 +104,15 @@ class ServiceUnreachable(TuneyardError):
 
     def __init__(self, url: str) -> None:
         super().__init__(f"no service at {url}")
+
+
+class BucketUnreachable(TuneyardError):
+    """The service says in which bucket a file is, and nobody answers there."""
+
+    hint = "Have downloads pass through the service: TUNEYARD_REDIRECT_DOWNLOADS=false where it runs"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"the service sent us to {host}, where its files are, and nobody answers there")
 
 
 class ConnectionBroken(TuneyardError):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from trainer_core.contract.role import ROLE_VARIABLE, STANDBY
+
 INSTANCE_VARIABLE = "TUNEYARD_INSTANCE"
 """Environment variable that names the data folder, absolute."""
-ROLE_VARIABLE = "TUNEYARD_ROLE"
 
 
 class Role(StrEnum):
@@ -23,7 +24,8 @@ class Role(StrEnum):
     WORKER = "worker"
     RUNNER = "runner"
     TRAINER = "trainer"
-    REPORTER = "reporter"
+    STANDBY = STANDBY
+    """A runner or a trainer that waits for its job; it ends with its worker."""
 
 
 Found = Mapping[str, list[psutil.Process]]
@@ -60,7 +62,7 @@ class Processes:
         if environment.get(INSTANCE_VARIABLE) != self._instance:
             self._strangers.add(process)
             return None
-        return environment.get(ROLE_VARIABLE)
+        return environment.get(ROLE_VARIABLE, "").rstrip() or None
 
 
 def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:

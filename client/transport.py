@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from client.errors import ApiError, ConnectionBroken, ServiceUnreachable, UnreadableInput
+from client.errors import ApiError, BucketUnreachable, ConnectionBroken, ServiceUnreachable, UnreadableInput
 
 _PASSING = frozenset({502, 503, 504})
 """Statuses of a service, or of a proxy before it, that is on its way back."""
@@ -69,6 +69,10 @@ class Transport:
         sent = {"Accept-Encoding": "identity", **headers}
         request = self._http.build_request("GET", path, params=params, headers=sent)
         response = self._retrying(patience_seconds, repeats=True)(self._send, request, stream=True)
+        if response.has_redirect_location:
+            response.close()
+            there = _elsewhere(response)
+            response = self._retrying(patience_seconds, repeats=True)(self._send, there, stream=True, auth=None)
         try:
             yield response
         except httpx2.TransportError as error:
@@ -76,13 +80,14 @@ class Transport:
         finally:
             response.close()
 
-    def _send(self, request: httpx2.Request, *, stream: bool = False) -> httpx2.Response:
+    def _send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
         try:
-            response = self._http.send(request, stream=stream)
+            response = self._http.send(request, **how)
             if response.is_error:
                 response.read()
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise ServiceUnreachable(self.url) from error
+            is_ours = request.url.host == self._http.base_url.host
+            raise ServiceUnreachable(self.url) if is_ours else BucketUnreachable(request.url.host) from error
         except httpx2.TransportError as error:
             raise ConnectionBroken(self.url, error) from error
         if response.is_error:
@@ -96,6 +101,19 @@ class Transport:
             stop=stop_after_delay(self._patience_seconds if patience_seconds is None else patience_seconds),
             reraise=True,
         )
+
+
+def _elsewhere(response: httpx2.Response) -> httpx2.Request:
+    """The request for a file at the URL of the bucket that the service named; nothing else of ours goes there.
+
+    The service named the version with its own ETag, which the bucket does not know.
+    """
+    asked = response.request.headers
+    wanted = ["Accept-Encoding"]
+    if asked.get("If-Range") in {None, response.headers.get("ETag")}:
+        wanted.append("Range")
+    headers = {name: asked[name] for name in wanted if name in asked}
+    return httpx2.Request("GET", response.request.url.join(response.headers["Location"]), headers=headers)
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -203,9 +203,15 @@ class Tuneyard:
         """
         return follow(self._transport, f"/jobs/{job_id}/stream", types, last_id, _FOLLOW_PATIENCE_SECONDS)
 
-    def metrics(self, job_id: str, name: str | None = None) -> list[Series]:
-        """The numbers of a job by step, one series or all."""
-        found = self._transport.get(f"/jobs/{job_id}/metrics", params={"name": name}).json()
+    def metrics(self, job_id: str, name: str | None = None, *, max_points: int | None = None) -> list[Series]:
+        """The numbers of a job by step, one series or all.
+
+        Args:
+            max_points: A series of more is thinned, its extremes kept, which is quick at any length; None leaves it
+                whole.
+        """
+        asked = {"name": name, "max_points": "all" if max_points is None else max_points}
+        found = self._transport.get(f"/jobs/{job_id}/metrics", params=asked).json()
         return TypeAdapter(list[Series]).validate_python(found["data"])
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:

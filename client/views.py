@@ -210,6 +210,8 @@ class Series(View):
     """One metric over the steps; both lists have one length."""
 
     name: str
+    num_points: int | None = None
+    """Of the whole series; where there are fewer here, it was thinned."""
     steps: list[int]
     values: list[float]
 

@@ -13,6 +13,8 @@ _COLUMNS = (
     BarColumn(),
     TextColumn("{task.fields[numbers]}"),
 )
+_LAST_PLACE = 200
+"""The service tells this one of all who stand behind it, too."""
 
 
 def show_to_end(changes: Iterable[Job], console: Console) -> Job:
@@ -27,7 +29,8 @@ def state(job: Job) -> str:
     """`queued (place 2)`, `training`, `training, cancelling`, `succeeded`."""
     if job.status == "queued":
         again = f", attempt {job.attempt + 1}" if job.attempt else ""
-        return f"queued (place {job.queue_position}{again})"
+        behind = " or later" if job.queue_position == _LAST_PLACE else ""
+        return f"queued (place {job.queue_position}{behind}{again})"
     if job.status != "running":
         return job.status
     asked = {

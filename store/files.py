@@ -31,7 +31,7 @@ class Storage:
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
     root/images/file-…                    an uploaded image, or a zip of them
     root/uploads/file-…/                  a file on its way in, and what is made of it
-    root/cache/                           what runs share and can make again; never in the bucket
+    root/cache/                           what runs need not do again; never in the bucket, and may be deleted
     ```
 
     A place is a path below `root`. Where the storage is a folder, that is `root`: things are in their places, and there
@@ -125,6 +125,11 @@ class Storage:
     def open(self, place: Path) -> IO[bytes]:
         """A published file to read from."""
         return place.open("rb") if self._remote is None else self._remote.open(self._key(place))
+
+    def url(self, place: Path, seconds: int, **headers: str) -> str:
+        """Where a published file in a bucket can be read for a while by whoever has this URL; see `Remote.url`."""
+        assert self._remote is not None
+        return self._remote.url(self._key(place), seconds, **headers)
 
     def stat(self, place: Path) -> os.stat_result:
         """Size and time of a published file."""

@@ -7,7 +7,7 @@ answer: into the queue, or to its end.
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from store import ids, jobs
@@ -170,17 +170,21 @@ def forget_old(session: Session) -> None:
 
 def seconds_at_pace(session: Session, base_model: str, flops: float) -> float | None:
     """How long so many operations take at the pace of jobs that have succeeded, those on the same base model if any."""
+    paces = _paces(session, Job.base_model == base_model) or _paces(session, true())
+    return flops / median(paces) if paces else None
+
+
+def _paces(session: Session, among: ColumnElement[bool]) -> list[float]:
+    """Operations a second of the newest jobs that succeeded at once."""
     statement = (
-        select(Inspection.report, Job.base_model, Job.progress)
+        select(Inspection.report, Job.progress)
         .join(Job, Inspection.job_id == Job.id)
-        .where(Job.status == JobStatus.SUCCEEDED, Job.attempt == 1)
-        .order_by((Job.base_model == base_model).desc(), Job.id.desc())
+        .where(Job.status == JobStatus.SUCCEEDED, Job.attempt == 1, among)
+        .order_by(Job.id.desc())
         .limit(_NUM_PACES)
     )
     found = [row for row in session.execute(statement) if row.report and row.report.estimate and row.progress]
-    alike = [row for row in found if row.base_model == base_model] or found
-    paces = [row.report.estimate.flops / row.progress.elapsed_seconds for row in alike]
-    return flops / median(paces) if paces else None
+    return [row.report.estimate.flops / row.progress.elapsed_seconds for row in found]
 
 
 def _write(session: Session, claim: Claim, **values: object) -> int:

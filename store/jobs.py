@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import datasets, events, ids, workers
@@ -18,6 +18,9 @@ from trainer_core.contract.spec import JobSpec
 
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
 """Higher priority first, then whoever has waited longer."""
+
+LAST_PLACE = 200
+"""In the queue that is told; whoever stands behind it is told the same."""
 
 _WAITING = {"queued_at": from_now(), "not_before": from_now()}
 """Of a job that joins the queue."""
@@ -168,14 +171,16 @@ def page(
 
 
 def queue_positions(session: Session, among: Iterable[Job]) -> dict[str, int]:
-    """For each waiting job its place in the queue, in the order in which jobs are claimed; 1 starts next."""
+    """For each waiting job its place in the queue, in the order in which jobs are claimed; 1 starts next.
+
+    `LAST_PLACE` stands for itself and all behind it: looking further would cost more the longer the queue is.
+    """
     waiting = [job.id for job in among if job.status == JobStatus.QUEUED]
     if not waiting:
         return {}
-    place = func.row_number().over(order_by=CLAIM_ORDER).label("place")
-    queue = select(Job.id, place).where(Job.status == JobStatus.QUEUED).subquery()
-    rows = session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_(waiting)))
-    return {row.id: row.place for row in rows}
+    first = select(Job.id).where(Job.status == JobStatus.QUEUED).order_by(*CLAIM_ORDER).limit(LAST_PLACE - 1)
+    places = {job_id: place for place, job_id in enumerate(session.scalars(first), start=1)}
+    return {job_id: places.get(job_id, LAST_PLACE) for job_id in waiting}
 
 
 def request_cancel(session: Session, job_id: str) -> Job:

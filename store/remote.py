@@ -54,7 +54,11 @@ class Remote:
             url.rstrip("/"),
             use_listings_cache=False,  # others write to the bucket too
             max_concurrency=_PARTS_AT_ONCE,
-            config_kwargs={"retries": _RETRIES, **conf.get("s3", {}).get("config_kwargs", {})},
+            config_kwargs={
+                "retries": _RETRIES,
+                "signature_version": "s3v4",
+                **conf.get("s3", {}).get("config_kwargs", {}),
+            },
         )
 
     def upload(self, source: Path, key: str) -> None:
@@ -96,6 +100,16 @@ class Remote:
                 "IO[bytes]",
                 self._files.open(self._path(key), "rb", block_size=_READ_AHEAD_BYTES, cache_type="readahead"),
             )
+
+    def url(self, key: str, seconds: int, **headers: str) -> str:
+        """Where whoever has this URL reads a file for so many seconds, without credentials.
+
+        Args:
+            headers: What the answer is to say: `ContentType`, `ContentDisposition`.
+        """
+        said = {f"Response{name}": value for name, value in headers.items()}
+        with _told():
+            return str(self._files.url(self._path(key), expires=seconds, **said))
 
     def stat(self, key: str) -> os.stat_result:
         """Size and time of a file."""

@@ -113,7 +113,7 @@ class Job(Table):
     phase: Mapped[str | None] = mapped_column(String(16))
     spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
     base_model: Mapped[str] = mapped_column(Text)
-    priority: Mapped[int]
+    priority: Mapped[int] = mapped_column()
     num_gpus: Mapped[int | None]
     """None leaves it to the worker: one where it has GPUs, else none."""
     device_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
@@ -147,8 +147,11 @@ class Job(Table):
             "(status = 'running') = (owner_token IS NOT NULL AND lease_until IS NOT NULL)",
             name="ck_jobs_running_is_leased",
         ),
-        Index("ix_jobs_claim", "status", "priority", "queued_at", "id"),
+        # For each way to list jobs, and for the order of the queue, one in which the rows lie as they are read.
+        Index("ix_jobs_claim", "status", priority.desc(), "queued_at", "id"),
+        Index("ix_jobs_status", "status", "id"),
         Index("ix_jobs_base_model", "base_model", "id"),
+        Index("ix_jobs_base_model_status", "base_model", "status", "id"),
     )
 
 
@@ -240,6 +243,31 @@ class Metric(Table):
         UniqueConstraint("job_id", "name", "attempt", "step", name="uq_metrics_point"),
         Index("ix_metrics_job", "job_id", "id"),
     )
+
+
+class MetricSpan(Table):
+    """What the points of an attempt come to over `width` steps: enough to draw them, and a fraction of the rows."""
+
+    __tablename__ = "metric_spans"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    width: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Of the span: it holds the steps from `number * width` on."""
+    num_points: Mapped[int]
+    first_step: Mapped[int]
+    first_value: Mapped[float]
+    least_step: Mapped[int]
+    least_value: Mapped[float]
+    greatest_step: Mapped[int]
+    greatest_value: Mapped[float]
+    last_step: Mapped[int]
+    last_value: Mapped[float]
+
+    # Its rows lie in the order of their key, in which they are read.
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class LogLine(Table):

@@ -1,6 +1,7 @@
 """`python -m trainer_core SPEC.json --run-dir DIR`: one run; events as JSON lines on stdout, the log on stderr.
 
 In the spec, base model and datasets are paths (or a hub id). Ctrl-C and SIGTERM finish the step, save and end.
+`python -m trainer_core --warm` is what a worker starts ahead: everything imported, and a process forked for each run.
 """
 
 import argparse
@@ -8,36 +9,80 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from socket import socket
+from types import ModuleType
 from typing import TextIO
 
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
+from trainer_core.contract.orders import Order, ReportOrder
 from trainer_core.contract.spec import JobSpec, read_spec
-from trainer_core.training.lifeline import die_at, die_with_parent
+from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent
 from trainer_core.training.stopping import StopAsked, StopRequest
+from trainer_core.training.telling import Teller
+from trainer_core.warm import serve
+
+_LEARNED = ("PIL", "peft", "transformers")
+"""Packages that import the code of a model, or of a kind of image, once it is needed."""
 
 log = logging.getLogger("trainer_core")
 
 
 def main() -> int:
-    """Carry a run out; the exit code is a `contract.control.ExitCode`."""
-    arguments = _parse()
+    """Carry a run out, or stay warm for many; the exit code is a `contract.control.ExitCode`."""
     # Threads of libgomp that wait for each other keep their cores busy: beside other programs a step takes ten times
     # as long. This many turns cost nothing where the cores are free.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    arguments = _parse()
+    if arguments.warm:
+        _import_all()
+        return serve(_carry_out, _LEARNED)
+    return _main(arguments)
+
+
+def _carry_out(order: Order, line: socket) -> int:
+    """What a process does that was forked for an order."""
+    if isinstance(order, ReportOrder):
+        from trainer_core.reporter import make_report  # noqa: PLC0415 - it is there already
+
+        die_with_line(line)
+        return make_report(order)
+    sys.argv[1:] = order.arguments  # further ranks are started with them
+    return _main(_parse(), line)
+
+
+def _main(arguments: argparse.Namespace, line: socket | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    told = _claim_stdout()
     stop = StopRequest()
     stop.listen_to_signals()
     is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
     if arguments.supervised:
-        die_with_parent(os.getppid())
-        if is_first:  # the others end with it
-            die_at(arguments.supervised)
-            stop.listen_to_stdin()
+        _tie(arguments.supervised, stop, line, is_first=is_first)
+    teller = Teller(_claim_stdout())
+    try:
+        return _told(arguments, stop, teller.tell, is_first=is_first)
+    finally:
+        teller.close()
 
+
+def _tie(until: float, stop: StopRequest, line: socket | None, *, is_first: bool) -> None:
+    """Have this process end with whoever supervises it, and with its lease."""
+    if line is not None:
+        die_with_line(line)
+    else:
+        die_with_parent(os.getppid())
+    if is_first:  # the others end with it
+        die_at(until)
+        stop.listen_to_stdin()
+
+
+def _told(
+    arguments: argparse.Namespace, stop: StopRequest, tell: Callable[[RunEvent], None], *, is_first: bool
+) -> ExitCode:
+    """Carry a run out and tell of it, to its last word."""
     last_step = 0
 
     def emit(event: RunEvent) -> None:
@@ -48,7 +93,7 @@ def main() -> int:
             case StepCompleted():
                 last_step = event.step
         if is_first:
-            print(event.model_dump_json(), file=told, flush=True)
+            tell(event)
 
     try:
         spec = read_spec(arguments.spec)
@@ -73,7 +118,7 @@ def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent]
     _quieten()
     try:
         arguments.run_dir.mkdir(parents=True, exist_ok=True)
-        store = OnDisk(arguments.cache / "features", arguments.cache_bytes) if arguments.cache else None
+        store = OnDisk(arguments.cache, arguments.cache_bytes) if arguments.cache else None
         train(spec, arguments.run_dir, emit, stop, arguments.resume, store)
     except (StopAsked, TrainerError):
         raise
@@ -86,11 +131,13 @@ def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent]
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m trainer_core", description=__doc__)
-    parser.add_argument("spec", type=Path, help="a JobSpec as JSON")
-    parser.add_argument("--run-dir", type=Path, required=True, help="folder for checkpoints and the artifact")
+    is_warm = "--warm" in sys.argv[1:]
+    parser.add_argument("--warm", action="store_true", help="import everything and fork for each order on stdin")
+    parser.add_argument("spec", type=Path, nargs="?" if is_warm else None, help="a JobSpec as JSON")
+    parser.add_argument("--run-dir", type=Path, required=not is_warm, help="folder for checkpoints and the artifact")
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
-    parser.add_argument("--cache", type=Path, help="folder for features of images that runs share")
-    parser.add_argument("--cache-bytes", type=int, default=50 * 1024**3, help="what they may take there (50 GiB)")
+    parser.add_argument("--cache", type=Path, help="folder for what runs share: features of images, encoded rows")
+    parser.add_argument("--cache-bytes", type=int, default=50 * 1024**3, help="what that may take (50 GiB)")
     parser.add_argument(
         "--supervised",
         type=float,
@@ -98,6 +145,25 @@ def _parse() -> argparse.Namespace:
         help="obey words on stdin, and end when it closes, or at UNTIL unless a word puts that off",
     )
     return parser.parse_args()
+
+
+def _import_all() -> None:
+    """Whatever a run or a report may need; where there are GPUs, not bitsandbytes, which starts CUDA.
+
+    CUDA does not survive a fork. peft imports bitsandbytes in passing, for a function that nobody calls here.
+    """
+    import torch  # noqa: PLC0415
+
+    name, has_gpus = "bitsandbytes", torch.cuda.device_count() > 0
+    if has_gpus:
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__spec__ = ModuleSpec(name, None)
+    from trainer_core import reporter, train  # noqa: F401, PLC0415
+    from trainer_core.models import adapters  # noqa: F401, PLC0415
+
+    if has_gpus:
+        del sys.modules[name]
+    assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 
 def _claim_stdout() -> TextIO:

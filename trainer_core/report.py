@@ -18,6 +18,7 @@ from trainer_core.contract.report import Estimate, JobReport, MemoryEstimate, Pr
 from trainer_core.contract.spec import JobSpec, Lora, read_spec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import Encoded
+from trainer_core.data.prepared import Shelf
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import own_dtype
 from trainer_core.training.devices import Device
@@ -36,25 +37,28 @@ _LEAST_PIXELS = 0.25
 """Part of an image's pixels below which a person should know."""
 
 
-def report(spec: JobSpec, stop: StopRequest) -> JobReport:
+def report(spec: JobSpec, stop: StopRequest, shelf: Shelf | None = None) -> JobReport:
     """What is known about a job, whose base model and datasets are paths; why it would fail, if that is known.
+
+    Args:
+        shelf: Where prepared rows are kept for the job's trainer.
 
     Raises:
         StopAsked: Nobody wants to know any more.
     """
     begun_at = time.monotonic()
     try:
-        found = _found(spec, stop)
+        found = _found(spec, stop, shelf)
     except TrainerError as failure:
         problem = Problem(code=failure.code, message=failure.message, faults=failure.first_faults)
         found = JobReport(is_valid=False, problem=problem)
     return found.model_copy(update={"seconds": time.monotonic() - begun_at})
 
 
-def _found(spec: JobSpec, stop: StopRequest) -> JobReport:
+def _found(spec: JobSpec, stop: StopRequest, shelf: Shelf | None) -> JobReport:
     device = Device.of(spec, is_elsewhere=True)  # the worker that claims the job has what it asks for
     surveys = (Survey(), Survey())
-    processor, train_rows, eval_rows = prepare(spec, stop, (surveys[0].take, surveys[1].take))
+    processor, train_rows, eval_rows = prepare(spec, stop, (surveys[0].take, surveys[1].take), shelf)
     with loading(spec.base_model):
         skeleton = Skeleton(spec, device)
     train = surveys[0].report(train_rows.num_lines)

@@ -1,6 +1,7 @@
 """One run, from its spec to its artifact: composition root of the trainer."""
 
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from pytorch_lightning import seed_everything
@@ -8,6 +9,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from transformers import ProcessorMixin
 
 from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
+from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
 from trainer_core.training import ranks
 from trainer_core.training.artifact import write_artifact
@@ -44,15 +46,16 @@ def train(
     """Train as the spec says, in which base model and datasets are paths; leave checkpoints and an artifact.
 
     Args:
-        store: Where features of images are kept for other runs too; by default they are in memory, for this one.
+        store: Where rows and features of images are kept for other runs; by default features are in memory, for this.
         verify: Reads the artifact back.
     """
     emit(PhaseEntered(phase=Phase.LOADING))
     seed_everything(spec.seed, workers=True, verbose=False)
-    device, identity = Device.of(spec), identity_of(spec)
+    device, digest = Device.of(spec), cache(sha256_of)
+    identity = identity_of(spec, digest)
     checkpoint = Checkpoint.load(resume, identity) if resume else None
     progress = checkpoint.progress if checkpoint else Progress(Improvement(spec.evaluation.metric))
-    processor, train_rows, eval_rows = prepare(spec, stop)
+    processor, train_rows, eval_rows = prepare(spec, stop, shelf=store, digest=digest)
     plan = Plan.of(spec, len(train_rows), progress.step)
     checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, identity, progress, checkpoint)
     evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
@@ -74,14 +77,8 @@ def train(
         return
     best = checkpoints.best if spec.export.state == "best" else None
     leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
-    emit(
-        RunSucceeded(
-            step=progress.step,
-            path="artifact",
-            training_seconds=conductor.training_seconds,
-            best_step=best.step if best else None,
-        )
-    )
+    seconds, best_step = conductor.training_seconds, best.step if best else None
+    emit(RunSucceeded(step=progress.step, path="artifact", training_seconds=seconds, best_step=best_step))
 
 
 def leave_artifact(

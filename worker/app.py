@@ -1,5 +1,6 @@
 """The Celery app of a worker and its tasks, doorways: composition root."""
 
+import os
 import socket
 from pathlib import Path
 from tempfile import gettempdir
@@ -18,6 +19,7 @@ from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
+from worker.warm import Warm
 
 
 def create_app(settings: WorkerSettings) -> Celery:
@@ -29,9 +31,10 @@ def create_app(settings: WorkerSettings) -> Celery:
     folder = storage.root / "slots" / socket.gethostname() / settings.worker_name
     slots = Slots(folder, settings.num_slots, find_gpus(), Path(gettempdir()) / "tuneyard-gpus")
     celery.conf.worker_concurrency = len(slots) + 1  # threads; one checks jobs
-    attempts = Attempts(settings, database, slots)
+    warm = Warm(settings.trainer_command, os.environ, settings.warm_idle_seconds)
+    attempts = Attempts(settings, database, slots, warm)
     doorbell = Doorbell(celery)
-    inspections = Inspections(settings, database, storage, doorbell)
+    inspections = Inspections(settings, database, storage, doorbell, warm)
     rescue = Rescue(settings, database, doorbell, attempts, inspections, slots, Orphans(database, storage))
 
     @celery.task(name=Bell.JOBS)
@@ -44,7 +47,6 @@ def create_app(settings: WorkerSettings) -> Celery:
 
     @worker_init.connect(weak=False)  # before the broker is there: leases end without it
     def begin(**_: Any) -> None:
-        inspections.warm_up()
         rescue.start()
 
     @worker_shutting_down.connect(weak=False)
@@ -52,5 +54,6 @@ def create_app(settings: WorkerSettings) -> Celery:
         rescue.stop()
         attempts.drain()
         inspections.stop()
+        warm.end()
 
     return celery

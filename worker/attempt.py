@@ -3,26 +3,19 @@
 It knows nothing of Celery and nothing of training.
 """
 
-import json
 import logging
-import os
 import signal
-import subprocess
-import sys
+import socket
 import threading
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import nullcontext, suppress
 
 from store import leases
 from store.database import Database
 from store.leases import Lease, LeaseLost
 from worker.settings import WorkerSettings
 from worker.slots import Held, Slots
-
-LEASE_VARIABLE = "TUNEYARD_LEASE"
-"""Environment variable by which a runner gets its lease."""
-SLOTS_VARIABLE = "TUNEYARD_SLOT_FDS"
-"""Environment variable that names the inherited locks of the runner's slots, separated by commas."""
+from worker.spare import RunnerProcess, Spare
+from worker.warm import NotThere, Warm
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +23,16 @@ log = logging.getLogger(__name__)
 class Attempts:
     """The attempts that this worker carries out."""
 
-    def __init__(self, settings: WorkerSettings, database: Database, slots: Slots) -> None:
+    def __init__(self, settings: WorkerSettings, database: Database, slots: Slots, warm: Warm) -> None:
         self._settings = settings
         self._database = database
         self._slots = slots
+        self._warm = warm
+        self._spare = Spare()
         self._choosing = threading.Lock()
         """Whoever chooses holds every free slot for a moment: another thread would take them for occupied."""
         self._stopping = threading.Event()
-        self._runners: set[subprocess.Popen[bytes]] = set()
+        self._runners: set[RunnerProcess] = set()
 
     def run_due(self) -> None:
         """Carry out jobs on free slots until none is due that fits them."""
@@ -66,11 +61,18 @@ class Attempts:
                     with suppress(LeaseLost):
                         leases.charge(session, lease, "The runner and its trainer are gone")
 
+    def warm_up(self) -> None:
+        """Have a runner and a trainer waiting for the next job."""
+        if not self._stopping.is_set():
+            self._spare.tend()
+            self._warm.tend()
+
     def drain(self) -> None:
         """Claim nothing more; every runner saves, gives its job back and ends."""
         self._stopping.set()
         for runner in tuple(self._runners):
             runner.send_signal(signal.SIGTERM)
+        self._spare.end()
 
     def _claim(self) -> tuple[Lease, Held] | None:
         """A job and the slots that it fits; the database is asked only if some are free."""
@@ -89,7 +91,8 @@ class Attempts:
 
     def _run(self, lease: Lease, held: Held) -> None:
         log.info("job %s attempt %d: starting on %s", lease.job_id, lease.attempt, ", ".join(held.names))
-        runner = _start_runner(lease, held, self._slots.visible_gpus(held))
+        with self._line() as line:
+            runner = self._spare.start(lease, self._slots.visible_gpus(held), held.fds, line)
         self._runners.add(runner)
         if self._stopping.is_set():  # drain() may have looked just before
             runner.send_signal(signal.SIGTERM)
@@ -99,20 +102,17 @@ class Attempts:
         if exit_code != 0:
             self._charge(lease, exit_code)
 
+    def _line(self) -> socket.socket | nullcontext[None]:
+        """A line to a trainer that is warm, if there is one."""
+        try:
+            return self._warm.line(is_worth_waiting=False)
+        except NotThere as error:
+            log.info("%s", error)
+            return nullcontext()
+
     def _charge(self, lease: Lease, exit_code: int) -> None:
         try:
             with self._database.writing() as session:
                 leases.charge(session, lease, f"The runner ended with exit code {exit_code}")
         except LeaseLost:
             log.info("job %s attempt %d: had been released before", lease.job_id, lease.attempt)
-
-
-def _start_runner(lease: Lease, held: Held, visible_gpus: dict[str, str]) -> subprocess.Popen[bytes]:
-    fds = ",".join(map(str, held.fds))
-    handed = {LEASE_VARIABLE: json.dumps(asdict(lease)), SLOTS_VARIABLE: fds, "TUNEYARD_ROLE": "runner"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "worker.runner"],
-        env=os.environ | handed | visible_gpus,
-        pass_fds=held.fds,
-        start_new_session=True,  # it outlives this process and hears no Ctrl-C
-    )

@@ -4,9 +4,9 @@ It knows nothing of Celery and nothing of training.
 """
 
 import logging
-import os
 import threading
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,14 @@ from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
 from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.report import JobReport, Problem, ReportOrder
+from trainer_core.contract.orders import ReportOrder
+from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
 from worker.reporter import BrokenDown, Reporter
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
+from worker.warm import Warm
 
 _LOOK_SECONDS = 0.5
 _CLAIM_SECONDS = 60
@@ -45,25 +47,21 @@ class Inspections:
         database: Database,
         storage: Storage,
         doorbell: Doorbell,
+        warm: Warm,
     ) -> None:
         self._settings = settings
         self._database = database
         self._storage = storage
         self._doorbell = doorbell
+        self._warm = warm
         self._slot = threading.Lock()
         self._stopping = threading.Event()
-        self._reporter: Reporter | None = None
-        self._used_at = self._begun_at = self._renewed_at = time.monotonic()
+        self._begun_at = self._renewed_at = time.monotonic()
 
     @property
     def is_idle(self) -> bool:
         """True if nothing is being found out."""
         return not self._slot.locked()
-
-    def warm_up(self) -> None:
-        """Start the reporter, which takes seconds, before somebody waits for it."""
-        with self._slot:
-            self._reporter = Reporter(self._settings.reporter_command, os.environ)
 
     def run_due(self) -> None:
         """Find out what is asked for until nothing is; return at once if somebody is at it."""
@@ -73,23 +71,12 @@ class Inspections:
             while not self._stopping.is_set() and (claim := self._claim()):
                 self._run(claim)
         finally:
-            self._used_at = time.monotonic()
             self._slot.release()
 
     def stop(self) -> None:
         """Find out nothing more; what is unfinished is for others."""
         self._stopping.set()
-        if self._slot.acquire(timeout=self._settings.kill_grace_seconds):
-            self._end_reporter()
-
-    def cool_down(self) -> None:
-        """End a reporter that nobody has needed for a while: it holds some hundred megabytes."""
-        is_long_ago = time.monotonic() - self._used_at > self._settings.reporter_idle_seconds
-        if is_long_ago and self._slot.acquire(blocking=False):
-            try:
-                self._end_reporter()
-            finally:
-                self._slot.release()
+        self._slot.acquire(timeout=self._settings.kill_grace_seconds)
 
     def _claim(self) -> Claim | None:
         with self._database.writing() as session:
@@ -100,15 +87,10 @@ class Inspections:
         try:
             report = self._report(claim)
         except NobodyWants:
-            self._end_reporter()
             self._give_back(claim, is_charged=False)
         except BrokenDown as error:
             log.warning("%s: %s", claim.inspection_id, error)
-            self._end_reporter()
             self._give_back(claim, is_charged=True)
-        except Exception:
-            self._end_reporter()  # its answer would be taken for that to the next order
-            raise
         else:
             with self._database.writing() as session:
                 inspections.finish(session, claim, report)
@@ -123,20 +105,24 @@ class Inspections:
         except (FileNotFoundError, StorageFull, StorageUnavailable) as error:
             raise BrokenDown(f"what the job needs could not be fetched: {error}") from error
         with TemporaryDirectory(prefix="tuneyard-report-") as folder:
-            order = ReportOrder(spec=f"{folder}/spec.json", report=f"{folder}/report.json")
+            spec_path, report_path = f"{folder}/spec.json", f"{folder}/report.json"
+            num_bytes = self._settings.cache_bytes
+            order = ReportOrder(spec=spec_path, report=report_path, cache=self._cache, cache_bytes=num_bytes)
             Path(order.spec).write_text(spec.model_dump_json())
             self._await(claim, order)
             return JobReport.model_validate_json(Path(order.report).read_bytes())
+
+    @property
+    def _cache(self) -> str | None:
+        return str(self._storage.cache_dir) if self._settings.cache_bytes else None
 
     def _resolved(self, claim: Claim) -> JobSpec:
         return resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
-        if self._reporter is None:
-            self._reporter = Reporter(self._settings.reporter_command, os.environ)
-        self._reporter.order(order)
-        while not self._reporter.has_answered(_LOOK_SECONDS):
-            self._beat(claim)
+        with closing(Reporter(self._warm, order)) as reporter:
+            while not reporter.has_answered(_LOOK_SECONDS):
+                self._beat(claim)
 
     def _beat(self, claim: Claim) -> None:
         """See whether to go on, and keep the claim."""
@@ -161,8 +147,3 @@ class Inspections:
     def _give_back(self, claim: Claim, *, is_charged: bool) -> None:
         with self._database.writing() as session:
             inspections.give_back(session, claim, is_charged=is_charged)
-
-    def _end_reporter(self) -> None:
-        if self._reporter is not None:
-            self._reporter.end()
-            self._reporter = None

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from store import checkpoints, events, leases, logs, metrics
 from store.database import Database
 from store.leases import Lease
-from store.metrics import Point
 from store.progress import Progress
+from store.series import Point
 from trainer_core.contract.events import (
     ArtifactVerified,
     CheckpointDeleted,

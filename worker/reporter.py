@@ -1,45 +1,36 @@
-"""The reporter as a process: kept warm between reports, told to end, and gone for certain. It knows no database."""
+"""A report that is being made, by a process that the warm trainer has forked. It knows no database."""
 
-import os
 import select
-import signal
-import subprocess
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import time
 
-from trainer_core.contract.report import ReportOrder
-from worker.trainer import allowed
+from trainer_core.contract.line import hear, say
+from trainer_core.contract.orders import ReportOrder
+from worker.warm import NotThere, Warm
+
+_PATIENCE_SECONDS = 300.0
+"""How long it may take to import everything and fork."""
 
 
 class BrokenDown(Exception):
-    """The reporter made no report."""
+    """No report was made."""
 
 
 class Reporter:
-    """One reporter process; it makes one report at a time."""
+    """The making of one report.
 
-    def __init__(self, command: Iterable[str], environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [*command],
-            # One thread: jobs that train beside it have the cores.
-            env={"OMP_NUM_THREADS": "1", **allowed(environment), "TUNEYARD_ROLE": "reporter"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
+    Raises:
+        BrokenDown: There is nobody who could.
+    """
 
-    def order(self, order: ReportOrder) -> None:
-        """Ask for a report.
-
-        Raises:
-            BrokenDown: It is not there any more.
-        """
-        assert self._process.stdin is not None
+    def __init__(self, warm: Warm, order: ReportOrder) -> None:
         try:
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise BrokenDown("the reporter is gone") from error
+            self._line = warm.line()
+        except NotThere as error:
+            raise BrokenDown(str(error)) from error
+        self._warm = warm
+        self._order = order
+        self._is_ordered = False
+        self._begun_at = time.monotonic()
 
     def has_answered(self, seconds: float) -> bool:
         """Wait for the report, at most so long; True once it is there.
@@ -47,21 +38,32 @@ class Reporter:
         Raises:
             BrokenDown: It will not come.
         """
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], seconds)
+        readable, _, _ = select.select([self._line], [], [], seconds)
         if not readable:
+            self._check_patience()
             return False
-        answer = self._process.stdout.readline().strip()
-        if answer != b"0":
-            raise BrokenDown(f"the reporter ended with exit code {answer.decode() or self._process.wait()}")
+        heard, _ = hear(self._line)
+        if not heard:
+            raise BrokenDown("whoever made the report is gone")
+        if not self._is_ordered:
+            self._give_order()
+            return False
+        if heard != "0":
+            raise BrokenDown(f"whoever made the report ended with exit code {heard}")
         return True
 
-    def end(self) -> None:
-        """End it and whatever it has started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(BrokenPipeError):
-                pipe.close()
+    def close(self) -> None:
+        """Have no more of it: the process ends with the line."""
+        self._line.close()
+
+    def _give_order(self) -> None:
+        self._is_ordered = True
+        try:
+            say(self._line, self._order.model_dump_json())
+        except OSError as error:
+            raise BrokenDown("whoever should make the report is gone") from error
+
+    def _check_patience(self) -> None:
+        if not self._is_ordered and time.monotonic() - self._begun_at > _PATIENCE_SECONDS:
+            self._warm.end()  # it is frozen, or its host is: the next one that is needed is another
+            raise BrokenDown(f"the warm trainer has not forked within {_PATIENCE_SECONDS:.0f} s")

@@ -71,7 +71,6 @@ class Rescue:
             self._doorbell.ring(Bell.JOBS)
         if is_asked and self._inspections.is_idle:
             self._doorbell.ring(Bell.INSPECTIONS)
-        self._inspections.cool_down()
         self._orphans.collect_if_due()
         self._swept_at = self._clock()
 
@@ -97,6 +96,7 @@ class Rescue:
 
     def _sweep_until_stopped(self) -> None:
         while True:
+            self._attempts.warm_up()
             try:
                 self.sweep()
             except UNAVAILABLE as error:

@@ -3,11 +3,11 @@
 It outlives the worker that started it; when its lease is lost, it kills its trainer and writes nothing more.
 """
 
-import json
 import logging
 import os
 import queue
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,22 @@ from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.role import take_role
 from trainer_core.contract.spec import JobSpec
-from worker.attempt import LEASE_VARIABLE, SLOTS_VARIABLE
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.publishing import Publishing
 from worker.recorder import Recorder
 from worker.resolution import resolve
 from worker.resuming import newest_checkpoint
 from worker.settings import WorkerSettings
+from worker.spare import taken_over
+from worker.starting import Forked, Process, Started, hear_of
 from worker.stopping import Stopping, StopReason
 from worker.trainer import Trainer
 
 _HEAR_SECONDS = 0.2
+_WARM_SECONDS = 30.0
+"""How long a warm trainer may take to fork: it may be importing still."""
 _TOO_LONG = "The job ran longer than resources.max_runtime_seconds; its last checkpoint is kept"
 _STOPPING = "The worker is stopping"
 _UNTRUSTED = "The database did not answer for so long that the lease could have ended"
@@ -64,10 +68,12 @@ class Runner:
         storage: Storage,
         lease: Lease,
         *,
-        slot_fds: Sequence[int] = (),
+        locks: Sequence[int] = (),
+        line: socket.socket | None = None,
     ) -> None:
         self._settings = settings
-        self._slot_fds = slot_fds
+        self._locks = locks
+        self._line = line
         self._database = database
         self._lease = lease
         self._storage = storage
@@ -109,10 +115,10 @@ class Runner:
         with self._database.reading() as session:
             spec = jobs.get(session, self._lease.job_id).spec
             spent_seconds = leases.seconds_spent(session, self._lease)
-        command = self._keeper.during(lambda: self._prepare(spec), self._stop_if_draining)
+        arguments = self._keeper.during(lambda: self._prepare(spec), self._stop_if_draining)
         limit_seconds = spec.resources.max_runtime_seconds
         left_seconds = float("inf") if limit_seconds is None else limit_seconds - spent_seconds
-        exit_code, reason = self._train(command, left_seconds)
+        exit_code, reason = self._train(arguments, left_seconds)
         if reason is StopReason.LEASE_LOST:
             raise LeaseLost(self._lease.job_id)
         self._await_published()
@@ -127,7 +133,7 @@ class Runner:
         resume = ["--resume", str(checkpoint)] if checkpoint else []
         cache = ["--cache", str(self._storage.cache_dir), "--cache-bytes", str(self._settings.cache_bytes)]
         keeps = cache if self._settings.cache_bytes else []
-        return [*self._settings.trainer_command, str(spec_path), "--run-dir", str(self._run_dir), *keeps, *resume]
+        return [str(spec_path), "--run-dir", str(self._run_dir), *keeps, *resume]
 
     def _newest_checkpoint(self) -> Path | None:
         """The newest checkpoint that is what its manifest says."""
@@ -139,10 +145,14 @@ class Runner:
         if self._is_draining:
             raise Draining
 
-    def _train(self, command: Sequence[str], left_seconds: float) -> tuple[int, StopReason | None]:
+    def _train(self, arguments: Sequence[str], left_seconds: float) -> tuple[int, StopReason | None]:
         """Run the trainer to its end: its exit code, and why it was made to end if it was."""
+        line, warm = self._line, None
+        if line is not None:
+            warm = self._keeper.during(lambda: hear_of(line, _WARM_SECONDS), self._stop_if_draining)
         trusted_until = self._keeper.trusted_until
-        trainer = Trainer(command, trusted_until=trusted_until, environment=os.environ, pass_fds=self._slot_fds)
+        process = self._start([*arguments, "--supervised", str(trusted_until)], warm)
+        trainer = Trainer(process, trusted_until=trusted_until)
         stopping = Stopping(trainer, self._settings)
         try:
             self._supervise(trainer, stopping, left_seconds)
@@ -150,6 +160,18 @@ class Runner:
             exit_code = trainer.end()
         self._hear_rest(trainer)
         return exit_code, stopping.reason
+
+    def _start(self, arguments: Sequence[str], warm: int | None) -> Process:
+        """The warm trainer, whose process id this is, or else one that has everything to import."""
+        if warm is not None:
+            assert self._line is not None
+            try:
+                return Forked(self._line, warm, arguments, os.environ, self._locks)
+            except OSError as error:
+                log.warning("the warm trainer is gone: %s", error)
+        elif self._line is not None:
+            self._line.close()  # should it still come to be there, it is not needed
+        return Started([*self._settings.trainer_command, *arguments], os.environ, self._locks)
 
     def _supervise(self, trainer: Trainer, stopping: Stopping, left_seconds: float) -> None:
         self._recorder.introduce(runner_pid=os.getpid(), trainer_pid=trainer.pid)
@@ -238,13 +260,18 @@ class Runner:
 def main() -> int:
     """Composition root."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    lease = Lease(**json.loads(os.environ.pop(LEASE_VARIABLE)))
     settings = WorkerSettings()
     database = Database(settings.database_url)
     storage = Storage(settings.storage_root, settings.scratch_dir)
-    runner = Runner(
-        settings, database, storage, lease, slot_fds=[int(fd) for fd in os.environ[SLOTS_VARIABLE].split(",")]
-    )
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as from_worker:
+        handed = taken_over(from_worker)
+    if handed is None:
+        return 0
+    handover, locks, line = handed
+    take_role("runner")
+    os.environ.update(handover.environment)
+    lease = handover.lease
+    runner = Runner(settings, database, storage, lease, locks=locks, line=line)
     signal.signal(signal.SIGTERM, runner.drain)
     try:
         runner.run()

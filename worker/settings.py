@@ -1,5 +1,6 @@
 """How a worker is deployed."""
 
+import math
 import socket
 import sys
 from typing import Annotated
@@ -15,9 +16,12 @@ class WorkerSettings(StoreSettings):
     worker_name: str = Field(default_factory=socket.gethostname)
     """What attempts on this worker are called by; each worker needs its own."""
     trainer_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core")
-    """The program that carries out runs, as a JSON list: a wrapper such as `numactl` may stand before it."""
-    reporter_command: tuple[str, ...] = (sys.executable, "-m", "trainer_core.reporter")
-    """The program that finds out about jobs before they are queued."""
+    """The program that carries out runs, as a JSON list: a wrapper such as `numactl` may stand before it.
+
+    It is started ahead with `--warm`, and then forks for each run and each check of a job.
+    """
+    warm_idle_seconds: Annotated[float, Field(ge=0)] = math.inf
+    """How long the warm trainer, which holds 560 MB, stays without work; jobs then start in ten seconds, not in two."""
     num_slots: Annotated[int, Field(gt=0)] = 1
     """Jobs that run here on the CPU at the same time; every GPU takes jobs of its own."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90
@@ -28,10 +32,9 @@ class WorkerSettings(StoreSettings):
     """How often a worker looks for expired leases and for queued jobs that nobody rang for."""
     inspection_seconds: Annotated[float, Field(gt=0)] = 6 * 3600
     """How long checking a job before it is queued may take."""
-    reporter_idle_seconds: Annotated[float, Field(gt=0)] = 300
-    """How long the process that checks jobs stays there for the next one."""
     cache_bytes: Annotated[int, Field(ge=0)] = 50 * 1024**3
-    """What features of images may take in the storage's `cache` folder, for all jobs together; 0 keeps none there."""
+    """What encoded rows and features of images may take in the storage's `cache` folder, for all jobs together; with 0
+    nothing is kept there."""
     word_grace_seconds: Annotated[float, Field(gt=0)] = 8
     """How long a trainer that was asked to cancel has before SIGTERM."""
     drain_grace_seconds: Annotated[float, Field(gt=0)] = 45

@@ -1,14 +1,12 @@
-"""The trainer as a process: started in a group of its own, heard over pipes, told to end, and gone for certain.
+"""The trainer as a process: in a group of its own, heard over pipes, told to end, and gone for certain.
 
-It knows no database.
+It knows no database, and not how the process came to be: `starting.py` does.
 """
 
 import os
 import queue
 import signal
-import subprocess
 import threading
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import IO
 
@@ -16,13 +14,8 @@ from pydantic import ValidationError
 
 from trainer_core.contract.control import LEASE, Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
+from worker.starting import Process
 
-_ALLOWED = (
-    "CUDA_", "HF_", "LC_", "NCCL_", "NVIDIA_", "OMP_", "MKL_", "PYTORCH_", "TORCH_", "TRANSFORMERS_", "SSL_CERT_",
-)  # fmt: skip
-_ALLOWED_NAMES = frozenset(
-    {"HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LD_LIBRARY_PATH", "NO_PROXY", "PATH", "TMPDIR", "TUNEYARD_INSTANCE"}
-)
 _TRUST_STEP_SECONDS = 0.5
 """A trainer is told of a renewed lease if it gains so much."""
 
@@ -30,30 +23,15 @@ _TRUST_STEP_SECONDS = 0.5
 class Trainer:
     """One trainer process, from its start to its end."""
 
-    def __init__(
-        self, command: Iterable[str], *, trusted_until: float, environment: Mapping[str, str], pass_fds: Iterable[int]
-    ) -> None:
+    def __init__(self, process: Process, *, trusted_until: float) -> None:
+        self._process = process
         self._trusted_until = trusted_until
-        self._process = subprocess.Popen(
-            [*command, "--supervised", str(trusted_until)],
-            env={**allowed(environment), "TUNEYARD_ROLE": "trainer"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            bufsize=1,
-            start_new_session=True,
-            pass_fds=tuple(pass_fds),
-        )
-        assert self._process.stdin is not None
-        os.set_blocking(self._process.stdin.fileno(), False)
+        os.set_blocking(process.stdin.fileno(), False)
         self.said: queue.SimpleQueue[RunEvent | str] = queue.SimpleQueue()
         """Events, and lines of its log as strings, in the order in which they came."""
         self._readers = [
-            threading.Thread(target=self._hear_events, args=(self._process.stdout,), daemon=True),
-            threading.Thread(target=self._hear_log, args=(self._process.stderr,), daemon=True),
+            threading.Thread(target=self._hear_events, args=(process.stdout,), daemon=True),
+            threading.Thread(target=self._hear_log, args=(process.stderr,), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
@@ -65,8 +43,7 @@ class Trainer:
 
     def has_ended(self) -> bool:
         """True once the trainer itself has exited; its group may still hold others."""
-        # Not reaped yet, so that nobody else can get its id before the group is killed.
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return self._process.has_ended()
 
     def tell(self, word: Control) -> None:
         """Say a word to it; one that is ending does not listen any more."""
@@ -79,7 +56,6 @@ class Trainer:
             self._say(f"{LEASE} {until}")
 
     def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
         # One that is frozen reads nothing: were its pipe full, waiting for it would cost the lease.
         with suppress(BrokenPipeError, BlockingIOError):
             os.write(self._process.stdin.fileno(), f"{line}\n".encode())
@@ -95,8 +71,7 @@ class Trainer:
         exit_code = self._process.wait()
         for reader in self._readers:
             reader.join()
-        with suppress(BrokenPipeError):
-            self._process.communicate()
+        self._process.close()
         return exit_code
 
     def _hear_events(self, lines: IO[str]) -> None:
@@ -109,12 +84,3 @@ class Trainer:
     def _hear_log(self, lines: IO[str]) -> None:
         for line in lines:
             self.said.put(line.rstrip("\n"))
-
-
-def allowed(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of an environment that a trainer may see: nothing with a credential of database or broker."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name.upper() in _ALLOWED_NAMES or name.startswith(_ALLOWED)
-    }

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.archives import tar_stream
 from api.dependencies import PartsDep
-from api.serving import serve
+from api.serving import REDIRECTED, serve
 from api.views import ArtifactRead
 from store import artifacts, jobs
 from store.tables import Artifact, Job
@@ -56,14 +56,23 @@ def read_artifact(artifact: ArtifactDep, manifest: ManifestDep) -> ArtifactRead:
 
 
 @router.head("/artifacts/{path:path}", include_in_schema=False)
-@router.get("/artifacts/{path:path}", response_class=FileResponse)
+@router.get("/artifacts/{path:path}", response_class=FileResponse, responses=REDIRECTED)
 def download_file(path: str, folder: FolderDep, manifest: ManifestDep, parts: PartsDep) -> FileResponse:
-    """One file; `Range`, `If-Range` and `HEAD` are answered, the ETag is the file's SHA-256."""
+    """One file; `Range`, `If-Range` and `HEAD` are answered, the ETag is the file's SHA-256.
+
+    Where the storage is a bucket, the answer is a redirect to it.
+    """
     files = {file.path: file for file in manifest.files}
     if path not in files:  # only what the manifest names is ever opened
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the artifact has no file {path!r}")
     headers = {"ETag": f'"{files[path].sha256}"'}
-    return serve(parts.storage, folder / path, headers=headers, media_type="application/octet-stream")
+    return serve(
+        parts.storage,
+        folder / path,
+        redirects=parts.settings.redirect_downloads,
+        headers=headers,
+        media_type="application/octet-stream",
+    )
 
 
 @router.get("/archive", response_class=StreamingResponse)

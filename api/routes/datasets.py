@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.dependencies import Parts, PartsDep
 from api.intake import Arrival, Filename, arrival, check_rows
-from api.serving import serve
+from api.serving import REDIRECTED, serve
 from api.views import DatasetRead
 from store import datasets
 from store import images as image_files
@@ -61,13 +61,22 @@ def read_dataset(dataset_id: str, parts: PartsDep) -> Dataset:
         return datasets.get(session, dataset_id)
 
 
-@router.get("/{dataset_id}/rows", response_class=FileResponse)
+@router.get("/{dataset_id}/rows", response_class=FileResponse, responses=REDIRECTED)
 def download_rows(dataset_id: str, parts: PartsDep) -> FileResponse:
-    """The rows as they are trained on: JSONL in OpenAI's chat format, images in it."""
+    """The rows as they are trained on: JSONL in OpenAI's chat format, images in it.
+
+    Where the storage is a bucket, the answer is a redirect to it.
+    """
     with parts.database.reading() as session:
         dataset = datasets.get(session, dataset_id)
     place = parts.storage.dataset_path(dataset.id)
-    return serve(parts.storage, place, media_type="application/jsonl", filename=f"{dataset.id}.jsonl")
+    return serve(
+        parts.storage,
+        place,
+        redirects=parts.settings.redirect_downloads,
+        media_type="application/jsonl",
+        filename=f"{dataset.id}.jsonl",
+    )
 
 
 def _look_for_images(parts: Parts, images_id: str | None) -> None:

@@ -1,8 +1,9 @@
 """/jobs/{id}/…: what a job tells while it runs and after."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.dependencies import PartsDep
 from api.views import (
@@ -16,12 +17,16 @@ from api.views import (
     SeriesRead,
 )
 from store import checkpoints, events, jobs, logs, metrics
+from store.series import MIN_POINTS
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["reports"])
 
 After = Annotated[int, Query(ge=0, lt=2**63, description="`last_id` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Step = Annotated[int | None, Query(ge=0, lt=2**31)]
+MaxPoints = Annotated[
+    Annotated[int, Field(ge=MIN_POINTS, le=100_000)] | Literal["all"], Query(description="Of each series, or `all`")
+]
 
 
 @router.get("/events")
@@ -51,11 +56,17 @@ def read_metrics(
     name: str | None = None,
     from_step: Step = None,
     to_step: Step = None,
+    max_points: MaxPoints = 1000,
 ) -> SeriesList:
-    """Numbers by step; both bounds are inclusive."""
+    """Numbers by step; both bounds are inclusive.
+
+    A series of more than `max_points` is thinned: its first and its last point are left, and of stretches of equal
+    width the least and the greatest. `max_points=all` leaves every point.
+    """
     with parts.database.reading() as session:
         jobs.get(session, job_id)
-        found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step)
+        most = None if max_points == "all" else max_points
+        found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step, max_points=most)
         return SeriesList(data=[SeriesRead.model_validate(series) for series in found])
 
 

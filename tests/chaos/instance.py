@@ -119,9 +119,6 @@ class Instance:
             "TUNEYARD_NUM_SLOTS": str(self.plan.num_slots),
             "TUNEYARD_TRAINER_COMMAND": json.dumps(self._trainer_command()),
         }
-        if self.plan.trainer == "quick":
-            reporter = [sys.executable, "-m", "tests.chaos.quick_reporter"]
-            settings["TUNEYARD_REPORTER_COMMAND"] = json.dumps([*self._env(), *reporter])
         return replace(program, environment={**program.environment, **settings, **more})
 
     def _trainer_command(self) -> list[str]:

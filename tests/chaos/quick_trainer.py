@@ -1,5 +1,7 @@
 """A real process in place of the trainer: it speaks the contract and dies by the trainer's own switches, without torch.
 
+Started ahead with `--warm`, it forks for each run, and for each check of a job, which it finds to fit.
+
 A step takes a moment and folds its number into a state, which checkpoints carry on: the artifact of a job that was
 interrupted a hundred times must be that of one that was not.
 """
@@ -8,8 +10,10 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from socket import socket
 
 from tests.chaos.witness import Witness
 from trainer_core.contract.control import Control, ExitCode
@@ -23,10 +27,13 @@ from trainer_core.contract.events import (
     RunSucceeded,
     StepCompleted,
 )
+from trainer_core.contract.orders import Order, ReportOrder
+from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.folders import write_folder
-from trainer_core.training.lifeline import die_at, die_with_parent
+from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent
 from trainer_core.training.stopping import StopRequest
+from trainer_core.warm import serve
 
 STEP_SECONDS = "TUNEYARD_CHAOS_STEP_SECONDS"
 WITHOUT_SWITCH = "TUNEYARD_CHAOS_WITHOUT_SWITCH"
@@ -132,7 +139,17 @@ def _read(checkpoint: Path | None) -> tuple[int, int]:
     return int(step), int(state)
 
 
-def main() -> int:
+def report(order: ReportOrder) -> int:
+    """Find every job to fit."""
+    Path(order.report).write_text(JobReport(is_valid=True).model_dump_json())
+    return ExitCode.SUCCEEDED
+
+
+def carry_out(order: Order, line: socket) -> int:
+    return report(order) if isinstance(order, ReportOrder) else run(order.arguments, line)
+
+
+def run(told: Sequence[str], line: socket | None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("spec", type=Path)
     parser.add_argument("--run-dir", type=Path, required=True)
@@ -140,15 +157,18 @@ def main() -> int:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--cache-bytes", type=int)
     parser.add_argument("--supervised", type=float, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(told)
     stop = StopRequest()
     stop.listen_to_signals()
     if WITHOUT_SWITCH not in os.environ:
-        die_with_parent(os.getppid())
+        if line is not None:
+            die_with_line(line)
+        else:
+            die_with_parent(os.getppid())
         die_at(arguments.supervised)
         stop.listen_to_stdin()
     return Run(read_spec(arguments.spec), arguments.run_dir, arguments.resume).train(stop)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(carry_out) if "--warm" in sys.argv else run(sys.argv[1:]))

@@ -42,7 +42,7 @@ def test_job_that_trains_is_cancelled_within_seconds(cancelled: Cancelled) -> No
 
 @pytest.mark.usefixtures("cancelled")
 def test_cancelled_job_leaves_no_process(service: Service) -> None:
-    until(lambda: roles(service.data_dir) - {"reporter"} == {"api", "broker", "worker"}, 10)
+    until(lambda: roles(service.data_dir) - {"standby"} == {"api", "broker", "worker"}, 10)
 
 
 def test_running_job_has_nothing_to_download_yet(cancelled: Cancelled) -> None:

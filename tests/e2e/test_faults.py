@@ -3,7 +3,8 @@
 import os
 import signal
 
-from tests.e2e.live_service import Service, until
+from client.processes import Processes, Role
+from tests.e2e.live_service import ENDLESS, QUICK, Service, until
 
 NUM_STEPS = 200
 
@@ -22,3 +23,24 @@ def test_job_whose_trainer_was_killed_goes_on_from_its_checkpoint(service: Servi
     assert began_at[0] == 0
     assert began_at[1] >= 10
     assert loss.steps == list(range(1, NUM_STEPS + 1))
+
+
+def test_job_is_trained_by_a_fork_of_the_warm_trainer(service: Service, dataset_id: str) -> None:
+    job_id = service.submit(dataset_id, ENDLESS)
+    service.until_trains(job_id)
+
+    [trainer] = Processes(service.data_dir).by_role()[Role.TRAINER]
+    command = trainer.cmdline()
+    service.tuneyard.cancel(job_id)
+
+    assert command[-1] == "--warm"
+    service.ended(job_id, 20)
+
+
+def test_job_succeeds_though_whatever_waited_for_it_was_killed(service: Service, dataset_id: str) -> None:
+    for process in Processes(service.data_dir).by_role()[Role.STANDBY]:
+        process.kill()
+
+    job_id = service.submit(dataset_id, QUICK)
+
+    assert service.ended(job_id, 120).status == "succeeded"

@@ -28,7 +28,7 @@ from trainer_core.contract.spec import (
 from trainer_core.data.encoding import Encoded, Encoder
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
-from trainer_core.training import fine_tuning
+from trainer_core.training import findings, fine_tuning
 from trainer_core.training.snapshot import STATE
 from trainer_core.training.stopping import StopAsked
 
@@ -140,9 +140,9 @@ def never_again(*_: object) -> None:
 def test_what_was_decided_at_the_first_step_is_not_decided_again(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "rehearse", lambda *_: False)
+    monkeypatch.setattr(findings, "rehearse", lambda *_: False)
     whole = Run(tmp_path / "whole").of(changed(spec, packing=True, max_batch_tokens=100))
-    for name in ("choose", "rehearse", "find_way_for_all", "untrained"):
+    for name in ("find_out", "find_way_for_all", "untrained"):
         monkeypatch.setattr(fine_tuning, name, never_again)
 
     resumed = Run(tmp_path / "resumed").of(whole.spec, resume=checkpoint(whole, 2))

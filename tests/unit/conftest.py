@@ -129,6 +129,7 @@ def service(database_url: str, storage_root: str, tmp_path: Path) -> TestClient:
         broker_url="redis://127.0.0.1:1/0",
         storage_root=storage_root,
         scratch_dir=tmp_path / "api",
+        redirect_downloads=False,  # its client reaches nothing but the app
     )
     app = create_app(settings)
     app.state.parts = replace(app.state.parts, doorbell=CountingDoorbell())

@@ -3,7 +3,7 @@
 from store import events, leases, logs, metrics
 from store.database import Database
 from store.leases import Lease
-from store.metrics import Point
+from store.series import Point
 
 PREDICTION = {"line": 1, "question": "Which?", "target": "7", "output": "1", "scores": {"exact_match": 0.0}}
 

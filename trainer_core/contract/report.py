@@ -133,12 +133,3 @@ class JobReport(Closed):
     """The first samples."""
     seconds: float = 0.0
     """How long finding this out took."""
-
-
-class ReportOrder(Closed):
-    """What a reporter is asked for, as a line of JSON on its stdin."""
-
-    spec: str
-    """File of the spec, in which base model and datasets are paths."""
-    report: str
-    """File to write the report to."""

@@ -1,7 +1,9 @@
 """Encoded rows by number: which of a file train, which are held out, and those that fit kept in memory."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from trainer_core.contract.spec import HeldOutSplit, JobSpec
 from trainer_core.data.chance import seeded_row
 from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, Encoded, EncodedRow, Encoder
 from trainer_core.data.pixels import Unit, has_pixels, image_part, keys_of, without_pixels
+from trainer_core.data.prepared import Sample, Shapes, Shelf, keep, kept
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
 from trainer_core.data.rows import Row
@@ -26,8 +29,7 @@ _KEPT_SHARE = 4
 _NUM_EXAMPLES = 4
 
 
-Shapes = tuple[tuple[int, ...], ...]
-Look = Callable[[Row, Encoded], None]
+Look = Callable[[Sample], None]
 _Place = tuple[int, int, tuple[int, int] | None]
 """A sample, the number of an image in it, and the image's size; None where all of the sample's images are meant."""
 
@@ -39,7 +41,7 @@ class EncodedRows(Dataset[EncodedRow]):
     """
 
     def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder, seed: int = 0) -> None:
-        self._path = path
+        self.path = path
         self._lines = chosen
         self._samples: list[tuple[Line, int]] = [(line, 0) for line in chosen]
         self._encoder = encoder
@@ -55,7 +57,7 @@ class EncodedRows(Dataset[EncodedRow]):
         self._num_tokens: list[int] = []
         self.most_targets = 0
         """Of any sample; known once the rows are prepared."""
-        self._kinds: dict[frozenset[str], dict[Shapes, list[int]]] = {}
+        self._kinds: dict[tuple[str, ...], dict[Shapes, list[int]]] = {}
         self._free_bytes = min(_MAX_KEPT_BYTES, psutil.virtual_memory().available // _KEPT_SHARE)
 
     def __len__(self) -> int:
@@ -68,9 +70,9 @@ class EncodedRows(Dataset[EncodedRow]):
         return without_pixels(row) if self._leaves_pixels else row
 
     def _whole(self, index: int) -> EncodedRow:
-        kept = self._kept.get(index)
-        if kept is not None and (has_pixels(kept) or IMAGE_KEYS not in kept):
-            return kept
+        row = self._kept.get(index)
+        if row is not None and (has_pixels(row) or IMAGE_KEYS not in row):
+            return row
         row = self.encoded(index).tensors
         self._keep(index, row)
         return row
@@ -109,6 +111,16 @@ class EncodedRows(Dataset[EncodedRow]):
             self._kept[index] = without_pixels(row)
             self._free_bytes += _num_bytes(row) - _num_bytes(self._kept[index])
         return row
+
+    def named(self, way: str, content: str) -> str:
+        """What these rows are called once they are prepared.
+
+        Args:
+            way: Names how they are encoded.
+            content: Digest of their file.
+        """
+        numbers = [line.number for line in self._lines]
+        return sha256(json.dumps([way, content, numbers]).encode()).hexdigest()
 
     @property
     def num_lines(self) -> int:
@@ -158,7 +170,7 @@ class EncodedRows(Dataset[EncodedRow]):
             return self._encoder.encode(line, row)
 
     def _parts(self, line: Line) -> list[Row]:
-        return self._encoder.samples(line, read(self._path, line))
+        return self._encoder.samples(line, read(self.path, line))
 
     def _keep(self, index: int, row: EncodedRow) -> None:
         num_bytes = _num_bytes(row)
@@ -166,66 +178,71 @@ class EncodedRows(Dataset[EncodedRow]):
             self._free_bytes -= num_bytes
             self._kept[index] = row
 
-    def _remember_images(self, encoded: Encoded, index: int) -> None:
-        of_row, keys = keys_of(encoded.tensors, "row"), keys_of(encoded.tensors, "image")
+    def _take(self, sample: Sample, index: int) -> None:
+        """Remember a sample's length and kind, and where its images are."""
+        self._num_tokens.append(sample.row["input_ids"].shape[1])
+        self.most_targets = max(self.most_targets, int((sample.row["labels"] != IGNORED).sum()))
+        of_row, keys = keys_of(sample.row, "row"), keys_of(sample.row, "image")
         self.image_uses["row"].update(of_row)
         self.image_uses["image"].update(keys)
         for key in of_row:
             self._places.setdefault(key, (index, 0, None))
         for number, key in enumerate(keys):
-            self._places.setdefault(key, (index, number, encoded.sizes[number]))
-
-    def _remember_kind(self, encoded: EncodedRow, index: int) -> None:
-        """Keep the first samples of each kind and each number and size of images."""
-        found = self._kinds.setdefault(frozenset(encoded), {}).setdefault(_shapes(encoded), [])
+            self._places.setdefault(key, (index, number, sample.sizes[number]))
+        # The first samples of each kind and each number and size of images.
+        found = self._kinds.setdefault(sample.names, {}).setdefault(sample.shapes, [])
         if len(found) < _NUM_EXAMPLES:
             found.append(index)
 
-    def prepare(self, before_each: Callable[[], None], look: Look | None = None) -> None:
-        """Encode every row, so that each fault is known before the first step.
+    def prepare(
+        self, before_each: Callable[[], None], look: Look | None = None, shelf: tuple[Shelf, str] | None = None
+    ) -> None:
+        """Know every row, so that each fault is known before the first step: encode it, or have it from a shelf.
 
         Args:
             before_each: Called before each row.
-            look: Given each sample, encoded, which is then not kept.
+            look: Given each sample, whose pixels are then not kept.
+            shelf: Where prepared rows are, and the name of these.
 
         Raises:
             InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
         """
+        samples = kept(*shelf, self._lines) if shelf else None
+        is_new = samples is None
+        samples = samples if samples is not None else self._encoded_all(before_each, keeps_pixels=look is None)
+        self._samples = [(sample.line, sample.part) for sample in samples]
+        for index, sample in enumerate(samples):
+            self._take(sample, index)
+            self._keep(index, sample.row)
+            if look is not None:
+                look(sample)
+        if shelf and is_new:
+            keep(*shelf, samples)
+
+    def _encoded_all(self, before_each: Callable[[], None], *, keeps_pixels: bool) -> list[Sample]:
         faults: list[DatasetFault] = []
-        samples: list[tuple[Line, int]] = []
+        samples: list[Sample] = []
+        free_bytes = self._free_bytes if keeps_pixels else 0
         for line in self._lines:
             before_each()
             try:
                 for part, row in enumerate(self._parts(line)):
-                    encoded = self._encode(line, part, row)
-                    if look is None:
-                        self._keep(len(samples), encoded.tensors)
-                    else:
-                        look(row, encoded)
-                    self._num_tokens.append(encoded.tensors["input_ids"].shape[1])
-                    self.most_targets = max(self.most_targets, int((encoded.tensors["labels"] != IGNORED).sum()))
-                    self._remember_images(encoded, len(samples))
-                    self._remember_kind(encoded.tensors, len(samples))
-                    samples.append((line, part))
+                    sample = Sample.of(line, part, row, self._encode(line, part, row))
+                    free_bytes -= _num_bytes(sample.row)
+                    samples.append(sample if free_bytes > 0 else sample.without_pixels())
             except InvalidDataset as error:
                 faults += error.faults
             if len(faults) >= MAX_FAULTS:
                 break
-        self._samples = samples
         if not self._lines:
-            faults = [DatasetFault(code="empty_dataset", detail=f"{self._path.name} has no rows for this")]
+            faults = [DatasetFault(code="empty_dataset", detail=f"{self.path.name} has no rows for this")]
         if faults:
             raise InvalidDataset(faults)
+        return samples
 
 
 def _num_bytes(row: EncodedRow) -> int:
     return sum(tensor.nbytes for tensor in row.values())
-
-
-def _shapes(encoded: EncodedRow) -> Shapes:
-    """What a sample has beside its tokens, by shape."""
-    shapes = [tuple(encoded[name].shape) for name in sorted(encoded)]
-    return tuple(shape for shape in shapes if shape != encoded["input_ids"].shape)
 
 
 def _as_different(groups: Sequence[Sequence[int]]) -> list[int]:

@@ -72,8 +72,8 @@ class Encoder:
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
         self._processing = Processing(processor)
         self._goes_on: dict[bool, bool] = {}
-        self._max_tokens = max_tokens
-        self._required = required
+        self.max_tokens = max_tokens
+        self.required = required
         self._render = Renderer(processor, train_on)
         token_id = self._tokenizer.pad_token_id
         self.pad_token_id: int = 0 if token_id is None else token_id
@@ -112,7 +112,7 @@ class Encoder:
                 break
             images = _shrunk(images, self._wanted_scale(encoded))
             encoded = self._processed(line, process, images)
-        if missing := set(self._required) - encoded.keys():
+        if missing := set(self.required) - encoded.keys():
             raise _refused(line, f"the base model takes no row without {', '.join(sorted(missing))}; add an image")
         self._check_length(line, encoded)
         tensors = self._labelled(line, rendered, encoded, images)
@@ -166,15 +166,14 @@ class Encoder:
         Which of them is found out once for rows with images and once for those without.
         """
         whole = partial(self._processing, rendered.text, suffix=rendered.suffix)
-        if rendered.suffix is not None:
+        if rendered.suffix is not None or self._goes_on.get(bool(images)):
             return whole
         prompt = self._render.prompt(up_to_last_answer(row))
         if bool(images) not in self._goes_on:
             seen = images[: sum(1 for _ in up_to_last_answer(row).images())]
             begun = self._processed(line, partial(self._processing, prompt), seen)
             self._goes_on[bool(images)] = self._processing.is_beginning(begun, self._processed(line, whole, images))
-        if self._goes_on[bool(images)]:
-            return whole
+            return self._way(line, row, rendered, images)
         if len(rendered.spans) > 1 or not rendered.text.startswith(prompt):
             detail = "this model's processor takes one answer at a time; make a row of its own for each"
             raise _refused(line, detail)
@@ -187,20 +186,20 @@ class Encoder:
             raise _refused(line, str(error)) from error
 
     def _fits(self, encoded: Mapping[str, Any]) -> bool:
-        return self._max_tokens is None or encoded["input_ids"].shape[1] <= self._max_tokens
+        return self.max_tokens is None or encoded["input_ids"].shape[1] <= self.max_tokens
 
     def _wanted_scale(self, encoded: Mapping[str, Any]) -> float:
         """By how much the sides of the images must shrink so that their tokens leave room for the text."""
-        assert self._max_tokens is not None
+        assert self.max_tokens is not None
         num_tokens = encoded["input_ids"].shape[1]
         num_of_images = int(_is_image(encoded, self.processor).sum())
-        room = self._max_tokens - (num_tokens - num_of_images)
+        room = self.max_tokens - (num_tokens - num_of_images)
         return 0.95 * math.sqrt(max(room, 1) / max(num_of_images, 1))
 
     def _check_length(self, line: Line, encoded: Mapping[str, Any]) -> None:
         if not self._fits(encoded):
             num_tokens = encoded["input_ids"].shape[1]
-            detail = f"{num_tokens} tokens, images included, where {self._max_tokens} are allowed; shorten the row"
+            detail = f"{num_tokens} tokens, images included, where {self.max_tokens} are allowed; shorten the row"
             raise InvalidDataset([line.fault("too_long", detail)])
 
     def _labelled(

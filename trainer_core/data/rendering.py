@@ -52,6 +52,8 @@ class Renderer:
         self._takes_suffix = "suffix" in inspect.signature(type(processor).__call__).parameters
         needs_marker = isinstance(processor, ProcessorMixin) and not processor.chat_template
         self._marker = _image_marker(processor) if needs_marker else ""
+        self._newest: tuple[Row, tuple[str, list[Span]]] | None = None
+        """A row and how it was written: asked for when its samples are told apart, and again when it is read."""
 
     def samples(self, row: Row) -> list[Row]:
         """The row itself, or, where the template writes earlier turns differently later on, a row for each answer.
@@ -98,6 +100,11 @@ class Renderer:
         return _trained_only_at(row.messages, last)
 
     def _in_turns(self, row: Row) -> tuple[str, list[Span]]:
+        if self._newest is None or self._newest[0] is not row:
+            self._newest = row, self._written(row)
+        return self._newest[1]
+
+    def _written(self, row: Row) -> tuple[str, list[Span]]:
         try:
             text, spans = assistant_spans(row.messages, self._templated(row.messages), self._render)
         except (TemplateError, TypeError) as error:

@@ -26,7 +26,6 @@ class Decisions:
     """True if rows in batches have not the losses that they have alone."""
     has_plain_head: bool = False
     """True if logits are what the head gives, so that they can be computed a part of the targets at a time."""
-    are_features_tried: bool = False
     features_of: Unit | None = None
     """What features are kept of; None: images are looked at each time."""
     joinings: dict[str, Joining] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +48,12 @@ class FeatureStore(Protocol):
     def put(self, key: str, features: Features) -> None:
         """Keep features, if there is room."""
 
+    def recall(self, key: str) -> str | None:
+        """What was found out under this name, if anything was."""
+
+    def remember(self, key: str, finding: str) -> None:
+        """Keep what was found out."""
+
 
 class InMemory:
     """Features of one run, where no folder was given.
@@ -83,6 +89,12 @@ class InMemory:
         if self._num_bytes + num_bytes <= self.max_bytes:
             self._num_bytes += num_bytes
             self._kept[key] = _nested(tensors, lists)
+
+    def recall(self, key: str) -> str | None:
+        """Nothing: this run is the only one."""
+
+    def remember(self, key: str, finding: str) -> None:
+        """For nobody."""
 
 
 class OnDisk:
@@ -133,22 +145,38 @@ class OnDisk:
         tensors, lists = _flat(features)
         places = json.dumps(lists)
         told = {"key": key, "digest": _digest(tensors, places), "lists": places}
-        path = self._path(key)
+        if self._write(self._path(key), lambda draft: save_file(tensors, draft, metadata=told)):
+            self._proven.add(key)
+
+    def recall(self, key: str) -> str | None:
+        """What was found out under this name, if anything was."""
+        with suppress(OSError, UnicodeError):
+            name, _, finding = self._finding(key).read_text(encoding="utf-8").partition("\n")
+            return finding if name == f"{key} {sha256(finding.encode()).hexdigest()}" else None
+        return None
+
+    def remember(self, key: str, finding: str) -> None:
+        """Keep what was found out."""
+        text = f"{key} {sha256(finding.encode()).hexdigest()}\n{finding}"
+        self._write(self._finding(key), lambda draft: draft.write_text(text, encoding="utf-8"))
+
+    def _write(self, path: Path, write: Callable[[Path], object]) -> bool:
+        """Put a file in its place, whole; False, and told, if there is no room for it."""
         try:
             path.parent.mkdir(exist_ok=True)
-            descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".")
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
             os.close(descriptor)
+            draft = Path(name)
             try:
-                save_file(tensors, draft, metadata=told)
-                os.replace(draft, path)  # noqa: PTH105 - both are in one folder
-            except BaseException:
-                Path(draft).unlink(missing_ok=True)
-                raise
+                write(draft)
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
             self._count(path)
         except (OSError, SafetensorError) as error:
-            log.warning("features are not kept: %s", error)
-            return
-        self._proven.add(key)
+            log.warning("nothing is kept of images: %s", error)
+            return False
+        return True
 
     def _count(self, path: Path) -> None:
         if self._num_bytes is None:
@@ -174,6 +202,9 @@ class OnDisk:
             with suppress(FileNotFoundError):
                 found = path.stat()
                 yield found.st_mtime, found.st_size, path
+
+    def _finding(self, key: str) -> Path:
+        return self._folder / "findings" / f"{key}.json"
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key[2:]}.safetensors"

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer_core.contract.events import FeaturesTried, FeaturesVerdict
+from trainer_core.contract.events import FeaturesVerdict
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.collation import collate, model_inputs
 from trainer_core.data.encoding import IMAGE_KEYS, EncodedRow
@@ -23,7 +22,6 @@ from trainer_core.models.sight import Features, Sight, in_place_of_pixels, look,
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.features import Images, Inputs, num_bytes
 from trainer_core.training.memory import num_patches
-from trainer_core.training.packing import TOLERANCE
 
 Logits = Callable[[Mapping[str, Any]], Tensor]
 log = logging.getLogger(__name__)
@@ -41,13 +39,10 @@ class Trial:
     unit: Unit
     difference: float
     """Greatest difference of a logit, as a part of the largest one."""
+    num_bytes_each: float
+    """Of one unit's features, on average."""
     features: dict[str, Features]
     """Those that were made on the way, by unit."""
-
-    @property
-    def num_bytes_each(self) -> float:
-        """Of one unit's features, on average."""
-        return sum(map(num_bytes, self.features.values())) / len(self.features)
 
 
 class _Seen:
@@ -112,7 +107,8 @@ def _tried(
             difference = max(_difference(model, sight, unit, seen, one, logits) for one in expected)
             if difference <= tolerance:
                 keys = {key for rows in groups for row in rows for key in keys_of(row, unit)}
-                return Trial(sight, unit, difference, {key: sight.features(seen.of(key)) for key in keys})
+                features = {key: sight.features(seen.of(key)) for key in keys}
+                return Trial(sight, unit, difference, num_bytes(features) / len(features), features)
     return None
 
 
@@ -151,41 +147,8 @@ def _difference(
     return float((found - told).abs().max() / told.abs().max())
 
 
-def choose(
-    spec: JobSpec,
-    model: PreTrainedModel,
-    images: Images,
-    examples: Sequence[Sequence[EncodedRow]],
-    logits: Logits,
-    dtype: torch.dtype,
-) -> tuple[FeaturesTried, Trial | None]:
-    """Whether features are kept, told, and how.
-
-    Args:
-        model: In evaluation, on its device.
-        images: Of the rows that are trained and evaluated on.
-        examples: Rows of each kind.
-        logits: Of the model, at the targets of a batch.
-        dtype: In which the run computes.
-    """
-    if (verdict := _why_not_tried(spec, model, images)) is not None:
-        return FeaturesTried(verdict=verdict), None
-    trial = try_features(model, examples, images.inputs, logits, images.rows[0].pad_token_id, TOLERANCE[dtype])
-    if trial is None:
-        return FeaturesTried(verdict="not_exact"), None
-    row = next(row for rows in examples for row in rows if IMAGE_KEYS in row)
-    verdict = _why_not_worth(spec, model, row, images, trial)
-    num_images = len(images.uses(trial.unit))
-    told = FeaturesTried(
-        verdict=verdict or "used",
-        difference=trial.difference,
-        num_images=num_images,
-        num_bytes=round(num_images * trial.num_bytes_each),
-    )
-    return told, None if verdict else trial
-
-
-def _why_not_tried(spec: JobSpec, model: PreTrainedModel, images: Images) -> FeaturesVerdict | None:
+def why_not_tried(spec: JobSpec, model: PreTrainedModel, images: Images) -> FeaturesVerdict | None:
+    """Why features are not kept, as far as that is known without a trial."""
     parts = parameters_of(model)
     if spec.resources.feature_cache == "off":
         return "switched_off"
@@ -198,14 +161,16 @@ def _why_not_tried(spec: JobSpec, model: PreTrainedModel, images: Images) -> Fea
     return "random" if any(rows.draws_at_random() for rows in images.rows) else None
 
 
-def _why_not_worth(
-    spec: JobSpec, model: PreTrainedModel, row: EncodedRow, images: Images, trial: Trial
+def why_not_worth(
+    spec: JobSpec, model: PreTrainedModel, examples: Sequence[Sequence[EncodedRow]], images: Images, trial: Trial
 ) -> FeaturesVerdict | None:
+    """Why features that may stand for pixels had better not be kept, unless that is asked for."""
     if spec.resources.feature_cache == "on":
         return None
     uses, each = images.uses(trial.unit), trial.num_bytes_each
     if len(uses) * each > images.store.max_bytes:
         return "too_large"
+    row = next(row for rows in examples for row in rows if IMAGE_KEYS in row)
     num_weights = sum(weight.numel() for weight in weights_that_see(model).values())
     operations = 2 * num_weights * num_patches(model, row) / len(keys_of(row, trial.unit))
     if operations < _LEAST_OPERATIONS_PER_BYTE * each:

@@ -22,7 +22,7 @@ from trainer_core.data.collation import collate, has_images, micro_batches
 from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, EncodedRow
 from trainer_core.data.pixels import keyed_by, without_pixels
 from trainer_core.data.rendering import Processor
-from trainer_core.models.head import are_many, has_plain_head, mean_loss_by_parts
+from trainer_core.models.head import are_many, mean_loss_by_parts
 from trainer_core.models.loading import load_model
 from trainer_core.models.parts import frozen_beside_language, language_model
 from trainer_core.models.sight import Sight
@@ -30,20 +30,18 @@ from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.decisions import Decisions
 from trainer_core.training.devices import Device
-from trainer_core.training.failures import if_there_is_room, is_out_of_memory
+from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.feature_store import InMemory
-from trainer_core.training.feature_trial import choose
 from trainer_core.training.features import FrozenFeatures, Images, maker_of
+from trainer_core.training.findings import find_out
 from trainer_core.training.folders import contents_of
 from trainer_core.training.generation import stop_where_taught
 from trainer_core.training.gradients import untrained
 from trainer_core.training.method import as_the_spec_says, checkpoint_activations, fitting
-from trainer_core.training.modes import in_evaluation
 from trainer_core.training.optimization import make_optimizer
 from trainer_core.training.packing import Pack, find_way_for_all
 from trainer_core.training.plan import Plan
 from trainer_core.training.preparation import hub_source
-from trainer_core.training.rehearsal import rehearse
 from trainer_core.training.room import Room
 from trainer_core.training.schedule import factor
 from trainer_core.training.sharding import shard, whole, whole_weights
@@ -89,18 +87,18 @@ class FineTuning(HFAutoModelForImageTextToText):
         self.result: StepResult | None = None
         self._plan = plan
         self._checkpoint = checkpoint
-        self._emit = emit
+        self.emit = emit
         self._examples = examples
         self._images = images
         self._features: FrozenFeatures | None = None
-        self._compute_dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
+        self.compute_dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
         self.is_sharded = device.is_sharded
         self._has_shards = False
         self._frozen: list[nn.Module] = []
         self._has_images = any(has_images(row) for rows in examples for row in rows)
         self.decisions = Decisions.of(spec)
         tokenizer: Any = self.tokenizer
-        self._pad_token_id: int = tokenizer.pad_token_id or 0
+        self.pad_token_id: int = tokenizer.pad_token_id or 0
 
     @property
     def base(self) -> PreTrainedModel:
@@ -178,7 +176,7 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def verification_batches(self) -> list[Batch]:
         """Rows of every kind, by which a saved model is compared with this one."""
-        return [collate([row], self._pad_token_id) for rows in self._examples for row in rows]
+        return [collate([row], self.pad_token_id) for rows in self._examples for row in rows]
 
     def configure_optimizers(self) -> Any:
         """The spec's optimizer and schedule."""
@@ -223,10 +221,8 @@ class FineTuning(HFAutoModelForImageTextToText):
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over some rows; its loss, for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
-        if not self.decisions.are_features_tried:
-            self._try_features()
         if not self.decisions.is_rehearsed:
-            self._rehearse()
+            find_out(self, self._images or Images([], InMemory(0)), self._examples)
         if self.spec.hyperparameters.packing and not self.decisions.is_packing_tried:
             self._try_packing()
         self._settle()
@@ -261,7 +257,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         groups = micro_batches(rows, batch_size, room.max_tokens, padded=way is None)
         if way is not None:
             return [Pack(self.base, way)(group) for group in groups]
-        return [collate(group, self._pad_token_id) for group in groups]
+        return [collate(group, self.pad_token_id) for group in groups]
 
     def on_device(self, batch: Batch) -> Batch:
         """A batch where the model is, with features in the place of pixels where they are kept."""
@@ -275,61 +271,27 @@ class FineTuning(HFAutoModelForImageTextToText):
         unit = self.decisions.features_of
         if self._features is None and unit is not None:
             assert self._images is not None
-            maker = maker_of(self.base, self.processor, self._compute_dtype)
+            maker = maker_of(self.base, self.processor, self.compute_dtype)
             self._features = FrozenFeatures(self.base, Sight(self.decisions.joinings), unit, self._images, maker)
         return self._features
 
     def _settle(self) -> None:
         """Let what makes features leave the device once nothing needs it; told when that has come about."""
         if self.features is not None and (num_bytes := self.features.settle()):
-            self._emit(TowerLeft(num_bytes=num_bytes))
+            self.emit(TowerLeft(num_bytes=num_bytes))
 
     def conclude_features(self) -> None:
         """Training is over: what makes features comes back, and what it was good for to keep them is told."""
         if self.features is not None:
             self.features.unpark()
-            self._emit(self.features.used())
-
-    def _try_features(self) -> None:
-        """From now on, keep features of images if that is exact and pays."""
-        self.decisions.are_features_tried = True
-        images = self._images or Images([], InMemory(0))
-        with in_evaluation(self.base):
-            told, trial = choose(self.spec, self.base, images, self._examples, self._target_logits, self._compute_dtype)
-        if trial is not None:
-            self.decisions.features_of, self.decisions.joinings = trial.unit, dict(trial.sight.joinings)
-            assert self.features is not None
-            told = told.model_copy(update={"num_kept": self.features.num_kept()})
-            self.features.take(trial.features)
-        if told.verdict not in ("no_images", "trained"):
-            self._emit(told)
-
-    def _target_logits(self, batch: Batch) -> Tensor:
-        return self.target_logits(self.on_device(batch), batch["labels"] != IGNORED)
-
-    def _rehearse(self) -> None:
-        """Try the examples of every kind; from now on, compute rows one by one if batches turn out otherwise.
-
-        Raises:
-            TrainerError: The model cannot be trained on such rows.
-        """
-        self.decisions.is_rehearsed = True
-        unit = self.decisions.features_of
-        examples = [[row if unit is None else keyed_by(unit, row) for row in rows] for rows in self._examples]
-        room, first = self.decisions.room, collate(examples[0][:1], self._pad_token_id)
-        with in_evaluation(self.base):
-            is_alike = rehearse(self._target_logits, examples, room, self._pad_token_id, self._compute_dtype)
-            with if_there_is_room():
-                is_plain = has_plain_head(self.base, lambda: self._target_logits(first))
-                self.decisions.has_plain_head = is_plain and self.keeps_targets and not self.is_sharded
-        self.decisions.is_row_by_row = not is_alike
+            self.emit(self.features.used())
 
     def _try_packing(self) -> None:
         """From now on, pack rows if the examples of every kind show that it changes nothing."""
         self.decisions.is_packing_tried = True
-        self.decisions.packing, difference = find_way_for_all(self.base, self._examples, self._compute_dtype)
+        self.decisions.packing, difference = find_way_for_all(self.base, self._examples, self.compute_dtype)
         told = difference if math.isfinite(difference) else None
-        self._emit(PackingTested(is_exact=self.decisions.packing is not None, difference=told))
+        self.emit(PackingTested(is_exact=self.decisions.packing is not None, difference=told))
 
     def _accumulate(self, rows: Sequence[EncodedRow], num_tokens: int, step: int) -> Tensor:
         """Gradients of the step's loss over these rows; in smaller batches if the device turns out too small."""
@@ -371,7 +333,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         room = self.decisions.room
         if room.gradient_checkpointing:
             checkpoint_activations(self.base)
-        self._emit(
+        self.emit(
             MemoryReduced(step=step, batch_size=room.batch_size, gradient_checkpointing=room.gradient_checkpointing)
         )
 
@@ -389,7 +351,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         for parameter in missing.values():
             parameter.requires_grad = False
         if missing:
-            self._emit(ParametersUnused(names=self.decisions.unused[:_NUM_NAMES], num_parameters=len(missing)))
+            self.emit(ParametersUnused(names=self.decisions.unused[:_NUM_NAMES], num_parameters=len(missing)))
 
 
 def num_supervised(batch: Batch | EncodedRow) -> int:

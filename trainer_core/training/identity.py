@@ -1,6 +1,6 @@
 """Which run a checkpoint belongs to: everything that its numbers depend on, but for what the run has come to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,19 @@ Identity = Mapping[str, Any]
 _THAT_MATTER = {"revision", "method", "hyperparameters", "evaluation", "eval_dataset", "seed"}
 
 
-def identity_of(spec: JobSpec) -> Identity:
+def identity_of(spec: JobSpec, digest: Callable[[Path], str] = sha256_of) -> Identity:
     """What a resumed run must have in common with the one that it goes on with.
 
     Where it runs, how often it saves and what its artifact holds may change.
+
+    Args:
+        spec: Its base model and datasets are paths.
+        digest: Of a dataset.
     """
     chosen = spec.model_dump(mode="json", include=_THAT_MATTER)
-    chosen |= {"base_model": name_of_base(spec), "train_dataset": sha256_of(Path(spec.train_dataset))}
+    chosen |= {"base_model": name_of_base(spec), "train_dataset": digest(Path(spec.train_dataset))}
     if isinstance(spec.eval_dataset, str):
-        chosen["eval_dataset"] = sha256_of(Path(spec.eval_dataset))
+        chosen["eval_dataset"] = digest(Path(spec.eval_dataset))
     return dict(_flat(chosen))
 
 

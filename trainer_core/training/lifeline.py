@@ -4,8 +4,11 @@ Nothing here depends on the trainer's own code being at work: it may hang in a d
 """
 
 import ctypes
+import fcntl
 import os
+import select
 import signal
+import socket
 import sys
 import time
 
@@ -26,6 +29,23 @@ def die_with_parent(parent_pid: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent_pid:  # it died just before
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with_line(line: socket.socket) -> None:
+    """Have the kernel kill this process group as soon as the other end of a line is closed, whoever held it.
+
+    For a process whose parent is not the one to die with. Whoever is there says nothing more: that would kill as well.
+    Only Linux knows how; elsewhere the end of stdin is what a trainer hears of its runner's death.
+    """
+    if sys.platform != "linux":
+        return
+    fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)  # SIGIO would be the one by default
+    fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)
+    hung_up = select.poll()
+    hung_up.register(line, select.POLLHUP)
+    if hung_up.poll(0):  # it died just before
+        os.killpg(0, signal.SIGKILL)
 
 
 def die_at(deadline: float) -> None:

@@ -1,14 +1,22 @@
 """What a run needs before its model: a processor that can write chats, and rows that can be trained on."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows, Look, open_rows
 from trainer_core.data.encoding import Encoder
+from trainer_core.data.prepared import Shelf, code_that_encodes
 from trainer_core.data.rendering import Processor
+from trainer_core.models.fingerprint import fingerprint
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
 from trainer_core.training.failures import loading
 from trainer_core.training.stopping import StopRequest
+
+Digest = Callable[[Path], str]
 
 
 def hub_source(spec: JobSpec) -> dict[str, Any]:
@@ -17,7 +25,11 @@ def hub_source(spec: JobSpec) -> dict[str, Any]:
 
 
 def prepare(
-    spec: JobSpec, stop: StopRequest, looks: tuple[Look | None, Look | None] = (None, None)
+    spec: JobSpec,
+    stop: StopRequest,
+    looks: tuple[Look | None, Look | None] = (None, None),
+    shelf: Shelf | None = None,
+    digest: Digest = sha256_of,
 ) -> tuple[Processor, EncodedRows, EncodedRows | None]:
     """The processor, the rows to train on and those to evaluate on, each looked at.
 
@@ -25,6 +37,8 @@ def prepare(
         spec: Its base model and datasets are paths.
         stop: Ends it between two rows.
         looks: Who is shown each sample of the first and of the second.
+        shelf: Where prepared rows are kept for others.
+        digest: Of a dataset.
 
     Raises:
         TrainerError: The base model has no processor.
@@ -38,7 +52,16 @@ def prepare(
     limits = [limit for limit in (context, spec.hyperparameters.max_tokens) if limit is not None]
     encoder = Encoder(processor, min(limits, default=None), spec.hyperparameters.train_on, required)
     train_rows, eval_rows = open_rows(spec, encoder)
-    train_rows.prepare(stop.obey, looks[0])
-    if eval_rows is not None:
-        eval_rows.prepare(stop.obey, looks[1])
+    way = _way(spec, encoder) if shelf else None
+    for rows, look in zip((train_rows, eval_rows), looks, strict=True):
+        if rows is not None:
+            place = (shelf, rows.named(way, digest(rows.path))) if shelf and way else None
+            rows.prepare(stop.obey, look, place)
     return processor, train_rows, eval_rows
+
+
+def _way(spec: JobSpec, encoder: Encoder) -> str | None:
+    """Names all that makes a row's tensors, beside the row; None if the base model's state has no name."""
+    model = fingerprint(spec.base_model, **hub_source(spec))
+    chosen = (encoder.max_tokens, spec.hyperparameters.train_on, sorted(encoder.required), spec.seed)
+    return json.dumps([model, chosen, code_that_encodes()]) if model else None

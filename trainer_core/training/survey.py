@@ -1,12 +1,11 @@
 """What is found out about rows while they are encoded, sample by sample; nothing of them is kept but numbers."""
 
-import hashlib
 from collections import Counter
 from statistics import median
 
 from trainer_core.contract.report import Lengths, RowsReport
-from trainer_core.data.encoding import IGNORED, Encoded
-from trainer_core.data.rows import Row
+from trainer_core.data.encoding import IGNORED
+from trainer_core.data.prepared import Sample
 
 
 class Survey:
@@ -15,17 +14,17 @@ class Survey:
     def __init__(self) -> None:
         self._lengths: list[int] = []
         self._num_images = self._num_image_tokens = self._num_shrunk = self._num_supervised = 0
-        self.seen: Counter[bytes] = Counter()
+        self.seen: Counter[str] = Counter()
         """How often each sample was there, by its content."""
 
-    def take(self, row: Row, encoded: Encoded) -> None:
+    def take(self, sample: Sample) -> None:
         """Count a sample."""
-        self._lengths.append(encoded.tensors["input_ids"].shape[1])
-        self._num_images += len(encoded.sizes)
-        self._num_image_tokens += int(encoded.is_image.sum())
-        self._num_shrunk += sum(one != other for one, other in zip(encoded.sizes, encoded.original_sizes, strict=True))
-        self._num_supervised += int((encoded.tensors["labels"] != IGNORED).sum())
-        self.seen[hashlib.sha256(row.model_dump_json().encode()).digest()] += 1
+        self._lengths.append(sample.row["input_ids"].shape[1])
+        self._num_images += len(sample.sizes)
+        self._num_image_tokens += sample.num_image_tokens
+        self._num_shrunk += sum(one != other for one, other in zip(sample.sizes, sample.original_sizes, strict=True))
+        self._num_supervised += int((sample.row["labels"] != IGNORED).sum())
+        self.seen[sample.content] += 1
 
     @property
     def num_duplicates(self) -> int:

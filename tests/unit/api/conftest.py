@@ -48,6 +48,7 @@ def app(
         storage_root=storage_root,
         scratch_dir=tmp_path / "api",
         max_upload_bytes=1_000_000,
+        redirect_downloads=False,  # the client reaches nothing but the app
     )
     app = create_app(settings)
     app.state.parts = replace(app.state.parts, doorbell=doorbell)

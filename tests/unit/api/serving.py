@@ -26,7 +26,8 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         fd = self._listener.fileno()
-        command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--fd", str(fd)]
+        how = ["--http", "api.sending:Connection", "--fd", str(fd)]
+        command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *how]
         with self._log_path.open("ab") as log:
             return subprocess.Popen(command, env=self._environment, pass_fds=[fd], stdout=log, stderr=log)
 

@@ -1,12 +1,14 @@
 """Downloads from a service that breaks off, flips bytes, or lies."""
 
 import hashlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from client.download import download
-from client.errors import ConnectionBroken, DownloadCorrupted, UnsafePath
+from client.errors import BucketUnreachable, ConnectionBroken, DownloadCorrupted, UnsafePath
 from client.transport import Transport
 from client.views import Artifact, ArtifactFile
 from tests.unit.client.stub_service import Answer, StubService, ranged
@@ -151,3 +153,73 @@ def test_link_in_the_folder_leads_nowhere_else(transport: Transport, tmp_path: P
 
     with pytest.raises(UnsafePath):
         fetch(transport, tmp_path / "model", "sub/model.bin")
+
+
+@pytest.fixture
+def bucket(stub: StubService) -> Iterator[StubService]:
+    """Another host, to which the service sends whoever downloads."""
+    with StubService() as bucket:
+        thread = threading.Thread(target=bucket.serve_forever, args=(0.01,))
+        thread.start()
+        stub.answers = [Answer(status=307, headers={"Location": f"{bucket.url}/key?sig=1", "ETag": f'"{SHA256}"'})]
+        yield bucket
+        bucket.shutdown()
+        thread.join()
+
+
+def test_a_file_is_read_where_the_service_says(transport: Transport, bucket: StubService, tmp_path: Path) -> None:
+    bucket.answers = [ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert [asked.path for asked in bucket.asked] == ["/key?sig=1"]
+
+
+def test_nothing_that_was_meant_for_the_service_goes_to_the_bucket(
+    stub: StubService, bucket: StubService, tmp_path: Path
+) -> None:
+    bucket.answers = [ranged(CONTENT)]
+    transport = Transport(stub.url.replace("://", "://me:secret@"), patience_seconds=1)
+
+    fetch(transport, tmp_path, "model.bin")
+    transport.close()
+
+    assert "Authorization" in stub.asked[0].headers
+    assert bucket.asked[0].headers.keys() == {"Host", "Accept-Encoding"}
+
+
+def test_a_cut_connection_to_the_bucket_goes_on_where_it_was(
+    transport: Transport, bucket: StubService, tmp_path: Path
+) -> None:
+    bucket.answers = [ranged(CONTENT, cut_at=700)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert [(one.headers.get("Range"), one.headers.get("If-Range")) for one in bucket.asked[:2]] == [
+        (None, None),
+        ("bytes=700-", None),  # the bucket does not know the service's name of this version
+    ]
+
+
+def test_a_rest_of_another_version_is_fetched_whole_from_the_bucket(
+    transport: Transport, stub: StubService, bucket: StubService, tmp_path: Path
+) -> None:
+    (tmp_path / "model.bin.part").write_bytes(b"older")
+    stub.answers = [Answer(status=307, headers={"Location": f"{bucket.url}/key", "ETag": '"another"'})]
+    bucket.answers = [ranged(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert "Range" not in bucket.asked[0].headers
+
+
+def test_a_bucket_that_does_not_answer_is_told_as_such(stub: StubService, tmp_path: Path) -> None:
+    stub.answers = [Answer(status=307, headers={"Location": "http://127.0.0.2:9/key"})]
+    transport = Transport(stub.url, patience_seconds=0)
+
+    with pytest.raises(BucketUnreachable, match=r"127\.0\.0\.2"):
+        fetch(transport, tmp_path, "model.bin")
+    transport.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from client.processes import INSTANCE_VARIABLE, ROLE_VARIABLE, Processes, Role, end
+from client.processes import INSTANCE_VARIABLE, Processes, Role, end
+from trainer_core.contract.role import ROLE_VARIABLE
 
 SLEEP = "print(flush=True); import time; time.sleep(600)"
 SLEEP_WITH_A_PART = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}])"

@@ -165,3 +165,15 @@ def test_a_report_is_waited_for(tuneyard: Tuneyard, stub: StubService) -> None:
     assert report.problem is not None
     assert report.problem.message == "no such part"
     assert [asked.path.partition("?")[0] for asked in stub.asked] == ["/jobs/validate", "/reports/report-1"]
+
+
+@pytest.mark.parametrize(("max_points", "asked"), [(None, "all"), (100, "100")])
+def test_curves_are_whole_unless_fewer_points_will_do(
+    tuneyard: Tuneyard, stub: StubService, max_points: int | None, asked: str
+) -> None:
+    stub.answers = [as_json({"data": [{"name": "loss", "num_points": 2, "steps": [1, 2], "values": [0.5, 0.25]}]})]
+
+    [loss] = tuneyard.metrics("ftjob-1", max_points=max_points)
+
+    assert loss.values == [0.5, 0.25]
+    assert stub.asked[0].path == f"/jobs/ftjob-1/metrics?max_points={asked}"

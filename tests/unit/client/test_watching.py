@@ -21,6 +21,7 @@ def job(told: dict[str, object]) -> Job:
     [
         (JOB, "queued (place 2)"),
         (JOB | {"attempt": 1}, "queued (place 2, attempt 2)"),
+        (JOB | {"queue_position": 200}, "queued (place 200 or later)"),
         (RUNNING, "training"),
         (RUNNING | {"phase": None}, "starting"),
         (RUNNING | {"cancel_requested_at": "2026-11-24T10:00:00Z"}, "training, cancelling"),

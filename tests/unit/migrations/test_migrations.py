@@ -6,6 +6,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from migrations.__main__ import config
+from store import metrics
+from store.database import Database
+from store.series import Point
+from tests.unit.queued import claim_submitted
+from trainer_core.contract.spec import JobSpec
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +69,21 @@ def test_points_of_metrics_survive_being_numbered(database_url: str) -> None:
     assert execute(database_url, told) == [(1, "loss", 1, 0.75), (2, "loss", 2, 0.5)]
     command.downgrade(config(), "0003")
     assert execute(database_url, "SELECT count(*) FROM metrics") == [(2,)]
+
+
+def test_spans_of_old_points_are_those_that_are_written_beside_new_ones(
+    database_url: str, database: Database, spec: JobSpec
+) -> None:
+    lease = claim_submitted(database, spec)
+    with database.writing() as session:
+        metrics.record(session, lease, [Point("loss", step, step * 7 % 40 / 8) for step in range(0, 3000, 3)])
+    told = "SELECT * FROM metric_spans ORDER BY width, number"
+    written = execute(database_url, told)
+
+    command.downgrade(config(), "0005")
+    command.upgrade(config(), "0006")
+
+    assert execute(database_url, told) == written
 
 
 def test_there_is_one_head() -> None:

@@ -119,6 +119,18 @@ def test_queue_positions_follow_priority_and_then_age(database: Database, spec: 
     assert places == {urgent: 1, first: 2, second: 3}
 
 
+def test_the_last_place_that_is_told_stands_for_all_behind_it(
+    database: Database, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LAST_PLACE", 2)
+    submitted = [submit(database, spec) for _ in range(4)]
+
+    with database.reading() as session:
+        places = jobs.queue_positions(session, [jobs.get(session, one) for one in submitted])
+
+    assert list(places.values()) == [1, 2, 2, 2]
+
+
 def test_a_waiting_job_is_cancelled_at_once(database: Database, spec: JobSpec) -> None:
     job_id = submit(database, spec)
 

@@ -5,7 +5,7 @@ import pytest
 from store import leases, metrics
 from store.database import Database
 from store.leases import Lease
-from store.metrics import Point
+from store.series import Point
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from socket import socket
 
 from trainer_core.contract.control import LEASE, Control, ExitCode
 from trainer_core.contract.errors import FailureCode
@@ -21,6 +22,9 @@ from trainer_core.contract.events import (
     StepCompleted,
 )
 from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.orders import Order, RunOrder
+from trainer_core.training.lifeline import die_with_line
+from trainer_core.warm import serve
 
 
 def say(event: RunEvent) -> None:
@@ -133,5 +137,18 @@ def act(script: str, run_dir: Path) -> int:  # noqa: PLR0911 - one return a scri
     return 2
 
 
+def carry_out(order: Order, line: socket) -> int:
+    """What a fork of this program does, if it was started with `--warm`."""
+    assert isinstance(order, RunOrder)
+    die_with_line(line)
+    print(f"warm {os.getppid()}", file=sys.stderr, flush=True)
+    sys.argv[2:] = order.arguments
+    return play()
+
+
+def play() -> int:
+    return act(sys.argv[1], Path(sys.argv[sys.argv.index("--run-dir") + 1]))
+
+
 if __name__ == "__main__":
-    sys.exit(act(sys.argv[1], Path(sys.argv[sys.argv.index("--run-dir") + 1])))
+    sys.exit(serve(carry_out) if "--warm" in sys.argv else play())

@@ -4,11 +4,11 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,12 @@ from store.tables import Attempt, Job
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.queued import pass_inspection, submit_queued
 from tests.unit.worker.saving import WAIT_SECONDS, Gate, Refusing
+from trainer_core.contract.line import say
 from trainer_core.contract.spec import JobSpec
 from worker import publishing
 from worker.runner import Runner
 from worker.settings import WorkerSettings
+from worker.spare import Handover
 
 pytestmark = ON_A_BUCKET
 PROGRAM = (sys.executable, str(Path(__file__).parent / "scripted_trainer.py"))
@@ -355,10 +357,16 @@ def test_a_runner_killed_between_saving_and_its_row_leaves_nothing_that_counts(
         "TUNEYARD_STORAGE_ROOT": storage_root,
         "TUNEYARD_SCRATCH_DIR": str(storage.root),
         "TUNEYARD_TRAINER_COMMAND": json.dumps([*PROGRAM, "succeed"]),
-        "TUNEYARD_SLOT_FDS": "0",
-        "TUNEYARD_LEASE": json.dumps(asdict(lease)),
     }
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(num_steps)], env=os.environ | settings, check=False)
+    to_runner, from_worker = socket.socketpair()
+    with to_runner, from_worker:
+        say(to_runner, Handover(lease=lease, environment={}, has_line=False).model_dump_json())
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(num_steps)],
+            env=os.environ | settings,
+            stdin=from_worker.fileno(),
+            check=False,
+        )
     answer = service.get(f"/jobs/{lease.job_id}/artifacts").json()
     with database.writing() as session:
         leases.charge(session, lease, "The runner was killed")

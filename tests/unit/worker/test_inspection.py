@@ -1,8 +1,10 @@
 """What a worker does to find out about a job, with a reporter that does what a test says."""
 
+import math
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -19,33 +21,43 @@ from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 from worker.inspection import Inspections
 from worker.settings import WorkerSettings
+from worker.warm import Warm
 
-READS = """
-import json, os, sys, time
+SCRIPT = """
+import json, os, time
 from pathlib import Path
-Path({pids!r}).open("a").write(f"{{os.getpid()}}\\n")
-for line in sys.stdin:
-    order = json.loads(line)
-    spec = json.loads(Path(order["spec"]).read_text())
+from trainer_core.training.lifeline import die_with_line
+from trainer_core.warm import serve
+def leave_pid(path):
+    with open(path, "a") as file:
+        print(os.getpid(), file=file)
+def carry_out(order, line):
+    die_with_line(line)
+    leave_pid({pids!r})
+    spec = json.loads(Path(order.spec).read_text())
+    {does}
+leave_pid({warm!r})
+serve(carry_out)
 """
 ANSWERS = """
-    Path(order["report"]).write_text('{{"is_valid": true, "warnings": [' + json.dumps(spec["train_dataset"]) + ']}}')
-    print(0, flush=True)
+    Path(order.report).write_text('{"is_valid": true, "warnings": [' + json.dumps(spec["train_dataset"]) + ']}')
+    return 0
 """
-BREAKS_DOWN = """
-    print(70, flush=True)
-"""
-DIES = """
-    os._exit(3)
-"""
-HANGS = """
-    time.sleep(600)
-"""
+BREAKS_DOWN = "return 70"
+DIES = "os._exit(3)"
+HANGS = "time.sleep(600)"
 
 
 @pytest.fixture
 def pids_path(tmp_path: Path) -> Path:
+    """Of those who make reports."""
     return tmp_path / "pids"
+
+
+@pytest.fixture
+def warm_pids_path(tmp_path: Path) -> Path:
+    """Of those from whom they are forked."""
+    return tmp_path / "warm-pids"
 
 
 Make = Callable[..., Inspections]
@@ -53,16 +65,25 @@ Make = Callable[..., Inspections]
 
 @pytest.fixture
 def make(
-    settings: WorkerSettings, database: Database, storage: Storage, doorbell: CountingDoorbell, pids_path: Path
-) -> Make:
-    """Makes what is under test, whose reporter does what a script says."""
+    settings: WorkerSettings,
+    database: Database,
+    storage: Storage,
+    doorbell: CountingDoorbell,
+    pids_path: Path,
+    warm_pids_path: Path,
+) -> Iterator[Make]:
+    """Makes what is under test, whose reports are made as a script says."""
+    warms = []
 
     def made(script: str, **changes: float) -> Inspections:
-        program = [sys.executable, "-c", (READS + script).format(pids=str(pids_path))]
-        changed = settings.model_copy(update={"reporter_command": program, **changes})
-        return Inspections(changed, database, storage, doorbell)  # type: ignore[arg-type]
+        program = SCRIPT.format(pids=str(pids_path), warm=str(warm_pids_path), does=script)
+        warms.append(Warm([sys.executable, "-c", program], os.environ, math.inf))
+        changed = settings.model_copy(update=changes)
+        return Inspections(changed, database, storage, doorbell, warms[-1])  # type: ignore[arg-type]
 
-    return made
+    yield made
+    for warm in warms:
+        warm.end()
 
 
 @pytest.fixture
@@ -85,6 +106,14 @@ def pids(path: Path) -> list[int]:
     return [int(line) for line in path.read_text().splitlines()]
 
 
+def are_gone(path: Path) -> bool:
+    """True once none of those whose ids are there is left; they were told to end, if they had begun."""
+    if not path.exists():
+        return True
+    left = [psutil.Process(pid) for pid in pids(path) if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(left, timeout=10)[1]
+
+
 def test_a_job_is_looked_at_and_queued(
     make: Make, database: Database, job_id: str, doorbell: CountingDoorbell, storage: Storage
 ) -> None:
@@ -98,7 +127,9 @@ def test_a_job_is_looked_at_and_queued(
     assert doorbell.rung == [Bell.JOBS]
 
 
-def test_one_reporter_makes_several_reports(make: Make, database: Database, spec: JobSpec, pids_path: Path) -> None:
+def test_one_warm_process_makes_several_reports(
+    make: Make, database: Database, spec: JobSpec, pids_path: Path, warm_pids_path: Path
+) -> None:
     with database.writing() as session:
         job_ids = [inspections.submit(session, spec).id for _ in range(3)]
     looker = make(ANSWERS)
@@ -107,19 +138,7 @@ def test_one_reporter_makes_several_reports(make: Make, database: Database, spec
     looker.stop()
 
     assert {status(database, one) for one in job_ids} == {JobStatus.QUEUED}
-    assert len(pids(pids_path)) == 1
-
-
-def test_a_reporter_may_be_there_before_the_first_job(
-    make: Make, database: Database, job_id: str, pids_path: Path
-) -> None:
-    looker = make(ANSWERS)
-
-    looker.warm_up()
-    looker.run_due()
-    looker.stop()
-
-    assert (status(database, job_id), len(pids(pids_path))) == (JobStatus.QUEUED, 1)
+    assert (len(pids(pids_path)), len(pids(warm_pids_path))) == (3, 1)
 
 
 def test_stopping_leaves_no_process(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
@@ -128,16 +147,7 @@ def test_stopping_leaves_no_process(make: Make, job_id: str, pids_path: Path) ->
 
     looker.stop()
 
-    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
-
-
-def test_a_reporter_that_nobody_needs_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
-    looker = make(ANSWERS, reporter_idle_seconds=1e-9)
-    looker.run_due()
-
-    looker.cool_down()
-
-    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+    assert are_gone(pids_path)
 
 
 @pytest.mark.parametrize("script", [BREAKS_DOWN, DIES])
@@ -152,9 +162,9 @@ def test_a_report_that_breaks_down_is_tried_again_later(
 
 
 def test_a_reporter_that_takes_too_long_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
-    make(HANGS, inspection_seconds=0.1).run_due()
+    make(HANGS, inspection_seconds=2).run_due()
 
-    assert not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+    assert are_gone(pids_path)
 
 
 def test_a_reporter_ends_when_its_job_is_cancelled(
@@ -169,7 +179,7 @@ def test_a_reporter_ends_when_its_job_is_cancelled(
     thread.join(30)
 
     assert not thread.is_alive()
-    assert not pids_path.exists() or not any(psutil.pid_exists(pid) for pid in pids(pids_path))
+    assert are_gone(pids_path)
 
 
 @ON_A_BUCKET

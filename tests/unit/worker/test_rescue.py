@@ -21,6 +21,7 @@ from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
 from worker.slots import Slots
+from worker.warm import Warm
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def started(
     clock: Clock,
 ) -> Rescue:
     """What sweeps in a worker that has just started."""
-    attempts = Attempts(settings, database, slots)
-    looker = Inspections(settings, database, storage, doorbell)  # type: ignore[arg-type]
+    warm = Warm(settings.trainer_command, {}, 0)
+    attempts = Attempts(settings, database, slots, warm)
+    looker = Inspections(settings, database, storage, doorbell, warm)  # type: ignore[arg-type]
     return Rescue(settings, database, doorbell, attempts, looker, slots, Orphans(database, storage), clock)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from store import checkpoints, logs, metrics
 from store.database import Database
 from store.leases import Lease
-from store.metrics import Point
+from store.series import Point
 from trainer_core.contract.events import CheckpointSaved
 
 
@@ -36,7 +36,27 @@ def test_metrics_can_be_cut_to_a_range(client: TestClient, lease: Lease, databas
 
     found = client.get(f"/jobs/{lease.job_id}/metrics", params={"from_step": 2}).json()
 
-    assert found == {"data": [{"name": "loss", "steps": [2, 4], "values": [0.5, 0.25]}]}
+    assert found == {"data": [{"name": "loss", "num_points": 2, "steps": [2, 4], "values": [0.5, 0.25]}]}
+
+
+@pytest.mark.parametrize(("asked", "num_points"), [({}, 1000), ({"max_points": 20}, 20), ({"max_points": "all"}, 1001)])
+def test_a_long_curve_is_thinned_unless_all_is_asked_for(
+    client: TestClient, lease: Lease, database: Database, asked: dict[str, str], num_points: int
+) -> None:
+    with database.writing() as session:
+        metrics.record(session, lease, [Point("loss", step, step % 100) for step in range(1001)])
+
+    [loss] = client.get(f"/jobs/{lease.job_id}/metrics", params=asked).json()["data"]
+
+    assert len(loss["steps"]) <= num_points
+    assert loss["num_points"] == 1001
+
+
+@pytest.mark.parametrize("max_points", ["9", "100001", "none"])
+def test_a_number_of_points_out_of_bounds_is_refused(client: TestClient, job_id: str, max_points: str) -> None:
+    found = client.get(f"/jobs/{job_id}/metrics", params={"max_points": max_points}).json()
+
+    assert found["code"] == "invalid_request"
 
 
 def test_log_lines_come_in_their_order(client: TestClient, lease: Lease, database: Database) -> None:

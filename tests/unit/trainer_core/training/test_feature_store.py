@@ -137,3 +137,18 @@ def test_memory_has_a_budget_too() -> None:
         store.put(key, {"pooler_output": torch.zeros(20)})
 
     assert (store.has(KEY), store.has(OTHER)) == (True, False)
+
+
+def test_what_was_found_out_is_remembered(tmp_path: Path, store: OnDisk) -> None:
+    store.remember(KEY, '{"is": "so"}')
+
+    assert OnDisk(tmp_path, BUDGET).recall(KEY) == '{"is": "so"}'
+    assert store.recall(OTHER) is None
+
+
+@pytest.mark.parametrize("spoil", [half_written, damaged, empty])
+def test_a_finding_that_is_damaged_is_none(tmp_path: Path, store: OnDisk, spoil: Callable[[Path], None]) -> None:
+    store.remember(KEY, '{"is": "so"}')
+    spoil(tmp_path / "findings" / f"{KEY}.json")
+
+    assert store.recall(KEY) is None

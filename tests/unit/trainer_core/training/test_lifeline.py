@@ -1,10 +1,13 @@
 """Real processes, which the kernel ends."""
 
 import signal
+import socket
 import subprocess
 import sys
 
-LIFELINE = "import os, signal, sys, time; from trainer_core.training.lifeline import die_at, die_with_parent; "
+LIFELINE = (
+    "import os, signal, sys, time; from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent; "
+)
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -48,3 +51,58 @@ def test_a_process_ends_with_its_parent() -> None:
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:
     assert run("die_with_parent(os.getpid())").returncode == -signal.SIGKILL
+
+
+def end_of_line(code: str) -> tuple[socket.socket, subprocess.Popen[str]]:
+    """The other end of a line on which a process does something, once it says so."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        holding = f"{LIFELINE} import socket; line = socket.socket(fileno={theirs.fileno()}); {code}"
+        process = subprocess.Popen(
+            [sys.executable, "-c", holding],
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "there\n"
+    return ours, process
+
+
+def test_a_process_ends_with_its_line_whatever_it_does() -> None:
+    hold_the_lock = "import ctypes; print('there', flush=True); ctypes.PyDLL(None).sleep(600)"
+    line, process = end_of_line(f"die_with_line(line); {hold_the_lock}")
+
+    line.close()
+
+    with process:
+        assert process.wait(60) == -signal.SIGKILL
+
+
+def test_what_it_has_started_ends_with_its_line_too() -> None:
+    start = "import subprocess; subprocess.Popen(['sleep', '600']); print('there', flush=True); time.sleep(600)"
+    line, process = end_of_line(f"die_with_line(line); {start}")
+
+    line.close()
+
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.read() == ""  # its end, which the child held open
+
+
+def test_a_line_that_is_closed_already_ends_a_process_at_once() -> None:
+    line, process = end_of_line("print('there', flush=True); line.recv(1); die_with_line(line); time.sleep(600)")
+
+    line.close()
+
+    with process:
+        assert process.wait(60) == -signal.SIGKILL
+
+
+def test_what_is_said_on_a_line_ends_nobody() -> None:
+    line, process = end_of_line("die_with_line(line); print('there', flush=True); line.send(b'1'); os._exit(7)")
+
+    with line, process:
+        assert line.recv(1) == b"1"
+        assert process.wait(60) == 7

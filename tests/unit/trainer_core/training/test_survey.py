@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trainer_core.data.encoding import Encoder
+from trainer_core.data.prepared import Sample
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
 from trainer_core.models.loading import load_processor
@@ -24,7 +25,8 @@ def surveyed(encoder: Encoder, *rows: dict[str, Any]) -> Survey:
     survey = Survey()
     for number, one in enumerate(rows):
         row = Row.model_validate(one)
-        survey.take(row, encoder.encode(Line(number, 0, 0), row))
+        line = Line(number, 0, 0)
+        survey.take(Sample.of(line, 0, row, encoder.encode(line, row)))
     return survey
 
 

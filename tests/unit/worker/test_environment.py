@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.trainer import allowed
+from worker.environment import allowed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Runners that wait for an attempt."""
+
+import json
+import os
+
+import psutil
+import pytest
+
+from store import jobs
+from store.database import Database
+from store.leases import Lease
+from store.lifecycle import JobStatus
+from tests.unit.worker.test_runner import PROGRAM
+from worker.settings import WorkerSettings
+from worker.spare import Spare
+
+
+@pytest.fixture
+def spare(settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch) -> Spare:
+    """Starts runners with the settings of these tests, whose trainers succeed."""
+    told = settings.model_dump(mode="json")
+    for name in ("database_url", "broker_url", "storage_root", "scratch_dir"):
+        monkeypatch.setenv(f"TUNEYARD_{name.upper()}", str(told[name]))
+    monkeypatch.setenv("TUNEYARD_TRAINER_COMMAND", json.dumps([*PROGRAM, "succeed"]))
+    return Spare()
+
+
+def the_one_that_waits() -> psutil.Process:
+    [found] = [one for one in psutil.Process().children() if one.cmdline()[-1] == "worker.runner"]
+    return found
+
+
+def status(database: Database, lease: Lease) -> JobStatus:
+    with database.reading() as session:
+        return jobs.get(session, lease.job_id).status
+
+
+def test_a_runner_that_waits_carries_an_attempt_out(spare: Spare, database: Database, lease: Lease) -> None:
+    spare.tend()
+    waiting = the_one_that_waits()
+
+    runner = spare.start(lease, {}, [], None)
+
+    assert (runner.pid, runner.wait(60)) == (waiting.pid, 0)
+    assert status(database, lease) == JobStatus.SUCCEEDED
+
+
+def test_without_one_that_waits_a_new_one_carries_it_out(spare: Spare, database: Database, lease: Lease) -> None:
+    assert spare.start(lease, {}, [], None).wait(60) == 0
+
+    assert status(database, lease) == JobStatus.SUCCEEDED
+
+
+def test_one_that_died_while_it_waited_is_replaced(spare: Spare, database: Database, lease: Lease) -> None:
+    spare.tend()
+    waiting = the_one_that_waits()
+    waiting.kill()
+    os.waitid(os.P_PID, waiting.pid, os.WEXITED | os.WNOWAIT)
+
+    assert spare.start(lease, {}, [], None).wait(60) == 0
+
+    assert status(database, lease) == JobStatus.SUCCEEDED
+
+
+def test_one_that_waits_ends_without_its_worker(spare: Spare) -> None:
+    spare.tend()
+    waiting = the_one_that_waits()
+
+    spare.end()
+
+    assert not waiting.is_running()
+
+
+def test_a_runner_holds_the_locks_that_it_was_handed(spare: Spare, lease: Lease) -> None:
+    lock, holder = os.pipe()
+
+    runner = spare.start(lease, {}, [holder], None)
+    os.close(holder)
+
+    with os.fdopen(lock) as file:
+        assert file.read() == ""  # its end: nobody holds the other one any more
+    assert runner.wait(60) == 0

@@ -1,0 +1,87 @@
+"""One attempt whose trainer was forked from one that was there before, or would have been."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from store import jobs
+from store.database import Database
+from store.files import Storage
+from store.leases import Lease
+from store.lifecycle import JobStatus
+from tests.unit.worker.test_runner import PROGRAM, Attempt, is_running, job_of, log_of, when_log_has
+from worker.runner import Runner
+from worker.settings import WorkerSettings
+from worker.warm import Warm
+
+
+@pytest.fixture
+def warm_attempt(settings: WorkerSettings, database: Database, storage: Storage) -> Iterator[Attempt]:
+    """Makes the runner of a lease that has a line to a trainer which was started before."""
+    warms: list[Warm] = []
+
+    def make(lease: Lease, script: str) -> Runner:
+        playing = settings.model_copy(update={"trainer_command": (*PROGRAM, script)})
+        warms.append(Warm(playing.trainer_command, os.environ, 600))
+        return Runner(playing, database, storage, lease, line=warms[-1].line())
+
+    yield make
+    for warm in warms:
+        warm.end()
+
+
+def test_a_trainer_that_is_warm_is_used(database: Database, lease: Lease, warm_attempt: Attempt) -> None:
+    warm_attempt(lease, "succeed").run()
+
+    assert job_of(database, lease).status == JobStatus.SUCCEEDED
+    assert log_of(database, lease)[0].startswith("warm ")
+
+
+def test_without_one_the_trainer_is_started(
+    settings: WorkerSettings, database: Database, storage: Storage, lease: Lease
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    playing = settings.model_copy(update={"trainer_command": (*PROGRAM, "succeed")})
+
+    Runner(playing, database, storage, lease, line=ours).run()
+
+    assert job_of(database, lease).status == JobStatus.SUCCEEDED
+    assert log_of(database, lease) == ["a line for the log"]
+
+
+def test_a_warm_trainer_that_dies_without_a_word_is_an_infrastructure_fault(
+    database: Database, lease: Lease, warm_attempt: Attempt
+) -> None:
+    warm_attempt(lease, "die").run()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 1)
+
+
+def test_a_warm_trainer_that_does_not_listen_is_killed(database: Database, lease: Lease, warm_attempt: Attempt) -> None:
+    children: list[int] = []
+
+    def cancel(pid: str) -> None:
+        children.append(int(pid))
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
+
+    watcher = when_log_has(database, lease, "child ", cancel)
+    warm_attempt(lease, "ignore").run()
+    watcher.join()
+
+    assert job_of(database, lease).status == JobStatus.CANCELLED
+    assert not is_running(children[0])
+
+
+def test_a_warm_trainer_sees_no_credential(
+    database: Database, lease: Lease, warm_attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNEYARD_DATABASE_URL", "secret")
+
+    warm_attempt(lease, "environment").run()
+
+    assert "TUNEYARD_DATABASE_URL" not in " ".join(log_of(database, lease))
