@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -95,6 +95,20 @@ class Job:
         return run(command, self.folder / "log")
 
 
+@dataclass(frozen=True)
+class Rate:
+    """How fast, and with how much work."""
+
+    samples_per_second: float
+    core_seconds: float
+    """Of any core, a sample."""
+
+    @classmethod
+    def of(cls, num_samples: int, seconds: Iterable[float], core_seconds: Iterable[float]) -> "Rate":
+        """By the medians of how long so many samples took."""
+        return cls(num_samples / median(seconds), median(core_seconds) / num_samples)
+
+
 class Contestant(Protocol):
     """Trains a job, or a part of it that tells how fast it is."""
 
@@ -105,7 +119,7 @@ class Contestant(Protocol):
     def train(self, job: Job) -> Run:
         """Once, from the beginning."""
 
-    def samples_per_second(self, job: Job, runs: Sequence[Run]) -> float:
+    def rate(self, job: Job, runs: Sequence[Run]) -> Rate:
         """Of one run or several."""
 
 
@@ -123,9 +137,10 @@ class Peer:
         asked = job.for_peer(self.library, num_steps=self.num_steps, gradient_checkpointing=self.gradient_checkpointing)
         return job.run(job.command([str(PEERS_PYTHON), str(PEER)], asked))
 
-    def samples_per_second(self, job: Job, runs: Sequence[Run]) -> float:
+    def rate(self, job: Job, runs: Sequence[Run]) -> Rate:
         """Of the median of all steps but each run's first."""
-        return job.batch_size / median(seconds for one in runs for seconds in one.step_seconds[1:])
+        seconds = (seconds for one in runs for seconds in one.step_seconds[1:])
+        return Rate.of(job.batch_size, seconds, (seconds for one in runs for seconds in one.step_core_seconds[1:]))
 
 
 @dataclass(frozen=True)
@@ -151,9 +166,9 @@ class Tuneyard:
         command = job.command([sys.executable, "-m", "trainer_core"], spec)
         return job.run([*command, "--run-dir", str(run_dir), "--cache", str(cache)])
 
-    def samples_per_second(self, job: Job, runs: Sequence[Run]) -> float:
+    def rate(self, job: Job, runs: Sequence[Run]) -> Rate:
         """Of whole runs, whatever they did before their first step or beside their steps included."""
-        return job.num_rows * self.num_epochs / median(one.total_seconds for one in runs)
+        return _of_whole(job.num_rows * self.num_epochs, runs)
 
 
 @dataclass(frozen=True)
@@ -169,9 +184,13 @@ class Bound:
         command = job.command([sys.executable, "-m", "benchmarks.bound"], job.spec(num_epochs=self.num_epochs))
         return job.run([*command, *(["--warm"] if self.is_warm else [])])
 
-    def samples_per_second(self, job: Job, runs: Sequence[Run]) -> float:
+    def rate(self, job: Job, runs: Sequence[Run]) -> Rate:
         """Of whole runs."""
-        return job.num_rows * self.num_epochs / median(one.total_seconds for one in runs)
+        return _of_whole(job.num_rows * self.num_epochs, runs)
+
+
+def _of_whole(num_samples: int, runs: Sequence[Run]) -> Rate:
+    return Rate.of(num_samples, (one.total_seconds for one in runs), (one.core_seconds for one in runs))
 
 
 def verdict(runs: Sequence[Run]) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import IO, Any
@@ -37,6 +38,8 @@ class Run:
     """Before it said that it begins: imports, model, rows."""
     total_seconds: float
     step_seconds: Sequence[float]
+    step_core_seconds: Sequence[float]
+    """Time that the program had on any core, which others beside it take little from."""
     losses: Sequence[float]
     loaded_bytes: int
     """Resident when model and data were there."""
@@ -50,6 +53,11 @@ class Run:
     def steady_seconds(self) -> float:
         """Median of all steps but the first, which allocates."""
         return median(self.step_seconds[1:] or self.step_seconds)
+
+    @property
+    def core_seconds(self) -> float:
+        """From its start to its last step."""
+        return sum(self.step_core_seconds)
 
 
 @dataclass(frozen=True)
@@ -109,28 +117,31 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _watch(pid: int, stdout: IO[str]) -> Run | None:
     """Hear the program until its last step; None if it ended before."""
-    watched, events = psutil.Process(pid), []
-    born = start = _Moment.now(watched)
-    loaded_bytes, stepped_at = 0, 0.0
-    step_seconds: list[float] = []
-    losses: list[float] = []
+    watched, events, losses = psutil.Process(pid), [], []
+    born, loaded_bytes, moments, total_steps = _Moment.now(watched), 0, [], 0
     for event in _events(stdout):
         events.append(event)
         if event["type"] == "run_started":
-            loaded_bytes = watched.memory_info().rss
+            total_steps, loaded_bytes = event["total_steps"], watched.memory_info().rss
             Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
-            start, total_steps = _Moment.now(watched), event["total_steps"]
-            stepped_at = start.at
+            moments.append(_Moment.now(watched))
         if event["type"] != "step_completed":
             continue
-        now = time.monotonic()
-        step_seconds.append(now - stepped_at)
+        moments.append(_Moment.now(watched))
         losses.append(event["loss"])
-        stepped_at = now
         if event["step"] == total_steps:
-            peak, end = _peak_bytes(pid), _Moment.now(watched)
-            seconds = start.at - born.at, end.at - start.at
-            return Run(*seconds, step_seconds, losses, loaded_bytes, peak, start.stolen_until(end), events)
+            start, end = moments[0], moments[-1]
+            return Run(
+                loading_seconds=start.at - born.at,
+                total_seconds=end.at - start.at,
+                step_seconds=[one.at - before.at for before, one in pairwise(moments)],
+                step_core_seconds=[one.own_seconds - before.own_seconds for before, one in pairwise(moments)],
+                losses=losses,
+                loaded_bytes=loaded_bytes,
+                peak_bytes=_peak_bytes(pid),
+                stolen=start.stolen_until(end),
+                events=events,
+            )
     return None
 
 

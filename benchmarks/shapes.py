@@ -42,7 +42,7 @@ def measure(kinds: Sequence[Kind] = KINDS) -> Section:
         with TemporaryDirectory(prefix="tuneyard-bench-") as folder:
             job = Job.make(Path(folder) / "job", kind.shape, NUM_ROWS, BATCH_SIZE, answer_words=kind.answer_words)
             runs = compete(job, _contestants(), 1)
-        rates[kind.name] = {one.name: one.samples_per_second(job, runs[one.name]) for one in _contestants()}
+        rates[kind.name] = {one.name: one.rate(job, runs[one.name]).samples_per_second for one in _contestants()}
         verdicts[kind.name] = verdict(runs[COLD])
         stolen = max(stolen, most_stolen(runs))
     ratios = {name: {cache: found[cache] / found[TUNED] for cache in (COLD, WARM)} for name, found in rates.items()}

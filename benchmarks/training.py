@@ -7,7 +7,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks import plots
-from benchmarks.contest import Bound, Contestant, Job, Peer, Tuneyard, compete, verdict
+from benchmarks.contest import Bound, Contestant, Job, Peer, Rate, Tuneyard, compete, verdict
 from benchmarks.figures import Figure, Section, Table
 from benchmarks.running import Run
 from benchmarks.smolvlm import SMOLVLM_256M, TINY, Shape
@@ -73,14 +73,18 @@ def measure(scale: Scale = FULL) -> Section:
     with TemporaryDirectory(prefix="tuneyard-bench-") as folder:
         job = Job.make(Path(folder) / "job", scale.shape, scale.num_rows, BATCH_SIZE)
         runs = compete(job, contestants, scale.num_rounds) | compete(job, once, 1)
-    rates = {one.name: one.samples_per_second(job, runs[one.name]) for one in [*contestants, *once]}
+    rates = {one.name: one.rate(job, runs[one.name]) for one in [*contestants, *once]}
     return Section(
         "Training speed",
         TEXT.format(num_rows=scale.num_rows, num_rounds=scale.num_rounds, stolen=most_stolen(runs)),
         [*_speeds(rates), *_parities(runs)],
         [_table(rates, runs), _losses(runs)],
         {
-            "training_speed.svg": plots.bars("Samples a second", "samples/s, median", dict(_descending(rates))),
+            "training_speed.svg": plots.bars(
+                "Samples a second",
+                "samples/s, median",
+                {name: rate.samples_per_second for name, rate in _descending(rates)},
+            ),
             "training_losses.svg": plots.lines("The same losses", ("step", "loss"), _series(runs)),
         },
     )
@@ -96,9 +100,9 @@ def most_stolen(runs: Mapping[str, Sequence[Run]]) -> float:
     return max(one.stolen for several in runs.values() for one in several)
 
 
-def _speeds(rates: Mapping[str, float]) -> list[Figure]:
+def _speeds(rates: Mapping[str, Rate]) -> list[Figure]:
     def ratio(what: str, ours: str, theirs: str, least: float | None = None) -> Figure:
-        return Figure(what, rates[ours] / rates[theirs], "x", least=least)
+        return Figure(what, rates[ours].samples_per_second / rates[theirs].samples_per_second, "x", least=least)
 
     return [
         ratio("against TRL as it comes, 5 epochs, cold cache", COLD, AS_IT_COMES, 8),
@@ -133,15 +137,16 @@ def difference(losses: Sequence[float], others: Sequence[float]) -> float:
     return max(abs(one - other) for one, other in zip(losses, others, strict=False))
 
 
-def _descending(rates: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(rates.items(), key=lambda named: -named[1])
+def _descending(rates: Mapping[str, Rate]) -> list[tuple[str, Rate]]:
+    return sorted(rates.items(), key=lambda named: -named[1].samples_per_second)
 
 
-def _table(rates: Mapping[str, float], runs: Mapping[str, Sequence[Run]]) -> Table:
+def _table(rates: Mapping[str, Rate], runs: Mapping[str, Sequence[Run]]) -> Table:
     rows = [
         (
             name,
-            f"{rate:.3f}",
+            f"{rate.samples_per_second:.3f}",
+            f"{rate.core_seconds:.2f}",
             f"{median(one.steady_seconds for one in runs[name]):.2f}",
             f"{median(one.peak_bytes for one in runs[name]) / GIB:.2f}",
             f"{median(one.peak_bytes - one.loaded_bytes for one in runs[name]) / GIB:.2f}",
@@ -154,6 +159,7 @@ def _table(rates: Mapping[str, float], runs: Mapping[str, Sequence[Run]]) -> Tab
     columns = (
         "",
         "samples/s",
+        "core-seconds a sample",
         "median step, s",
         "peak memory, GiB",
         "of it over the loaded model",

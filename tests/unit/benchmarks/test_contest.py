@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.contest import Job, Peer, compete
+from benchmarks.contest import Job, Peer, Rate, compete
 from benchmarks.running import Run
 
 JOB = Job(Path("nowhere"), num_rows=8, batch_size=4)
 
 
 def run_of(*step_seconds: float) -> Run:
-    return Run(0.0, sum(step_seconds), step_seconds, [], 0, 0, 0.0, [])
+    return Run(0.0, sum(step_seconds), step_seconds, step_seconds, [], 0, 0, 0.0, [])
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Recorded:
         self.trained.append(self.name)
         return run_of(1.0)
 
-    def samples_per_second(self, job: Job, runs: Sequence[Run]) -> float:
+    def rate(self, job: Job, runs: Sequence[Run]) -> Rate:
         raise NotImplementedError
 
 
@@ -40,9 +40,9 @@ def test_every_other_round_has_the_opposite_order() -> None:
 def test_a_peers_rate_is_that_of_the_median_step_without_the_first() -> None:
     peer = Peer("TRL", "trl", gradient_checkpointing=True, num_steps=3)
 
-    rate = peer.samples_per_second(JOB, [run_of(100, 2, 4), run_of(100, 4, 4)])
+    rate = peer.rate(JOB, [run_of(100, 2, 4), run_of(100, 4, 4)])
 
-    assert rate == 1.0
+    assert rate == Rate(samples_per_second=1.0, core_seconds=1.0)
 
 
 def test_peers_are_given_the_rows_in_the_trainers_order() -> None:
