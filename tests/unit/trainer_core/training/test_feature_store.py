@@ -1,6 +1,7 @@
 """Features on disk: whole, their own, and the newest that there is room for."""
 
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -128,6 +129,23 @@ def test_a_full_disk_costs_the_entry_and_not_the_run(
 
     assert store.get(KEY) is None
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_what_is_mapped_takes_no_memory_until_it_is_read(tmp_path: Path) -> None:
+    num_bytes = 32 * 1024**2
+    OnDisk(tmp_path, 2 * num_bytes).put(KEY, {"weights": torch.zeros(num_bytes, dtype=torch.uint8)})
+
+    found = OnDisk(tmp_path, 2 * num_bytes).get(KEY)
+
+    assert found is not None
+    assert resident_bytes(entry(tmp_path)) < num_bytes // 4
+
+
+def resident_bytes(path: Path) -> int:
+    """Of a file that this process has mapped."""
+    sections = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    [mapped] = [one for one in sections if str(path) in one]
+    return 1024 * int(re.search(r"Rss: +(\d+) kB", mapped).group(1))  # type: ignore[union-attr]
 
 
 def test_memory_has_a_budget_too() -> None:
