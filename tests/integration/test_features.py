@@ -222,6 +222,30 @@ def test_why_features_are_kept_or_not_is_told(
     assert [one.verdict for one in run.told(FeaturesTried)] == verdicts
 
 
+def test_what_a_run_without_features_found_out_is_not_taken_for_theirs(
+    spec: JobSpec, tmp_path: Path, store: OnDisk
+) -> None:
+    Run(tmp_path / "without", store=store).of(with_cache(spec, "off"))
+
+    run = Run(tmp_path / "run", store=store).of(spec)
+
+    assert [one.verdict for one in run.told(FeaturesTried)] == ["used"]
+
+
+def test_what_sees_stays_while_something_is_not_kept(
+    spec: JobSpec, tmp_path: Path, store: OnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_how: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("trainer_core.training.feature_store.save_file", refuse)
+
+    run = Run(tmp_path / "run", store=store).of(spec)
+
+    assert run.told(TowerLeft) == []
+    assert run.losses == Run(tmp_path / "other").of(spec).losses
+
+
 def test_what_takes_more_room_than_there_is_is_not_kept(spec: JobSpec, tmp_path: Path) -> None:
     run = Run(tmp_path / "run", store=OnDisk(tmp_path / "features", 1000)).of(with_cache(spec, "auto"))
 

@@ -103,14 +103,16 @@ class FrozenFeatures:
         if found is None:
             found = self._made(key)
             self._store.put(named, found)
+            is_kept = self._store.has(named)
             self._num_computed += 1
             self._seconds_computing += time.monotonic() - begun_at
         else:
+            is_kept = True
             self._num_read += 1
             self._seconds_reading += time.monotonic() - begun_at
         self._bytes_by_key[key] = num_bytes(found)
-        if self._missing:
-            self._missing.discard(key)
+        if is_kept:
+            self._not_kept().discard(key)
         return found
 
     def take(self, features: Mapping[str, Features]) -> None:

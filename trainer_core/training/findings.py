@@ -52,10 +52,13 @@ def find_out(module: "FineTuning", images: Images, examples: Examples) -> None:
     Raises:
         TrainerError: The model cannot be trained on such rows.
     """
-    key = _key(module, examples)
+    refusal = why_not_tried(module.spec, module.base, images)
+    if refusal not in (None, "no_images", "trained"):
+        module.emit(FeaturesTried(verdict=refusal))
+    key = _key(module, examples, is_tried=refusal is None)
     known = _recalled(images, key)
     with in_evaluation(module.base):
-        trial = _decide_on_features(module, images, examples, known)
+        trial = None if refusal else _decide_on_features(module, images, examples, known)
         if known is None:
             _rehearse(module, examples)
             _remember(images, key, module, trial)
@@ -70,10 +73,6 @@ def _decide_on_features(
 ) -> Trial | None:
     """Keep features of images from now on, if that is exact and pays; what was tried."""
     spec, decisions, dtype = module.spec, module.decisions, module.compute_dtype
-    if (verdict := why_not_tried(spec, module.base, images)) is not None:
-        if verdict not in ("no_images", "trained"):
-            module.emit(FeaturesTried(verdict=verdict))
-        return None
     if known is None:
         pad = images.rows[0].pad_token_id
         trial = try_features(
@@ -123,7 +122,7 @@ def _logits(module: "FineTuning", batch: Mapping[str, Any]) -> Tensor:
     return module.target_logits(module.on_device(batch), batch["labels"] != IGNORED)
 
 
-def _key(module: "FineTuning", examples: Examples) -> str:
+def _key(module: "FineTuning", examples: Examples, *, is_tried: bool) -> str:
     """Names everything that a finding depends on."""
     settings = {key: value for key, value in module.base.config.to_dict().items() if not key.startswith("_")}
     processor: Any = module.processor
@@ -134,6 +133,7 @@ def _key(module: "FineTuning", examples: Examples) -> str:
         "method": module.spec.method.model_dump(),
         "room": (module.decisions.room.batch_size, module.decisions.room.max_tokens),
         "computes": (module.device.type, str(module.compute_dtype), module.is_sharded),
+        "are_features_tried": is_tried,
         "versions": (torch.__version__, transformers.__version__),
         "rows": [[sorted((name, tuple(one.shape)) for name, one in row.items()) for row in rows] for rows in examples],
     }
