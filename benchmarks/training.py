@@ -49,12 +49,12 @@ class Scale:
     """The first of them is left out."""
 
 
-FULL = Scale(SMOLVLM_256M, num_rows=32, num_rounds=3, num_peer_steps=3)
+FULL = Scale(SMOLVLM_256M, num_rows=32, num_rounds=2, num_peer_steps=3)
 TRIAL = Scale(TINY, num_rows=8, num_rounds=1, num_peer_steps=2)
 
 
 def measure(scale: Scale = FULL) -> Section:
-    """Half an hour's work on two cores."""
+    """Twenty minutes' work on two cores."""
     contestants: list[Contestant] = [
         Tuneyard(COLD, "cold", EPOCHS),
         Tuneyard(WARM, "warm", EPOCHS),

@@ -28,7 +28,7 @@ def spec_with(cache: Literal["on", "off"], family: Family, folder: Path, tmp_pat
     )
 
 
-@each_of_all(reads_images=True)
+@each_of_all(pytest.mark.long, reads_images=True)
 def test_losses_are_those_of_pixels(family: Family, folder: Path, tmp_path: Path) -> None:
     live = Run(tmp_path / "live").of(spec_with("off", family, folder, tmp_path))
     store = OnDisk(tmp_path / "features", 10**9)
