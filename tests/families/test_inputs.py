@@ -8,6 +8,7 @@ import torch
 
 from tests.families.catalogue import FAMILIES, Family, each
 from tests.families.tasks import answered, asked, image_part
+from trainer_core.data.collation import model_inputs
 from trainer_core.data.encoding import IGNORED, EncodedRow, Encoder
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
@@ -46,16 +47,12 @@ def module(folder: Path) -> HFAutoModelForImageTextToText:
     return module
 
 
-def inputs_of(encoded: EncodedRow) -> EncodedRow:
-    return {name: value for name, value in encoded.items() if name != "labels"}
-
-
 @each()
 def test_the_loss_is_that_of_transformers(module: HFAutoModelForImageTextToText, row: Row) -> None:
     encoded = Encoder(module.processor)(LINE, row)
     is_learned = torch.nn.functional.pad(encoded["labels"][:, :-1] != IGNORED, (1, 0))
 
-    theirs = module.model(**inputs_of(encoded), labels=encoded["input_ids"].masked_fill(~is_learned, IGNORED)).loss
+    theirs = module.model(**model_inputs(encoded), labels=encoded["input_ids"].masked_fill(~is_learned, IGNORED)).loss
 
     torch.testing.assert_close(module.loss(encoded), theirs)
 
@@ -70,7 +67,7 @@ def test_a_row_reads_as_the_model_s_own_chat(folder: Path, family: Family, row: 
 
     theirs = encoder.processor.apply_chat_template(chat, tokenize=True, return_dict=True, return_tensors="pt")
 
-    ours = inputs_of(encoder(LINE, row))
+    ours = model_inputs(encoder(LINE, row))
     assert ours["input_ids"].tolist() == theirs["input_ids"].tolist()
     assert ours.keys() == theirs.keys()
 
@@ -108,7 +105,7 @@ def test_a_question_has_its_row_s_smaller_images(folder: Path, row: Row) -> None
 
 @WITH_TYPES
 def test_token_types_reach_the_model(family: Family, module: HFAutoModelForImageTextToText, row: Row) -> None:
-    inputs = inputs_of(Encoder(module.processor)(LINE, row))
+    inputs = model_inputs(Encoder(module.processor)(LINE, row))
     without = {name: value for name, value in inputs.items() if name != NEEDED[family.name]}
 
     assert NEEDED[family.name] in inputs

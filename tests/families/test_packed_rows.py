@@ -7,6 +7,7 @@ import torch
 
 from tests.families.catalogue import FAMILIES, Family, each
 from tests.families.tasks import answered, asked, image_part
+from trainer_core.data.collation import model_inputs
 from trainer_core.data.encoding import EncodedRow, Encoder
 from trainer_core.data.reader import Line
 from trainer_core.data.rows import Row
@@ -46,11 +47,7 @@ def test_packed_rows_have_their_own_logits(folder: Path, rows: list[EncodedRow])
         return
 
     with torch.no_grad():
-        together = model(**inputs_of(pack(rows)), use_cache=False).logits[0]
-        alone = [model(**inputs_of(row), use_cache=False).logits[0] for row in rows]
+        together = model(**model_inputs(pack(rows)), use_cache=False).logits[0]
+        alone = [model(**model_inputs(row), use_cache=False).logits[0] for row in rows]
 
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-3, atol=1e-3)
-
-
-def inputs_of(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in batch.items() if name != "labels"}
