@@ -48,9 +48,11 @@ class Warm:
         """Have it there unless nobody has needed it for long: it holds some hundred megabytes."""
         with self._lock:
             now = time.monotonic()
+            is_new = now - self._started_at <= _HEALTHY_SECONDS
             if now - self._used_at > self._idle_seconds:
-                self._end()
-            elif not self._is_alive and (self._process is None or now - self._started_at > _HEALTHY_SECONDS):
+                if not is_new:  # else whoever had it started may wait for it still
+                    self._end()
+            elif not self._is_alive and (self._process is None or not is_new):
                 self._start()
 
     def line(self, *, is_worth_waiting: bool = True) -> socket.socket:

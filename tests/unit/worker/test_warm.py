@@ -56,7 +56,17 @@ def test_one_that_is_tended_is_there(warm: Warm) -> None:
         assert hear_of(line, 30) is not None
 
 
-def test_one_that_nobody_needs_is_ended() -> None:
+def test_one_that_somebody_may_wait_for_is_not_ended() -> None:
+    warm = Warm(PROGRAM, os.environ, 0)
+    with warm.line() as line:
+        warm.tend()
+
+        assert hear_of(line, 30) is not None
+    warm.end()
+
+
+def test_one_that_nobody_needs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.warm._HEALTHY_SECONDS", 0)
     warm = Warm(PROGRAM, os.environ, 0)
     process = forked_from(warm)
 
