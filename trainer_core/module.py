@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from trainer_core.data.encoding import IGNORED, NO_INPUTS
+from trainer_core.data.collation import model_inputs
+from trainer_core.data.encoding import IGNORED
 from trainer_core.models.head import keeps_targets
 from trainer_core.models.loading import Processor, load_model, load_processor
 from trainer_core.models.parts import freeze
@@ -166,7 +167,7 @@ class HFAutoModelForImageTextToText(IOMixin, FNMixin, pl.LightningModule):
 
     def inputs_of(self, batch: Batch) -> dict[str, Any]:
         """What of a batch the model is given: not the labels, nor what else is said about it."""
-        return {name: value for name, value in batch.items() if name not in (*NO_INPUTS, "loss_mask")}
+        return {name: value for name, value in model_inputs(batch).items() if name != "loss_mask"}
 
     def token_logits(self, batch: Batch) -> Tensor:
         """The model's logits at every token, (B, T, V); labels, if there are any, are not shown to it.

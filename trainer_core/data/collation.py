@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, NO_INPUTS, EncodedRow
+from trainer_core.data.pixels import has_pixels
 
 Batch = dict[str, Tensor]
 
 
 def has_images(row: EncodedRow) -> bool:
     """True if a row names images or holds fractions: pixels; everything else that processors make is whole."""
-    return IMAGE_KEYS in row or any(value.is_floating_point() for value in row.values())
+    return IMAGE_KEYS in row or has_pixels(row)
 
 
 def model_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:

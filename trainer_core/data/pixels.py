@@ -11,17 +11,16 @@ import torch
 from torch import Tensor
 
 from trainer_core.data.encoding import IMAGE_KEYS, NO_INPUTS, EncodedRow
+from trainer_core.data.processing import ONCE_PER_TOKEN, is_per_token
 
 Unit = Literal["image", "row"]
 """What is computed at once: an image by itself, or all images of a row."""
-_ONCE_PER_TOKEN = 2
-"""Dimensions of what there is for each token: the row and the token."""
 
 
 def image_part(row: Mapping[str, Tensor]) -> EncodedRow:
     """What a row has beside its tokens: pixels, and whatever tells of their number and size."""
     ids = row["input_ids"]
-    return {name: value for name, value in row.items() if name not in NO_INPUTS and not _is_per_token(value, ids)}
+    return {name: value for name, value in row.items() if name not in NO_INPUTS and not is_per_token(value, ids)}
 
 
 def without_pixels(row: Mapping[str, Tensor]) -> EncodedRow:
@@ -53,9 +52,5 @@ def keyed_by(unit: Unit, row: EncodedRow) -> EncodedRow:
     return {**row, IMAGE_KEYS: torch.frombuffer(bytearray.fromhex(key), dtype=torch.uint8)[None, None]}
 
 
-def _is_per_token(value: Tensor, ids: Tensor) -> bool:
-    return value.ndim >= _ONCE_PER_TOKEN and value.shape[:2] == ids.shape
-
-
 def _is_pixels(value: Tensor, ids: Tensor) -> bool:
-    return value.is_floating_point() or (value.ndim > _ONCE_PER_TOKEN and not _is_per_token(value, ids))
+    return value.is_floating_point() or (value.ndim > ONCE_PER_TOKEN and not is_per_token(value, ids))

@@ -31,16 +31,16 @@ class Shelf(Protocol):
     """Where prepared rows are kept."""
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Tensors by name."""
+        """Tensors by name; None if there are none, or none that can be trusted."""
 
     def put(self, key: str, features: dict[str, Any]) -> None:
-        """Keep tensors."""
+        """Keep tensors, if there is room."""
 
     def recall(self, key: str) -> str | None:
-        """A text."""
+        """A text, or what was found out; None if there is none, or none that can be trusted."""
 
     def remember(self, key: str, finding: str) -> None:
-        """Keep a text."""
+        """Keep a text, if there is room."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from transformers import ProcessorMixin
 from trainer_core.data.rendering import Processor
 
 Processed = dict[str, Any]
-_ONCE_PER_TOKEN = 2
+ONCE_PER_TOKEN = 2
 """Dimensions of what a processor makes for each token: the row and the token."""
 
 
@@ -90,7 +90,7 @@ class Processing:
         if ids.shape != begun.shape or not torch.equal(ids[:, :-1], begun[:, :-1]):
             return False
         last, grown = (self._tokenizer.decode(one[0, -1:]) for one in (ids, begun))
-        others = {name for name, value in prompt.items() if isinstance(value, Tensor) and not _is_per_token(value, ids)}
+        others = {name for name, value in prompt.items() if isinstance(value, Tensor) and not is_per_token(value, ids)}
         is_same = all(torch.equal(prompt[name], whole[name]) for name in others & whole.keys())
         return bool(grown.startswith(last)) and is_same
 
@@ -110,12 +110,13 @@ class Processing:
         raise UnprocessableRow(f"the model's processor does not take this row: {errors[0]}") from errors[0]
 
 
-def _is_per_token(value: Tensor, ids: Tensor) -> bool:
-    return value.ndim >= _ONCE_PER_TOKEN and value.shape[:2] == ids.shape
+def is_per_token(value: Tensor, ids: Tensor) -> bool:
+    """True if there is an entry for each token of each row."""
+    return value.ndim >= ONCE_PER_TOKEN and value.shape[:2] == ids.shape
 
 
 def _longer(value: Any, num_tokens: int, num_added: int) -> Any:
-    if not isinstance(value, Tensor) or value.ndim < _ONCE_PER_TOKEN or value.shape[1] != num_tokens:
+    if not isinstance(value, Tensor) or value.ndim < ONCE_PER_TOKEN or value.shape[1] != num_tokens:
         return value
     return torch.cat([value, *[value[:, -1:]] * num_added], dim=1)
 

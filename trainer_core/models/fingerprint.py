@@ -1,12 +1,28 @@
-"""What tells whether a model reads rows as another one does: all of its files but the weights."""
+"""What tells whether a model reads and computes rows as another one does, its weights left out."""
 
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
+import torch
+import transformers
+from transformers import AutoConfig, PreTrainedModel
+
+from trainer_core.models.loading import Processor
 
 _WEIGHTS = {".bin", ".gguf", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth", ".safetensors"}
+
+
+def description(model: PreTrainedModel, processor: Processor) -> dict[str, Any]:
+    """What a loaded model computes by: class, config without its folder's name, processor, device and versions."""
+    config = model.config.to_dict()
+    return {
+        "class": type(model).__qualname__,
+        "config": {key: value for key, value in config.items() if not key.startswith("_")},
+        "processor": processor.to_json_string() if hasattr(processor, "to_json_string") else repr(processor),
+        "device": model.device.type,
+        "versions": (torch.__version__, transformers.__version__),
+    }
 
 
 def fingerprint(name: str, **source: Any) -> str | None:

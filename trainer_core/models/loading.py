@@ -1,6 +1,7 @@
 """Models and processors of the hub or of a folder, text models included, quantised where asked."""
 
 import inspect
+from functools import cache
 from typing import Any
 
 import torch
@@ -136,7 +137,13 @@ def required_inputs(name: str, **kwargs: Any) -> frozenset[str]:
     known: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING if _reads_images(config) else MODEL_FOR_CAUSAL_LM_MAPPING
     if type(config) not in known:
         return frozenset()
-    parameters = inspect.signature(known[type(config)].forward).parameters.values()
+    return demanded_inputs(known[type(config)])
+
+
+@cache
+def demanded_inputs(kind: Any) -> frozenset[str]:
+    """What the forward pass of a class of models is not called without."""
+    parameters = inspect.signature(kind.forward).parameters.values()
     taken = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
     return frozenset(one.name for one in taken) - {"self"}
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from trainer_core.models.loading import demanded_inputs
+
 Feature = Any
 """A tensor, or a list of features: of tiles, images or layers."""
 Features = dict[str, Feature]
@@ -50,9 +52,8 @@ def look(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Any:
 
 def in_place_of_pixels(model: PreTrainedModel, bare: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
     """A batch with `mm_encoder_outputs`, and None for pixels where the model insists on being told (BLIP-2)."""
-    parameters = inspect.signature(type(model).forward).parameters.values()
-    asked = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
-    return {**dict.fromkeys(set(asked) - {"self"}), **bare, "mm_encoder_outputs": outputs}
+    kind: Any = type(model)
+    return {**dict.fromkeys(demanded_inputs(kind)), **bare, "mm_encoder_outputs": outputs}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Features of images on disk, shared by all runs that are given the same folder, whatever their processes.
+"""Features of images and prepared rows on disk, shared by all runs that are given the same folder.
 
 An entry is a safetensors file, named by its key and carrying a digest of itself. It is written beside and renamed, so
 that readers see it whole or not at all, and of two writers one wins with the same content. Whatever an entry does not
@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from trainer_core.data.prepared import Shelf
 from trainer_core.models.sight import Features
 
 log = logging.getLogger(__name__)
@@ -33,26 +34,14 @@ _SEPARATOR = "/"
 """Between a feature's name and its place in a list."""
 
 
-class FeatureStore(Protocol):
-    """Keeps features by key."""
+class FeatureStore(Shelf, Protocol):
+    """A shelf that knows its budget; one on disk is for other runs too."""
 
     max_bytes: int
     is_on_disk: bool
 
     def has(self, key: str) -> bool:
         """True if there is an entry, whatever it turns out to be."""
-
-    def get(self, key: str) -> Features | None:
-        """Features of a key; None if there are none, or none that can be trusted."""
-
-    def put(self, key: str, features: Features) -> None:
-        """Keep features, if there is room."""
-
-    def recall(self, key: str) -> str | None:
-        """What was found out under this name, if anything was."""
-
-    def remember(self, key: str, finding: str) -> None:
-        """Keep what was found out."""
 
 
 class InMemory:
@@ -176,7 +165,7 @@ class OnDisk:
                 draft.unlink(missing_ok=True)
             self._count(path)
         except (OSError, SafetensorError) as error:
-            log.warning("nothing is kept of images: %s", error)
+            log.warning("an entry is not kept: %s", error)
             return False
         return True
 
@@ -213,7 +202,7 @@ class OnDisk:
 
 
 def _distrust(path: Path, why: str) -> None:
-    log.warning("an entry of the feature cache is made again: %s: %s", path.name, why)
+    log.warning("an entry of the cache is made again: %s: %s", path.name, why)
     path.unlink(missing_ok=True)
 
 

@@ -13,7 +13,6 @@ from hashlib import sha256
 from typing import Any
 
 import torch
-import transformers
 from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -21,7 +20,8 @@ from transformers import PreTrainedModel
 from trainer_core.contract.events import FeaturesUsed
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import IMAGE_KEYS
-from trainer_core.data.pixels import Unit, without_pixels
+from trainer_core.data.pixels import Unit, keys_of, without_pixels
+from trainer_core.models.fingerprint import description
 from trainer_core.models.parts import weights_that_see
 from trainer_core.models.sight import Features, Sight, in_place_of_pixels, look
 from trainer_core.training.feature_store import FeatureStore, InMemory, bytes_of
@@ -90,8 +90,7 @@ class FrozenFeatures:
 
     def in_place_of_pixels(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """A batch with `mm_encoder_outputs`, which are on the model's device already."""
-        keys = [bytes(one.flatten().tolist()).hex() for one in batch[IMAGE_KEYS]]
-        units = [move_data_to_device(self._of(key), self._device) for key in keys]
+        units = [move_data_to_device(self._of(key), self._device) for key in keys_of(batch, "image")]
         bare = {name: value for name, value in without_pixels(batch).items() if name != IMAGE_KEYS}
         return in_place_of_pixels(self._model, bare, self._sight.joined(units))
 
@@ -185,13 +184,10 @@ def num_bytes(features: Any) -> int:
 
 def maker_of(model: PreTrainedModel, processor: Any, computed_in: torch.dtype) -> str:
     """Names all that features depend on beside the image: weights, processor, precision, kind of device, versions."""
-    digest = sha256()
-    settings = {key: value for key, value in model.config.to_dict().items() if not key.startswith("_")}
+    told = description(model, processor)
     for name in ("text_config", "transformers_version", "dtype"):
-        settings.pop(name, None)
-    told = (type(model).__qualname__, str(computed_in), model.device.type, torch.__version__, transformers.__version__)
-    digest.update(json.dumps([*told, settings], sort_keys=True, default=str).encode())
-    digest.update(processor.to_json_string().encode())
+        told["config"].pop(name, None)
+    digest = sha256(json.dumps([str(computed_in), told], sort_keys=True, default=str).encode())
     for name, weight in weights_that_see(model).items():
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
         digest.update(bytes_of(weight.detach().cpu()))

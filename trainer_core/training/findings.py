@@ -6,19 +6,19 @@ dataset, or on from a checkpoint, need not try again.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import torch
-import transformers
 from pydantic import ValidationError
 from torch import Tensor
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.events import FeaturesTried
-from trainer_core.data.collation import Batch, collate
+from trainer_core.data.collation import collate
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.pixels import Unit, keyed_by
+from trainer_core.models.fingerprint import description
 from trainer_core.models.head import has_plain_head
 from trainer_core.models.sight import Joining, Sight
 from trainer_core.training.failures import if_there_is_room
@@ -75,9 +75,8 @@ def _decide_on_features(
     spec, decisions, dtype = module.spec, module.decisions, module.compute_dtype
     if known is None:
         pad = images.rows[0].pad_token_id
-        trial = try_features(
-            module.base, examples, images.inputs, lambda batch: _logits(module, batch), pad, TOLERANCE[dtype]
-        )
+        logits = partial(_logits, module)
+        trial = try_features(module.base, examples, images.inputs, logits, pad, TOLERANCE[dtype])
     else:
         trial = _as_tried(known)
     if trial is None:
@@ -106,11 +105,7 @@ def _rehearse(module: "FineTuning", examples: Examples) -> None:
     """Try the examples of every kind; from now on, compute rows one by one if batches turn out otherwise."""
     decisions, unit = module.decisions, module.decisions.features_of
     keyed = [[row if unit is None else keyed_by(unit, row) for row in rows] for rows in examples]
-    pad = module.pad_token_id
-
-    def logits(batch: Batch) -> Tensor:
-        return _logits(module, batch)
-
+    pad, logits = module.pad_token_id, partial(_logits, module)
     decisions.is_row_by_row = not rehearse(logits, keyed, decisions.room, pad, module.compute_dtype)
     first = collate(keyed[0][:1], pad)
     with if_there_is_room():
@@ -124,17 +119,13 @@ def _logits(module: "FineTuning", batch: Mapping[str, Any]) -> Tensor:
 
 def _key(module: "FineTuning", examples: Examples, *, is_tried: bool) -> str:
     """Names everything that a finding depends on."""
-    settings = {key: value for key, value in module.base.config.to_dict().items() if not key.startswith("_")}
-    processor: Any = module.processor
+    room = module.decisions.room
     told = {
-        "class": type(module.base).__qualname__,
-        "config": settings,
-        "processor": processor.to_json_string() if hasattr(processor, "to_json_string") else repr(processor),
+        **description(module.base, module.processor),
         "method": module.spec.method.model_dump(),
-        "room": (module.decisions.room.batch_size, module.decisions.room.max_tokens),
-        "computes": (module.device.type, str(module.compute_dtype), module.is_sharded),
+        "room": (room.batch_size, room.max_tokens),
+        "computes": (str(module.compute_dtype), module.is_sharded),
         "are_features_tried": is_tried,
-        "versions": (torch.__version__, transformers.__version__),
         "rows": [[sorted((name, tuple(one.shape)) for name, one in row.items()) for row in rows] for rows in examples],
     }
     return sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()

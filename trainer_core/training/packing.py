@@ -16,8 +16,8 @@ from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer_core.data.collation import Batch, collate, has_images, joined
-from trainer_core.data.encoding import NO_INPUTS, EncodedRow
+from trainer_core.data.collation import Batch, collate, has_images, joined, model_inputs
+from trainer_core.data.encoding import EncodedRow
 from trainer_core.training.modes import in_evaluation
 
 Positions = Callable[[PreTrainedModel, EncodedRow], Tensor]
@@ -75,8 +75,7 @@ def _differences(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> Iterator
 
 
 def _logits(model: PreTrainedModel, batch: Batch) -> Tensor:
-    inputs = {name: value for name, value in batch.items() if name not in NO_INPUTS}
-    logits: Tensor = model(**move_data_to_device(inputs, model.device), use_cache=False).logits
+    logits: Tensor = model(**move_data_to_device(model_inputs(batch), model.device), use_cache=False).logits
     return logits.float()
 
 

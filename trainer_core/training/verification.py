@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.data.encoding import IGNORED, NO_INPUTS
+from trainer_core.data.collation import model_inputs
+from trainer_core.data.encoding import IGNORED
 from trainer_core.models.adapters import read_adapter
 from trainer_core.models.loading import load_model
 from trainer_core.models.quantization import Quantization
@@ -124,7 +125,7 @@ def _unquantised(order: Order, dtype: torch.dtype) -> Iterator[nn.Module]:
 
 
 def _of_targets(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.items() if name not in NO_INPUTS}
+    inputs: dict[str, Any] = {name: value.to(device) for name, value in model_inputs(batch).items()}
     dtype = next(one.dtype for one in model.parameters() if one.is_floating_point())
     inputs = {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items()}
     targets = batch["labels"].to(device)
