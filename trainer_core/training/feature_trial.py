@@ -104,7 +104,7 @@ def _tried(
     bare = move_data_to_device(model_inputs(without_pixels(first)), model.device)
     for unit in _units(groups):
         for sight in Sight.candidates(model, bare, seen.of(keys_of(first, "row")[0])):
-            difference = max(_difference(model, sight, unit, seen, one, logits) for one in expected)
+            difference = max(_difference(model, sight, unit, seen, one, logits, pad_token_id) for one in expected)
             if difference <= tolerance:
                 keys = {key for rows in groups for row in rows for key in keys_of(row, unit)}
                 features = {key: sight.features(seen.of(key)) for key in keys}
@@ -134,9 +134,10 @@ def _difference(
     seen: _Seen,
     expected: tuple[list[EncodedRow], Tensor],
     logits: Logits,
+    pad_token_id: int,
 ) -> float:
     rows, told = expected
-    batch = collate([keyed_by(unit, without_pixels(row)) for row in rows], 0)
+    batch = collate([keyed_by(unit, without_pixels(row)) for row in rows], pad_token_id)
     try:
         units = [sight.features(seen.of(key)) for row in rows for key in keys_of(row, unit)]
         found = logits(in_place_of_pixels(model, batch, sight.joined(units)))
