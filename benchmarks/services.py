@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Self
 import httpx2
 import psutil
 
+from client.deployment import api_command
 from client.listening import listen, url_of
 from store import datasets, inspections, leases
 from store.database import Database
@@ -37,9 +37,8 @@ class Api:
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
         fd = self._listener.fileno()
-        how = ["--http", "api.sending:Connection", "--fd", str(fd)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *how],
+            api_command(fd),
             env=os.environ
             | {
                 "TUNEYARD_DATABASE_URL": database.engine.url.render_as_string(hide_password=False),

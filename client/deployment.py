@@ -57,11 +57,8 @@ class Deployment:
 
     def run_api(self, listener_fd: int) -> Program:
         """The API on a socket that it inherits."""
-        how = ["--http", "api.sending:Connection", "--fd", str(listener_fd)]
-        how += ["--timeout-graceful-shutdown", str(_API_GRACE_SECONDS)]
-        return self._program(
-            Role.API, [*_module("uvicorn"), "--factory", "api.app:create_app", *how], pass_fds=(listener_fd,)
-        )
+        grace = ["--timeout-graceful-shutdown", str(_API_GRACE_SECONDS)]
+        return self._program(Role.API, [*api_command(listener_fd), *grace], pass_fds=(listener_fd,))
 
     def run_worker(self) -> Program:
         """The worker."""
@@ -101,6 +98,12 @@ class Deployment:
             INSTANCE_VARIABLE: str(self.data_dir),
         }
         return told if self.num_slots is None else told | {"TUNEYARD_NUM_SLOTS": str(self.num_slots)}
+
+
+def api_command(listener_fd: int) -> list[str]:
+    """Starts the API on a socket that listens already."""
+    how = ["--http", "api.sending:Connection", "--fd", str(listener_fd)]
+    return [*_module("uvicorn"), "--factory", "api.app:create_app", *how]
 
 
 def _module(name: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import TextIO
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
-from trainer_core.contract.orders import Order, ReportOrder
+from trainer_core.contract.orders import CACHE_BYTES, Order, ReportOrder
 from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent
 from trainer_core.training.stopping import StopAsked, StopRequest
@@ -137,7 +137,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, required=not is_warm, help="folder for checkpoints and the artifact")
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
     parser.add_argument("--cache", type=Path, help="folder for what runs share: features of images, encoded rows")
-    parser.add_argument("--cache-bytes", type=int, default=50 * 1024**3, help="what that may take (50 GiB)")
+    parser.add_argument("--cache-bytes", type=int, default=CACHE_BYTES, help="what that may take (50 GiB)")
     parser.add_argument(
         "--supervised",
         type=float,

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from store.settings import StoreSettings
+from trainer_core.contract.orders import CACHE_BYTES
 
 
 class WorkerSettings(StoreSettings):
@@ -32,7 +33,7 @@ class WorkerSettings(StoreSettings):
     """How often a worker looks for expired leases and for queued jobs that nobody rang for."""
     inspection_seconds: Annotated[float, Field(gt=0)] = 6 * 3600
     """How long checking a job before it is queued may take."""
-    cache_bytes: Annotated[int, Field(ge=0)] = 50 * 1024**3
+    cache_bytes: Annotated[int, Field(ge=0)] = CACHE_BYTES
     """What encoded rows and features of images may take in the storage's `cache` folder, for all jobs together; with 0
     nothing is kept there."""
     word_grace_seconds: Annotated[float, Field(gt=0)] = 8

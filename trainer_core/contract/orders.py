@@ -11,6 +11,9 @@ from pydantic import Field, TypeAdapter
 
 from trainer_core.contract.closed import Closed
 
+CACHE_BYTES = 50 * 1024**3
+"""What everything that runs share may take on disk, unless told otherwise."""
+
 
 class RunOrder(Closed):
     """Carry out a run.

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from client.deployment import api_command
 from client.listening import listen, url_of
 
 
@@ -26,10 +26,8 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         fd = self._listener.fileno()
-        how = ["--http", "api.sending:Connection", "--fd", str(fd)]
-        command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", *how]
         with self._log_path.open("ab") as log:
-            return subprocess.Popen(command, env=self._environment, pass_fds=[fd], stdout=log, stderr=log)
+            return subprocess.Popen(api_command(fd), env=self._environment, pass_fds=[fd], stdout=log, stderr=log)
 
     def __enter__(self) -> Self:
         return self

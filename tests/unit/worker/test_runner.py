@@ -68,6 +68,21 @@ def when_log_has(database: Database, lease: Lease, beginning: str, act: Callable
     return thread
 
 
+def cancelled_once_it_has_a_child(database: Database, runner: Runner, lease: Lease) -> int:
+    """Run a trainer to its end that is cancelled once it has told of a child; the child's id."""
+    children: list[int] = []
+
+    def cancel(pid: str) -> None:
+        children.append(int(pid))
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
+
+    watcher = when_log_has(database, lease, "child ", cancel)
+    runner.run()
+    watcher.join()
+    return children[0]
+
+
 def test_a_run_that_succeeds_is_published(database: Database, storage: Storage, lease: Lease, attempt: Attempt) -> None:
     attempt(lease, "succeed").run()
 
@@ -199,19 +214,10 @@ def test_a_run_that_is_cancelled_while_it_pauses_is_cancelled(
 def test_a_trainer_that_does_not_listen_is_killed_with_its_children(
     database: Database, lease: Lease, attempt: Attempt
 ) -> None:
-    children: list[int] = []
-
-    def cancel(pid: str) -> None:
-        children.append(int(pid))
-        with database.writing() as session:
-            jobs.request_cancel(session, lease.job_id)
-
-    watcher = when_log_has(database, lease, "child ", cancel)
-    attempt(lease, "ignore").run()
-    watcher.join()
+    child = cancelled_once_it_has_a_child(database, attempt(lease, "ignore"), lease)
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
-    assert not is_running(children[0])
+    assert not is_running(child)
 
 
 def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt: Attempt) -> None:

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from store import jobs
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from tests.unit.worker.test_runner import PROGRAM, Attempt, is_running, job_of, log_of, when_log_has
+from tests.unit.worker.test_runner import (
+    PROGRAM,
+    Attempt,
+    cancelled_once_it_has_a_child,
+    is_running,
+    job_of,
+    log_of,
+)
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.warm import Warm
@@ -62,19 +68,10 @@ def test_a_warm_trainer_that_dies_without_a_word_is_an_infrastructure_fault(
 
 
 def test_a_warm_trainer_that_does_not_listen_is_killed(database: Database, lease: Lease, warm_attempt: Attempt) -> None:
-    children: list[int] = []
-
-    def cancel(pid: str) -> None:
-        children.append(int(pid))
-        with database.writing() as session:
-            jobs.request_cancel(session, lease.job_id)
-
-    watcher = when_log_has(database, lease, "child ", cancel)
-    warm_attempt(lease, "ignore").run()
-    watcher.join()
+    child = cancelled_once_it_has_a_child(database, warm_attempt(lease, "ignore"), lease)
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
-    assert not is_running(children[0])
+    assert not is_running(child)
 
 
 def test_a_warm_trainer_sees_no_credential(
