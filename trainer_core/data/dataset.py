@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
@@ -30,6 +33,8 @@ _NUM_EXAMPLES = 4
 
 
 Look = Callable[[Sample], None]
+Each = Callable[[Callable[[Line], Any], Sequence[Line]], Iterable[Any]]
+"""Applies a function to each line and gives what it made of them, in their order, as `map` does."""
 _Place = tuple[int, int, tuple[int, int] | None]
 """A sample, the number of an image in it, and the image's size; None where all of the sample's images are meant."""
 
@@ -195,21 +200,26 @@ class EncodedRows(Dataset[EncodedRow]):
             found.append(index)
 
     def prepare(
-        self, before_each: Callable[[], None], look: Look | None = None, shelf: tuple[Shelf, str] | None = None
+        self,
+        after_each: Callable[[], None],
+        look: Look | None = None,
+        shelf: tuple[Shelf, str] | None = None,
+        each: Each = map,
     ) -> None:
         """Know every row, so that each fault is known before the first step: encode it, or have it from a shelf.
 
         Args:
-            before_each: Called before each row.
+            after_each: Called after each row.
             look: Given each sample, whose pixels are then not kept.
             shelf: Where prepared rows are, and the name of these.
+            each: How every line is worked on, in their order.
 
         Raises:
             InvalidDataset: There are no rows, or some cannot be trained on; the first faults are told.
         """
         samples = kept(*shelf, self._lines) if shelf else None
         is_new = samples is None
-        samples = samples if samples is not None else self._encoded_all(before_each, keeps_pixels=look is None)
+        samples = samples if samples is not None else self._encoded_all(after_each, each, keeps_pixels=look is None)
         self._samples = [(sample.line, sample.part) for sample in samples]
         for index, sample in enumerate(samples):
             self._take(sample, index)
@@ -219,19 +229,17 @@ class EncodedRows(Dataset[EncodedRow]):
         if shelf and is_new:
             keep(*shelf, samples)
 
-    def _encoded_all(self, before_each: Callable[[], None], *, keeps_pixels: bool) -> list[Sample]:
+    def _encoded_all(self, after_each: Callable[[], None], each: Each, *, keeps_pixels: bool) -> list[Sample]:
         faults: list[DatasetFault] = []
         samples: list[Sample] = []
         free_bytes = self._free_bytes if keeps_pixels else 0
-        for line in self._lines:
-            before_each()
-            try:
-                for part, row in enumerate(self._parts(line)):
-                    sample = Sample.of(line, part, row, self._encode(line, part, row))
-                    free_bytes -= _num_bytes(sample.row)
-                    samples.append(sample if free_bytes > 0 else sample.without_pixels())
-            except InvalidDataset as error:
-                faults += error.faults
+        has_room = torch.tensor(free_bytes > 0).share_memory_()  # type: ignore[no-untyped-call]
+        for found, refused in each(partial(self._encoded_line, has_room), self._lines):
+            after_each()
+            samples += found
+            faults += refused
+            free_bytes -= sum(_num_bytes(sample.row) for sample in found)
+            has_room.fill_(free_bytes > 0)
             if len(faults) >= MAX_FAULTS:
                 break
         if not self._lines:
@@ -239,6 +247,16 @@ class EncodedRows(Dataset[EncodedRow]):
         if faults:
             raise InvalidDataset(faults)
         return samples
+
+    def _encoded_line(self, has_room: Tensor, line: Line) -> tuple[list[Sample], Sequence[DatasetFault]]:
+        """A line's samples, with their pixels if there is room, and what is wrong with it."""
+        try:
+            samples = [
+                Sample.of(line, part, row, self._encode(line, part, row)) for part, row in enumerate(self._parts(line))
+            ]
+        except InvalidDataset as error:
+            return [], error.faults
+        return samples if has_room else [sample.without_pixels() for sample in samples], []
 
 
 def _num_bytes(row: EncodedRow) -> int:

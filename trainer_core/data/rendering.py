@@ -48,6 +48,7 @@ class Renderer:
     def __init__(self, processor: Processor, train_on: TrainOn = "answers") -> None:
         self._processor: Any = processor
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
+        self._control_tokens = tuple(control_tokens(self._tokenizer))  # thousands, of some models
         self._train_on = train_on
         self._takes_suffix = "suffix" in inspect.signature(type(processor).__call__).parameters
         needs_marker = isinstance(processor, ProcessorMixin) and not processor.chat_template
@@ -116,7 +117,7 @@ class Renderer:
     def _ended(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
         """Add the stop token where the chat template leaves it to the model, as some do: else it is never learned."""
         stop, end = self._tokenizer.eos_token, len(text.rstrip())
-        is_ended = text[:end].endswith(tuple(control_tokens(self._tokenizer)))
+        is_ended = text[:end].endswith(self._control_tokens)
         if not stop or is_ended or spans[-1][1] < end:
             return text, spans
         return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from trainer_core.contract.spec import JobSpec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.training.devices import Device
-from trainer_core.training.lifeline import die_with_parent
+from trainer_core.training.forks import end_with
 from trainer_core.training.plan import Plan, StepSampler
 from trainer_core.training.ranks import Ranks
 
@@ -65,9 +65,5 @@ def _step_sampler(spec: JobSpec, rows: EncodedRows, plan: Plan) -> StepSampler:
 def _loader(spec: JobSpec, rows: EncodedRows, **how: Any) -> DataLoader[Any]:
     # Processes end with their pass over the rows: kept for the next one, the last would end only after five seconds
     # each, when a garbage collection had taken the queue by which torch tells them to.
-    num_workers, end_with_trainer = spec.resources.num_loader_workers, partial(_end_with, os.getpid())
+    num_workers, end_with_trainer = spec.resources.num_loader_workers, partial(end_with, os.getpid())
     return DataLoader(rows, num_workers=num_workers, worker_init_fn=end_with_trainer, collate_fn=list, **how)
-
-
-def _end_with(trainer_pid: int, _worker: int) -> None:
-    die_with_parent(trainer_pid)

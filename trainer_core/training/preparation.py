@@ -14,6 +14,7 @@ from trainer_core.data.rendering import Processor
 from trainer_core.models.fingerprint import fingerprint
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
 from trainer_core.training.failures import loading
+from trainer_core.training.forks import each_in_forks
 from trainer_core.training.stopping import StopRequest
 
 Digest = Callable[[Path], str]
@@ -56,7 +57,7 @@ def prepare(
     for rows, look in zip((train_rows, eval_rows), looks, strict=True):
         if rows is not None:
             place = (shelf, rows.named(way, digest(rows.path))) if shelf and way else None
-            rows.prepare(stop.obey, look, place)
+            rows.prepare(stop.obey, look, place, each_in_forks)
     return processor, train_rows, eval_rows
 
 
