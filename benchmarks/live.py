@@ -37,6 +37,11 @@ class Service:
         """The base model of all jobs."""
         return self.folder / "storage" / "models" / "starter"
 
+    @property
+    def cache(self) -> Path:
+        """What trainers share."""
+        return self.folder / "storage" / "cache"
+
     def run(self, dataset_id: str, **spec: Any) -> "Timed":
         """Submit a job and wait for its end."""
         submitted_at = time.time()

@@ -58,11 +58,11 @@ def train(
     processor, train_rows, eval_rows = prepare(spec, stop, shelf=store, digest=digest)
     plan = Plan.of(spec, len(train_rows), progress.step)
     checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, identity, progress, checkpoint)
-    evaluator = Evaluator.of(spec, eval_rows) if eval_rows else None
-    lines = step_lines(spec, train_rows, plan)
+    evaluator = Evaluator.of(spec, eval_rows, device) if eval_rows else None
+    loader, lines = train_loader(spec, train_rows, plan, device), step_lines(spec, train_rows, plan)
     conductor = Conductor(plan, emit, stop, checkpoints, progress, evaluator, checkpoint, lines)
     trainer = make_trainer(device, 0 if progress.is_last else plan.total_steps - plan.first_step, [conductor])
-    images = Images.of(train_rows, eval_rows, store)
+    images = Images.of(train_rows, eval_rows, store, loader)
     module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples(), images)
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
@@ -70,7 +70,7 @@ def train(
     emit(started(module, plan, device, len(eval_rows or ())))
     # Lightning has an answer to SIGTERM of its own; ours comes next.
     with checkpoints.completed(emit, stop), suppress(SIGTERMException):
-        trainer.fit(module, train_loader(spec, train_rows, plan))
+        trainer.fit(module, loader)
     stop.obey()
     module.gather()
     if ranks.rank() > 0:

@@ -115,6 +115,28 @@ def test_the_next_run_looks_at_none(
     assert second.weights == first.weights
 
 
+def test_loader_processes_prepare_images_ahead(
+    spec: JobSpec, tmp_path: Path, store: OnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_itself = Run(tmp_path / "by_itself").of(spec)
+    asked_here: list[str] = []
+    inputs = EncodedRows.image_inputs
+
+    def ask(rows: EncodedRows, key: str) -> EncodedRow:
+        asked_here.append(key)  # what a fork appends is not seen here
+        return inputs(rows, key)
+
+    monkeypatch.setattr(EncodedRows, "image_inputs", ask)
+    spec = spec.model_copy(update={"resources": Resources(feature_cache="on", num_loader_workers=2)})
+
+    run = Run(tmp_path / "run", store=store).of(spec)
+
+    in_trial_and_rehearsal = 4
+    assert len(asked_here) == in_trial_and_rehearsal
+    assert run.losses == by_itself.losses
+    assert run.weights == by_itself.weights
+
+
 @pytest.mark.parametrize("folder", ["features", "others"])
 def test_a_run_goes_on_to_the_bit_whatever_is_kept(spec: JobSpec, tmp_path: Path, folder: str) -> None:
     whole = Run(tmp_path / "whole", store=OnDisk(tmp_path / "features", 10**9)).of(spec)

@@ -170,8 +170,8 @@ class Resources(Closed):
     """Processes that share each step's rows where a run computes on the CPU."""
     shard_model: bool = False
     """Spread weights, gradients and optimizer state over these processes (FSDP2), for models too large for one."""
-    num_loader_workers: Annotated[int, Field(ge=0, le=32)] = 0
-    """Processes that prepare batches; 0 prepares them in the trainer itself."""
+    num_loader_workers: Annotated[int, Field(ge=0, le=32)] | Literal["auto"] = "auto"
+    """Processes that prepare batches; 0 prepares them in the trainer itself, as auto does but for images on a GPU."""
     feature_cache: Literal["auto", "on", "off"] = "auto"
     """Keep what frozen parts make of each image, so that none is looked at twice. auto: where that is exact and pays;
     on: where it is exact."""

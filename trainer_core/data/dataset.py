@@ -55,6 +55,8 @@ class EncodedRows(Dataset[EncodedRow]):
         self._kept: dict[int, EncodedRow] = {}
         self._places: dict[str, _Place] = {}
         """By key, where an image is, or all of a sample's."""
+        self._keys: dict[Unit, list[list[str]]] = {"image": [], "row": []}
+        """Of each sample's images."""
         self.image_uses: dict[Unit, Counter[str]] = {"image": Counter(), "row": Counter()}
         """How often each image, or all of a sample's together, is there, by key; known once the rows are prepared."""
         self._leaves_pixels = torch.zeros((), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
@@ -95,6 +97,15 @@ class EncodedRows(Dataset[EncodedRow]):
             with seeded_row(seed, line.number, part):
                 both.append(self._encoder(line, self.row(index)))
         return any(not torch.equal(value, both[1][name]) for name, value in both[0].items())
+
+    @property
+    def has_images(self) -> bool:
+        """True if some sample has one; known once the rows are prepared."""
+        return bool(self._places)
+
+    def keys(self, index: int, unit: Unit) -> Sequence[str]:
+        """Of a sample's images, or of all of them together; known once the rows are prepared."""
+        return self._keys[unit][index]
 
     def has_unit(self, key: str) -> bool:
         """True if some sample has an image of this key, or these images together."""
@@ -188,6 +199,8 @@ class EncodedRows(Dataset[EncodedRow]):
         self._num_tokens.append(sample.row["input_ids"].shape[1])
         self.most_targets = max(self.most_targets, int((sample.row["labels"] != IGNORED).sum()))
         of_row, keys = keys_of(sample.row, "row"), keys_of(sample.row, "image")
+        self._keys["row"].append(of_row)
+        self._keys["image"].append(keys)
         self.image_uses["row"].update(of_row)
         self.image_uses["image"].update(keys)
         for key in of_row:

@@ -169,7 +169,7 @@ class Conductor(pl.Callback):
         """Measure held-out rows, given up as soon as the run is asked to end; True if it was never better."""
         evaluator, progress = self._evaluator, self._progress
         assert evaluator is not None
-        if module.spec.resources.num_loader_workers > 0:
+        if evaluator.forks:
             # An evaluation forks them, and they would never get a lock that the writing thread holds by then.
             self._emit_all(self._checkpoints.written(wait=True))
         self._emit(PhaseEntered(phase=Phase.EVALUATING))

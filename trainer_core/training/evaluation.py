@@ -18,6 +18,7 @@ from trainer_core.contract.events import Prediction
 from trainer_core.contract.spec import Generation, JobSpec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.training import ranks
+from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
 from trainer_core.training.fine_tuning import FineTuning, num_supervised
 from trainer_core.training.generation import Question, answers, questions, stop_ids
@@ -59,9 +60,14 @@ class Evaluator:
         self._questions: list[Question] | None = None
 
     @classmethod
-    def of(cls, spec: JobSpec, rows: EncodedRows) -> Self:
+    def of(cls, spec: JobSpec, rows: EncodedRows, device: Device) -> Self:
         """What the spec measures on these rows."""
-        return cls(eval_loader(spec, rows), rows, spec.evaluation.generation)
+        return cls(eval_loader(spec, rows, device), rows, spec.evaluation.generation)
+
+    @property
+    def forks(self) -> bool:
+        """True if its rows come from processes of their own."""
+        return self._loader.num_workers > 0
 
     @property
     def num_rows(self) -> int:
@@ -91,11 +97,10 @@ class Evaluator:
 
     def _loss(self, module: FineTuning, stop: StopRequest) -> float:
         summed = torch.zeros(2, dtype=torch.float64)
-        for number, rows in enumerate(self._loader):
+        for rows in self._loader:
             if stop.ends_now:
                 break
-            if module.is_sharded or number % ranks.num_ranks() == ranks.rank():
-                summed += _in_room(module, partial(_loss_of, module, rows))
+            summed += _in_room(module, partial(_loss_of, module, rows))
         total, num_tokens = ranks.total(summed.to(module.device))
         return float(total / num_tokens.clamp(min=1))
 

@@ -19,8 +19,9 @@ from trainer_core.data.encoding import IMAGE_KEYS, EncodedRow
 from trainer_core.data.pixels import Unit, keyed_by, keys_of, without_pixels
 from trainer_core.models.parts import parameters_of, weights_that_see
 from trainer_core.models.sight import Features, Sight, in_place_of_pixels, look, sees_apart
+from trainer_core.training.ahead import Inputs
 from trainer_core.training.failures import is_out_of_memory
-from trainer_core.training.features import Images, Inputs, num_bytes
+from trainer_core.training.features import Images, num_bytes
 from trainer_core.training.memory import num_patches
 
 Logits = Callable[[Mapping[str, Any]], Tensor]

@@ -7,14 +7,17 @@ be those that their pixels give.
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import torch
 from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor
+from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
 from trainer_core.contract.events import FeaturesUsed
@@ -24,10 +27,9 @@ from trainer_core.data.pixels import Unit, keys_of, without_pixels
 from trainer_core.models.fingerprint import description
 from trainer_core.models.parts import weights_that_see
 from trainer_core.models.sight import Features, Sight, in_place_of_pixels, look
+from trainer_core.training.ahead import Ahead
 from trainer_core.training.feature_store import FeatureStore, InMemory, bytes_of
 from trainer_core.training.parking import Parking
-
-Inputs = Callable[[str], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,35 @@ class Images:
     """The images of a run: the rows that have them, and where their features are kept."""
 
     rows: Sequence[EncodedRows]
+    """To train on, and those to evaluate on."""
     store: FeatureStore
+    coming: Callable[[], Iterable[Sequence[int]]] = tuple
+    """Numbers of the rows to train on next, step by step."""
+    num_processes: int = 0
+    """That prepare images ahead."""
 
     @classmethod
-    def of(cls, train_rows: EncodedRows, eval_rows: EncodedRows | None, store: FeatureStore | None) -> "Images":
-        """Those of a run; without a store their features are in memory, for this run alone."""
+    def of(
+        cls,
+        train_rows: EncodedRows,
+        eval_rows: EncodedRows | None,
+        store: FeatureStore | None,
+        loader: DataLoader[Any],
+    ) -> "Images":
+        """Those of a run; without a store their features are in memory, for this run alone.
+
+        Args:
+            loader: Of the rows to train on.
+        """
         rows = [train_rows] if eval_rows is None else [train_rows, eval_rows]
-        return cls(rows, store or InMemory.of_free_memory())
+        # More steps than an epoch has, in which every row comes once.
+        coming = partial(islice, loader.batch_sampler, len(train_rows))
+        return cls(rows, store or InMemory.of_free_memory(), coming, loader.num_workers)
+
+    def next(self, unit: Unit) -> list[str]:
+        """Keys of units in the order in which rows to train on ask for them."""
+        rows = self.rows[0]
+        return list(dict.fromkeys(key for step in self.coming() for index in step for key in rows.keys(index, unit)))
 
     def uses(self, unit: Unit) -> Counter[str]:
         """How often each unit is there, by its key."""
@@ -79,6 +103,7 @@ class FrozenFeatures:
         self._images = images
         self._store = images.store
         self._maker = maker
+        self._ahead: Ahead | None = None
         self._parking: Parking | None = None
         self._has_no_parking = False
         self._num_read = self._num_computed = 0
@@ -134,6 +159,13 @@ class FrozenFeatures:
         """Units that need not be computed any more."""
         return len(self._images.uses(self.unit)) - len(self._not_kept())
 
+    def look_ahead(self) -> None:
+        """Have images that are not kept prepared by other processes; those begin now, or never."""
+        if self._ahead is None:
+            missing, images = self._not_kept(), self._images
+            keys = [key for key in images.next(self.unit) if key in missing] if images.num_processes else []
+            self._ahead = Ahead(images.inputs, keys, images.num_processes, lambda key: not self._has(key))
+
     def settle(self) -> int:
         """Once every unit is kept, let what sees leave the device: so many bytes, 0 if it had left, or cannot."""
         if self._not_kept() or self._has_no_parking:
@@ -153,15 +185,19 @@ class FrozenFeatures:
 
     def _made(self, key: str) -> Features:
         self.unpark()
-        inputs = move_data_to_device(dict(self._images.inputs(key)), self._device)
-        return self._sight.features(look(self._model, inputs))
+        inputs = self._ahead.take(key) if self._ahead else None
+        found = move_data_to_device(dict(inputs or self._images.inputs(key)), self._device)
+        return self._sight.features(look(self._model, found))
+
+    def _has(self, key: str) -> bool:
+        return self._store.has(self._named(key))
 
     def _named(self, key: str) -> str:
         return sha256(f"{self._maker} {self.unit} {key}".encode()).hexdigest()
 
     def _not_kept(self) -> set[str]:
         if self._missing is None:
-            self._missing = {key for key in self._images.uses(self.unit) if not self._store.has(self._named(key))}
+            self._missing = {key for key in self._images.uses(self.unit) if not self._has(key)}
         return self._missing
 
     def _find_parking(self) -> Parking | None:

@@ -219,7 +219,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         return mean_loss_by_parts(head, lambda: self.forward(inputs), batch["labels"][is_target], self.loss_fn)
 
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
-        """One optimizer step over some rows; its loss, for nobody to differentiate again."""
+        """One optimizer step over this rank's rows; its loss over all ranks', for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
         if not self.decisions.is_rehearsed:
             find_out(self, self._images or Images([], InMemory(0)), self._examples)
@@ -230,7 +230,8 @@ class FineTuning(HFAutoModelForImageTextToText):
         if self.is_sharded:
             loss = ranks.total(self._backward_together(batch, num_tokens, step))
         else:
-            loss = ranks.total(self._accumulate(ranks.share(batch), num_tokens, step))
+            num_tokens = ranks.added(num_tokens, self.device)
+            loss = ranks.total(self._accumulate(batch, num_tokens, step))
         # Of the optimizer: a model is long to walk through, and one that is sharded may still show gathered parameters.
         trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         if not self.is_sharded:
@@ -277,7 +278,10 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def _settle(self) -> None:
         """Let what makes features leave the device once nothing needs it; told when that has come about."""
-        if self.features is not None and (num_bytes := self.features.settle()):
+        if self.features is None:
+            return
+        self.features.look_ahead()
+        if num_bytes := self.features.settle():
             self.emit(TowerLeft(num_bytes=num_bytes))
 
     def conclude_features(self) -> None:
@@ -343,7 +347,8 @@ class FineTuning(HFAutoModelForImageTextToText):
         Raises:
             TrainerError: A part gets no gradient.
         """
-        if self._has_images and not any(has_images(row) for row in rows):
+        num_with_images = ranks.added(sum(map(has_images, rows)), self.device)
+        if self._has_images and num_with_images == 0:
             return
         self.decisions.is_checked = True
         missing = untrained(self.base, self.spec, has_images=self._has_images)

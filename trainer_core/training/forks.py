@@ -45,18 +45,24 @@ def end_with(parent_pid: int, _number: int) -> None:
     die_with_parent(parent_pid)
 
 
+def ahead_in_forks(work: Callable[[Item], Made], items: Sequence[Item], number: int) -> Iterable[Made]:
+    """What `work` makes of each item, in their order, some of it ahead; large tensors, which nobody keeps for long."""
+    return _loader(work, items, number, batch_size=None, collate_fn=_as_it_is)
+
+
 def _forked(work: Callable[[Item], Made], items: Sequence[Item], number: int) -> Iterator[Made]:
-    loader = DataLoader(
+    for packed in _loader(work, items, number, batch_size=_NUM_TOGETHER, prefetch_factor=1, collate_fn=_packed):
+        yield from pickle.loads(packed)  # noqa: S301 - from our own fork
+
+
+def _loader(work: Callable[[Any], Any], items: Sequence[Any], number: int, **how: Any) -> DataLoader[Any]:
+    return DataLoader(
         _Work(work, items),
-        batch_size=_NUM_TOGETHER,
         num_workers=number,
-        prefetch_factor=1,
-        collate_fn=_packed,
         multiprocessing_context="fork",
         worker_init_fn=partial(end_with, os.getpid()),
+        **how,
     )
-    for packed in loader:
-        yield from pickle.loads(packed)  # noqa: S301 - from our own fork
 
 
 class _Work(Dataset[Any]):
@@ -76,6 +82,10 @@ class _Packer(pickle.Pickler):
 
     def reducer_override(self, one: Any) -> Any:
         return (torch.from_numpy, (one.numpy(),)) if isinstance(one, Tensor) else NotImplemented
+
+
+def _as_it_is(made: Any) -> Any:
+    return made
 
 
 def _packed(made: list[Any]) -> bytes:

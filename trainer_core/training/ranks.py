@@ -40,10 +40,19 @@ def wait() -> None:
 
 def largest(value: int, device: torch.device) -> int:
     """The largest of the ranks' values."""
+    return _reduced(value, device, distributed.ReduceOp.MAX)
+
+
+def added(value: int, device: torch.device) -> int:
+    """The sum of the ranks' values."""
+    return _reduced(value, device, distributed.ReduceOp.SUM)
+
+
+def _reduced(value: int, device: torch.device, operation: Any) -> int:
     if num_ranks() == 1:
         return value
     found = torch.tensor(value, device=device)
-    distributed.all_reduce(found, distributed.ReduceOp.MAX)
+    distributed.all_reduce(found, operation)
     return int(found)
 
 
