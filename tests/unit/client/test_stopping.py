@@ -2,10 +2,19 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from client.stopping import Stopping
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_that_is_heard() -> Iterator[None]:
+    """Whoever runs these tests may do so under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
