@@ -3,21 +3,26 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
+from api.guard import caller
 from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams, workers
 from api.settings import Settings
 from api.signals import told_of_end
 from api.streaming import Streams
+from api.tries import Tries
 from store.database import Database
 from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
 
 DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
 submit a job, watch it, download the trained checkpoint."""
+
+
+_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -30,6 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         storage=Storage(settings.storage_root, settings.scratch_dir),
         doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
         streams=Streams(database),
+        tries=Tries(),
     )
     parts.storage.prepare()
 
@@ -51,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, health):
-        app.include_router(routes.router)
+    for routes in _GUARDED:
+        app.include_router(routes.router, dependencies=[Depends(caller)])
+    app.include_router(health.router)
     return app

@@ -58,12 +58,13 @@ async def arrival(request: Request, parts: Parts) -> AsyncIterator[Arrival]:
         await run_in_threadpool(shutil.rmtree, folder)
 
 
-async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> DatasetReport:
+async def check_rows(arrived: Arrival, parts: Parts, project_id: str, images_id: str | None) -> DatasetReport:
     """Check a file of rows, fetch the images that it names by address if that is allowed, and convert it if need be.
 
     Args:
         arrived: The file.
         parts: Where to look for images that were uploaded before.
+        project_id: Whose images rows may name.
         images_id: Uploaded images that rows name by their paths.
 
     Raises:
@@ -72,7 +73,7 @@ async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> D
     """
     options: list[str | Path] = ["--output", arrived.rows_path]
     with _in_time(parts.settings.check_seconds):
-        uploaded = await _uploaded(arrived, parts.storage, images_id)
+        uploaded = await _uploaded(arrived, parts.storage, project_id, images_id)
         options += ["--uploaded", uploaded]
         if images_id is not None:
             options += ["--images", uploaded / images_id]
@@ -92,21 +93,22 @@ async def check_images(arrived: Arrival, parts: Parts) -> DatasetReport:
         return await check(arrived.path, "--only-images")
 
 
-async def _uploaded(arrived: Arrival, storage: Storage, images_id: str | None) -> Path:
+async def _uploaded(arrived: Arrival, storage: Storage, project_id: str, images_id: str | None) -> Path:
     """Folder with the uploaded images that rows name."""
     if storage.is_folder:
-        return storage.images_dir
+        return storage.images_dir(project_id)
     named_ids = await named(arrived.path, "--uploads")
     folder = arrived.folder / "images"
     folder.mkdir()
-    await run_in_threadpool(_copy, storage, {*named_ids, *([images_id] if images_id else [])}, folder)
+    places = [storage.images_path(project_id, one) for one in {*named_ids, *([images_id] if images_id else [])}]
+    await run_in_threadpool(_copy, storage, places, folder)
     return folder
 
 
-def _copy(storage: Storage, images_ids: Iterable[str], folder: Path) -> None:
-    for images_id in images_ids:
+def _copy(storage: Storage, places: Iterable[Path], folder: Path) -> None:
+    for place in places:
         with suppress(FileNotFoundError):  # the check tells that it was never uploaded
-            storage.copy(storage.images_path(images_id), folder / images_id)
+            storage.copy(place, folder / place.name)
 
 
 async def _fetched(arrived: Arrival) -> Path:

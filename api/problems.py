@@ -16,6 +16,8 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
+from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
+from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.database import UNAVAILABLE
@@ -25,6 +27,8 @@ from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
+from store.keys import KeyNotFound
+from store.projects import ProjectNotFound
 from store.remote import StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -43,6 +47,12 @@ class Problem(BaseModel):
 
 
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
+    KeyMissing: (HTTPStatus.UNAUTHORIZED, "missing_key"),
+    KeyInvalid: (HTTPStatus.UNAUTHORIZED, "invalid_key"),
+    ScopeTooSmall: (HTTPStatus.FORBIDDEN, "scope_too_small"),
+    TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
+    ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
+    KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
     NotPausable: (HTTPStatus.CONFLICT, "job_not_pausable"),
@@ -62,6 +72,10 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
+}
 
 
 def install(app: FastAPI) -> None:
@@ -93,7 +107,7 @@ def problem(
 
 def _plain(status: HTTPStatus, code: str) -> Any:
     def answer(_request: Request, error: Exception) -> JSONResponse:
-        return problem(status, code, str(error))
+        return problem(status, code, str(error), headers=_HEADERS.get(status))
 
     return answer
 
