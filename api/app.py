@@ -9,7 +9,21 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.dependencies import Parts
 from api.guard import caller
-from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams, workers
+from api.routes import (
+    artifacts,
+    datasets,
+    health,
+    images,
+    inspections,
+    jobs,
+    keys,
+    models,
+    projects,
+    reports,
+    streams,
+    usage,
+    workers,
+)
 from api.settings import Settings
 from api.signals import told_of_end
 from api.streaming import Streams
@@ -22,7 +36,7 @@ DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own ma
 submit a job, watch it, download the trained checkpoint."""
 
 
-_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers)
+_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, usage, projects, keys)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -61,6 +61,11 @@ class Caller:
         """A session that sees and changes the project's rows alone."""
         return self.parts.database.writing(self.project_id)
 
+    def everywhere(self) -> AbstractContextManager[Session]:
+        """A session that sees and changes the rows of every project: for operators alone."""
+        assert self.scope == Scope.ADMIN
+        return self.parts.database.writing()
+
 
 def caller(
     request: Request,

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from api.checking import UncheckableDataset, check, named
 from api.dependencies import Parts
 from api.fetching import Fetcher
+from api.guard import Caller
 from api.uploads import Received, receive
-from store import ids
+from store import ids, quotas
 from store.files import Storage
 from trainer_core.contract.dataset import DatasetReport
 
@@ -45,17 +46,27 @@ class Arrival:
 
 
 @asynccontextmanager
-async def arrival(request: Request, parts: Parts) -> AsyncIterator[Arrival]:
-    """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted."""
+async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
+    """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted.
+
+    Raises:
+        QuotaExceeded: The caller's project has no room.
+        DatasetTooLarge: It is larger than this service or the project takes.
+    """
+    parts = caller.parts
+    room_bytes = await run_in_threadpool(_room_bytes, caller)
     file_id = ids.file_id()
     folder = parts.storage.upload_dir(file_id)
     folder.mkdir()
     try:
-        yield Arrival(
-            file_id, folder, await receive(request.stream(), folder / "file", parts.settings.max_upload_bytes)
-        )
+        yield Arrival(file_id, folder, await receive(request.stream(), folder / "file", room_bytes))
     finally:
         await run_in_threadpool(shutil.rmtree, folder)
+
+
+def _room_bytes(caller: Caller) -> int:
+    with caller.reading() as session:
+        return quotas.upload_room(session, caller.parts.settings.max_upload_bytes)
 
 
 async def check_rows(arrived: Arrival, parts: Parts, project_id: str, images_id: str | None) -> DatasetReport:

@@ -29,6 +29,7 @@ from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
 from store.keys import KeyNotFound
 from store.projects import ProjectNotFound
+from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -84,6 +85,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error, _plain(status, code))
     app.exception_handler(DatasetNotFound)(_unknown_dataset)
     app.exception_handler(DatasetRefused)(_refused)
+    app.exception_handler(QuotaExceeded)(_over_quota)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     for error in UNAVAILABLE:
@@ -128,6 +130,12 @@ def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
         errors=faults,
         num_faults=error.report.num_faults,
     )
+
+
+def _over_quota(_request: Request, error: QuotaExceeded) -> JSONResponse:
+    # Asking again at once, as some clients do after a 429, changes nothing.
+    headers = {"x-should-retry": "false"}
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

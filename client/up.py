@@ -25,7 +25,7 @@ def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]
         _end_leftovers(deployment, say)
         with listen(host, port) as listener, Stopping() as stopping:
             if is_public(listener):
-                say(f"Warning: {host} can be reached from other machines, and whoever reaches it may use the service")
+                say(f"Warning: {host} can be reached from other machines, and keys that they send are not encrypted")
             deployment.make_folders()
             service = EmbeddedService(deployment, listener, say)
             try:

@@ -10,7 +10,7 @@ from statistics import median
 from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.orm import Session
 
-from store import ids, jobs
+from store import ids, jobs, quotas
 from store.clock import from_now
 from store.database import owner, touched
 from store.lifecycle import JobStatus
@@ -63,7 +63,9 @@ def submit(session: Session, spec: JobSpec) -> Job:
 
     Raises:
         DatasetNotFound: The spec names a dataset that was never uploaded.
+        QuotaExceeded: The project may not have more jobs, hours or bytes.
     """
+    quotas.check_submission(session)
     job = jobs.submit(session, spec)
     _ask(session, spec, job.id)
     return job

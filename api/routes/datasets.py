@@ -47,7 +47,7 @@ async def upload_dataset(
     OpenAI's chat format, or whatever else docs/datasets.md names; rows are then kept in OpenAI's format.
     """
     await run_in_threadpool(_look_for_images, caller, images)
-    async with arrival(request, caller.parts) as arrived:
+    async with arrival(request, caller) as arrived:
         report = await check_rows(arrived, caller.parts, caller.project_id, images)
         dataset = await run_in_threadpool(_keep, caller, arrived, filename, report)
     response.headers["Location"] = f"/datasets/{dataset.id}"

@@ -30,7 +30,7 @@ async def upload_images(
     A row names an image by its id, `{"type": "image_url", "image_url": {"url": "file-…"}}`, one in a zip by
     `file-…/path/in/zip.png`, or by that path alone where the rows are uploaded with `images=file-…`.
     """
-    async with arrival(request, caller.parts) as arrived:
+    async with arrival(request, caller) as arrived:
         report = await check_images(arrived, caller.parts)
         found = await run_in_threadpool(_keep, caller, arrived, filename, report.num_images)
     response.headers["Location"] = f"/images/{found.id}"

@@ -1,5 +1,6 @@
 """What is answered when the database does not answer: 503 and when to ask again, whatever is asked for."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ PIXEL = bytes.fromhex(
 BODIES: dict[str, dict[str, object]] = {
     "/datasets": {"content": ROW, "params": {"filename": "train.jsonl"}},
     "/images": {"content": PIXEL, "params": {"filename": "pixel.png"}},
+    "/keys": {"json": {"name": "k"}},
+    "/projects": {"json": {"name": "p"}},
+    "/projects/{project_id}": {"json": {}},
     **{f"/jobs{verb}": {"json": SPEC} for verb in ("", "/validate", "/estimate", "/preview")},
 }
 WITHOUT_DATABASE = {"/healthz"}
@@ -40,8 +44,8 @@ def ask_all(client: TestClient, app: FastAPI) -> dict[tuple[str, str], httpx2.Re
     """What each route answers; a wait is long."""
     answers = {}
     for method, path in routes(app):
-        body = dict(BODIES.get(path, {})) if method == "POST" else {"params": {"wait": 60}}
-        filled = path.format(dataset_id="file-1", images_id="file-1", job_id="j", report_id="r", path="config.json")
+        body = dict(BODIES.get(path, {})) if method in {"POST", "PATCH"} else {"params": {"wait": 60}}
+        filled = re.sub(r"{\w+(:path)?}", "unknown", path)
         answers[method, path] = client.request(method, filled, **body)
     return answers
 
