@@ -4,6 +4,7 @@ import os
 
 from alembic import context
 
+import store.webhook_tables  # noqa: F401 - its tables join the others
 from store.database import make_engine
 from store.tables import Job
 

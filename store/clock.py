@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, select
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
@@ -48,3 +49,8 @@ def _sqlite(element: from_now, _compiler: Any, **_: Any) -> str:
 @compiles(from_now, "postgresql")
 def _postgresql(element: from_now, _compiler: Any, **_: Any) -> str:
     return f"(clock_timestamp() + interval '{element.seconds:.3f} seconds')"
+
+
+def now(session: Session) -> datetime:
+    """The database's time, for reckoning on this side."""
+    return session.execute(select(from_now())).scalar_one()

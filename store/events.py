@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from store import deliveries
 from store.clock import from_now
 from store.tables import Event
 
@@ -18,7 +19,10 @@ def record(
     message: str,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add one event. Whoever calls has touched the job's row before, so that ids follow the order of facts."""
+    """Add one event, and what is to be told of it to webhook endpoints.
+
+    Whoever calls has touched the job's row before, so that ids follow the order of facts.
+    """
     session.execute(
         insert(Event).values(
             job_id=job_id,
@@ -29,6 +33,7 @@ def record(
             created_at=from_now(),
         )
     )
+    deliveries.announce(session, job_id, type_)
 
 
 def after(session: Session, job_id: str, event_id: int, limit: int) -> Sequence[Event]:

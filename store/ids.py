@@ -21,3 +21,18 @@ def file_id() -> str:
 def project_id() -> str:
     """A new project's id."""
     return f"proj_{ULID()}".lower()
+
+
+def webhook_endpoint_id() -> str:
+    """A new webhook endpoint's id."""
+    return f"we_{ULID()}".lower()
+
+
+def webhook_event_id() -> str:
+    """The id of an event that webhook endpoints are told."""
+    return f"evt_{ULID()}".lower()
+
+
+def webhook_delivery_id() -> str:
+    """The id under which the telling of one event to one endpoint is kept."""
+    return f"whd_{ULID()}".lower()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from store import idempotency, inspections, leases, workers
+from store import deliveries, idempotency, inspections, leases, workers
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.orphans import Orphans
@@ -66,6 +66,7 @@ class Rescue:
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
             idempotency.forget_old(session)
+            deliveries.forget_old(session)
         self._attempts.charge_lost()
         if self._attempts.is_anything_due():
             self._doorbell.ring(Bell.JOBS)
