@@ -7,8 +7,12 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
+from api.delivery import Deliveries
 from api.dependencies import Parts
+from api.egress import Egress
 from api.guard import caller
+from api.openai import webhooks
+from api.posting import Poster
 from api.routes import (
     artifacts,
     datasets,
@@ -36,7 +40,21 @@ DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own ma
 submit a job, watch it, download the trained checkpoint."""
 
 
-_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, usage, projects, keys)
+_GUARDED = (
+    datasets,
+    images,
+    models,
+    jobs,
+    inspections,
+    reports,
+    streams,
+    artifacts,
+    workers,
+    usage,
+    projects,
+    keys,
+    webhooks,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -49,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         storage=Storage(settings.storage_root, settings.scratch_dir),
         doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
         streams=Streams(database),
+        deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
         tries=Tries(),
     )
     parts.storage.prepare()
@@ -56,8 +75,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         parts.doorbell.start()
-        async with parts.streams.running():
-            with told_of_end(parts.streams.close):
+        async with parts.streams.running(), parts.deliveries.running():
+            with told_of_end(parts.close):
                 yield
         parts.doorbell.stop()
         parts.database.close()

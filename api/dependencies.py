@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.delivery import Deliveries
 from api.settings import Settings
 from api.streaming import Streams
 from api.tries import Tries
@@ -26,7 +27,13 @@ class Parts:
     storage: Storage
     doorbell: Ringer
     streams: Streams
+    deliveries: Deliveries
     tries: Tries
+
+    def close(self) -> None:
+        """Begin to end what would hold up the end of the process."""
+        self.streams.close()
+        self.deliveries.close()
 
 
 def parts(request: Request) -> Parts:

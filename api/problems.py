@@ -16,12 +16,15 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
+from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
+from api.openai.webhooks import EndpointUnreachable
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
+from store.deliveries import DeliveryNotFound
 from store.files import BaseModelNotFound
 from store.idempotency import KeyReused
 from store.images import ImagesNotFound
@@ -31,6 +34,7 @@ from store.keys import KeyNotFound
 from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
+from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -66,6 +70,12 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
+    WebhookEndpointNotFound: (HTTPStatus.NOT_FOUND, "webhook_endpoint_not_found"),
+    DeliveryNotFound: (HTTPStatus.NOT_FOUND, "webhook_delivery_not_found"),
+    WebhookEndpointDisabled: (HTTPStatus.CONFLICT, "webhook_endpoint_disabled"),
+    TooManyWebhookEndpoints: (HTTPStatus.BAD_REQUEST, "too_many_webhook_endpoints"),
+    EndpointUnreachable: (HTTPStatus.BAD_REQUEST, "webhook_endpoint_unreachable"),
+    AddressRefused: (HTTPStatus.BAD_REQUEST, "invalid_url"),
     DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),

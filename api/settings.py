@@ -2,9 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from store.settings import StoreSettings
+
+
+def _names(value: object) -> object:
+    """`a,b` → {"a", "b"}."""
+    return frozenset(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
 class Settings(StoreSettings):
@@ -23,3 +29,5 @@ class Settings(StoreSettings):
     through this service, for clients that do not reach the bucket."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""
+    webhook_private_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = frozenset()
+    """Hosts that webhooks may reach though they are not public, and without TLS: `hooks.internal,10.0.0.7`."""

@@ -1,5 +1,6 @@
 """Whoever is told of events: a real HTTP server on this machine, which answers as a test says."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,10 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Listen on a free port of loopback."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Listen on a free port of loopback, over TLS if a context for that is given."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    receiver = Receiver(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     server.receiver = receiver  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

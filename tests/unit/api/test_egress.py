@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 from typing import Any
 
 import httpx2
 import pytest
+import trustme
 
 from api.egress import AddressRefused, Egress, is_public
 from tests.unit.api.receiver import receiving
@@ -81,6 +83,29 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_asked_where_it_was_
         assert asyncio.run(ask(f"http://hooks.example:{port}/x")) == 200
 
     assert receiver.told[0].headers["Host"] == f"hooks.example:{port}"
+
+
+def test_two_names_of_one_number_do_not_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    server_tls, tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("bücher.example").configure_cert(server_tls)
+    authority.configure_trust(tls)
+
+    async def ask(egress: Egress, port: str) -> int:
+        async with egress.client(5) as client:
+            first = await egress.send(client, "POST", httpx2.URL(f"https://bücher.example:{port}/"), content=b"")
+            await first.aread()
+            await first.aclose()
+            with pytest.raises(httpx2.ConnectError, match=r"not valid for 'other\.example'"):
+                await egress.send(client, "POST", httpx2.URL(f"https://other.example:{port}/"), content=b"")
+            return first.status_code
+
+    with receiving(server_tls) as receiver:
+        port = receiver.url.rpartition(":")[2]
+        monkeypatch.setattr(socket, "getaddrinfo", Names([PRIVATE], [PRIVATE]))
+        assert asyncio.run(ask(Egress(is_allowed=lambda number: number == PRIVATE, tls=tls), port)) == 200
+
+    assert [told.headers["Host"] for told in receiver.told] == [f"xn--bcher-kva.example:{port}"]
 
 
 def test_a_host_that_the_operator_trusts_may_be_private_and_without_tls() -> None:
