@@ -9,9 +9,11 @@ import ssl
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-import anyio
 import httpx2
+from anyio import CapacityLimiter, to_thread
 
+_MAX_LOOKUPS = 256
+"""Threads that wait for name servers."""
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -38,6 +40,7 @@ class Egress:
         self._is_allowed = is_allowed or is_public
         self._private_hosts = private_hosts
         self._tls = tls or ssl.create_default_context()
+        self._lookups = CapacityLimiter(_MAX_LOOKUPS)
 
     def client(self, max_seconds: float) -> httpx2.AsyncClient:
         """Asks one address at a time: no proxy of the environment, no redirects, no connection used twice.
@@ -91,11 +94,19 @@ class Egress:
         if address.userinfo:
             raise AddressRefused("an address with a user or a password is not asked")
         port = address.port or _PORTS[address.scheme]
-        found = await anyio.getaddrinfo(address.host, port, type=socket.SOCK_STREAM)
-        numbers = [str(sockaddr[0]) for *_, sockaddr in found]
+        numbers = await self._look_up(address.raw_host.decode("ascii"), port)
         if not is_trusted and not all(self._is_allowed(number) for number in numbers):
             raise AddressRefused(f"{address.host} is not a public address")
         return numbers[0]
+
+    async def _look_up(self, name: str, port: int) -> list[str]:
+        # Not the event loop's own: it has a handful of threads, which a few names that nobody answers for would hold.
+        found = await to_thread.run_sync(
+            lambda: socket.getaddrinfo(name, port, type=socket.SOCK_STREAM),
+            abandon_on_cancel=True,
+            limiter=self._lookups,
+        )
+        return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
 def is_public(number: str) -> bool:

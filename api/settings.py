@@ -9,8 +9,10 @@ from store.settings import StoreSettings
 
 
 def _names(value: object) -> object:
-    """`a,b` → {"a", "b"}."""
-    return frozenset(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+    """`a,B` → {"a", "b"}."""
+    if not isinstance(value, str):
+        return value
+    return frozenset(name.strip().lower() for name in value.split(",") if name.strip())
 
 
 class Settings(StoreSettings):

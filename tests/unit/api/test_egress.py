@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import threading
 from typing import Any
 
 import httpx2
@@ -83,6 +84,28 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_asked_where_it_was_
         assert asyncio.run(ask(f"http://hooks.example:{port}/x")) == 200
 
     assert receiver.told[0].headers["Host"] == f"hooks.example:{port}"
+
+
+def test_names_that_nobody_answers_for_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = threading.Event()
+
+    def look_up(name: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        if name == "slow.example":
+            may_answer.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, port))]
+
+    async def ask() -> str:
+        egress = Egress()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(64):
+                tasks.create_task(egress.number_of(httpx2.URL("https://slow.example/")))
+            number = await asyncio.wait_for(egress.number_of(httpx2.URL("https://hooks.example/")), 20)
+            may_answer.set()
+        return number
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    assert asyncio.run(ask()) == PUBLIC
 
 
 def test_two_names_of_one_number_do_not_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
