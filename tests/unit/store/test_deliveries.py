@@ -1,10 +1,12 @@
 """What endpoints are to be told, and how it is kept until it is told."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from store import deliveries, events, inspections, jobs, leases, webhooks
@@ -363,4 +365,35 @@ def test_deleting_an_endpoint_never_undoes_the_move_that_it_is_told_of(
     with database.reading() as session:
         assert jobs.get(session, lease.job_id).status == "succeeded"
         assert webhooks.page(session, after=None, limit=1) == []
+    assert told(database) == []
+
+
+def wait_for_lock(database: Database) -> None:
+    """Return once somebody waits for somebody else's transaction."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with database.reading() as session:
+            if session.execute(waiting).scalar_one():
+                return
+    raise TimeoutError
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_move_while_an_endpoint_is_deleted_is_not_undone_either(
+    database: Database, endpoint: WebhookEndpoint, spec: JobSpec
+) -> None:
+    lease = claim_submitted(database, spec)
+    moving = threading.Thread(target=end, args=(database, lease))
+
+    with database.writing() as session:
+        webhooks.remove(session, endpoint.id)
+        moving.start()
+        wait_for_lock(database)
+    moving.join()
+
+    with database.reading() as session:
+        assert jobs.get(session, lease.job_id).status == "succeeded"
     assert told(database) == []
