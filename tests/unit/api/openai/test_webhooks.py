@@ -20,6 +20,8 @@ from trainer_core.contract.spec import JobSpec
 URL = "https://93.184.216.34/hook"
 BODY = {"name": "mine", "url": URL, "event_types": ["fine_tuning.job.succeeded"]}
 PATH = "/v1/webhook_endpoints"
+# What handlers ask of the store is tested with every database there.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,6 @@ def test_an_endpoint_is_answered_with_its_secret_once(client: TestClient, create
         "nowhere",
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_address_that_is_not_public_is_refused_when_it_is_given(client: TestClient, created: Any, url: str) -> None:
     answers = [client.post(PATH, json=BODY | {"url": url}), client.post(f"{PATH}/{created['id']}", json={"url": url})]
 
@@ -118,7 +119,6 @@ def test_an_address_that_is_not_public_is_refused_when_it_is_given(client: TestC
         {"colour": "red"},
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_is_not_an_endpoint_is_refused(client: TestClient, created: Any, change: dict[str, Any]) -> None:
     answers = [client.post(PATH, json=BODY | change), client.post(f"{PATH}/{created['id']}", json=change)]
 
@@ -158,7 +158,6 @@ def test_pages_say_where_they_end(client: TestClient, created: Any) -> None:
     assert (first_page["has_more"], second_page["has_more"]) == (True, False)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_project_has_only_so_many_endpoints(client: TestClient) -> None:
     answers = [client.post(PATH, json=BODY) for _ in range(MAX_ENDPOINTS + 1)]
 
@@ -215,7 +214,6 @@ def test_a_test_tells_of_something_that_has_not_happened(
     assert (event["type"], event["data"]) == ("fine_tuning.job.failed", {"id": "ftjob-sample"})
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_test_that_nobody_answers_says_so(client: TestClient) -> None:
     nobody = client.post(PATH, json=BODY | {"url": "http://127.0.0.1:1/"}).json()
 
