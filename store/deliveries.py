@@ -163,7 +163,7 @@ def settle(session: Session, claim: Claim, attempt: DeliveryAttempt) -> None:
     delivery = session.scalar(select(WebhookDelivery).where(*held))
     if endpoint is None or delivery is None:
         return
-    outcome = _outcome(delivery, attempt, now(session))
+    outcome = _outcome(endpoint, delivery, attempt, now(session))
     attempts = (*delivery.attempts, attempt)[-_KEPT_ATTEMPTS:]
     written = update(WebhookDelivery).where(*held).values(attempts=attempts, claimed_until=from_now(), **outcome)
     session.execute(written)
@@ -173,12 +173,15 @@ def settle(session: Session, claim: Claim, attempt: DeliveryAttempt) -> None:
         webhooks.disable(session, endpoint.id, f"it took nothing for {TRIED_AFTER[-1]}")
 
 
-def _outcome(delivery: WebhookDelivery, attempt: DeliveryAttempt, at: datetime) -> dict[str, Any]:
+def _outcome(
+    endpoint: WebhookEndpoint, delivery: WebhookDelivery, attempt: DeliveryAttempt, at: datetime
+) -> dict[str, Any]:
     if attempt.error is None:
         return {"status": DeliveryStatus.DELIVERED, "next_attempt_at": None, "finished_at": from_now()}
     times = (delivery.created_at + after for after in TRIED_AFTER)
     next_at = next((one for one in times if one > at), None)
-    if next_at is None or attempt.status_code == _GONE:
+    is_told = endpoint.disabled_reason is None and attempt.status_code != _GONE
+    if next_at is None or not is_told:
         return {"status": DeliveryStatus.FAILED, "next_attempt_at": None, "finished_at": from_now()}
     return {"status": DeliveryStatus.PENDING, "next_attempt_at": next_at}
 

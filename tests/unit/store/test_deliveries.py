@@ -1,12 +1,9 @@
 """What endpoints are to be told, and how it is kept until it is told."""
 
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from store import deliveries, events, inspections, jobs, leases, webhooks
@@ -304,6 +301,19 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_it_was_still_to_be_told_g
 
 
 @pytest.mark.usefixtures("ended")
+def test_what_was_under_way_when_its_endpoint_was_disabled_is_not_tried_again(
+    database: Database, endpoint: WebhookEndpoint
+) -> None:
+    [held] = claim(database)
+    with database.writing() as session:
+        webhooks.change(session, endpoint.id, enabled=False)
+
+    delivery = settle(database, held, 500)
+
+    assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.FAILED, 1)
+
+
+@pytest.mark.usefixtures("ended")
 def test_what_was_taken_may_be_told_once_more_by_hand(database: Database, endpoint: WebhookEndpoint) -> None:
     [held] = claim(database)
     settle(database, held)
@@ -344,56 +354,4 @@ def test_what_is_older_than_30_days_is_forgotten(database: Database) -> None:
     with database.writing() as session:
         deliveries.forget_old(session)
 
-    assert told(database) == []
-
-
-def test_deleting_an_endpoint_never_undoes_the_move_that_it_is_told_of(
-    database: Database, endpoint: WebhookEndpoint, spec: JobSpec
-) -> None:
-    lease = claim_submitted(database, spec)
-
-    def remove() -> None:
-        with database.writing() as session:
-            webhooks.remove(session, endpoint.id)
-
-    removing = threading.Thread(target=remove)
-    with database.writing() as session:
-        leases.succeed(session, lease)
-        removing.start()
-    removing.join()
-
-    with database.reading() as session:
-        assert jobs.get(session, lease.job_id).status == "succeeded"
-        assert webhooks.page(session, after=None, limit=1) == []
-    assert told(database) == []
-
-
-def wait_for_lock(database: Database) -> None:
-    """Return once somebody waits for somebody else's transaction."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        with database.reading() as session:
-            if session.execute(waiting).scalar_one():
-                return
-    raise TimeoutError
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_move_while_an_endpoint_is_deleted_is_not_undone_either(
-    database: Database, endpoint: WebhookEndpoint, spec: JobSpec
-) -> None:
-    lease = claim_submitted(database, spec)
-    moving = threading.Thread(target=end, args=(database, lease))
-
-    with database.writing() as session:
-        webhooks.remove(session, endpoint.id)
-        moving.start()
-        wait_for_lock(database)
-    moving.join()
-
-    with database.reading() as session:
-        assert jobs.get(session, lease.job_id).status == "succeeded"
     assert told(database) == []
