@@ -11,7 +11,8 @@ from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
 from api.guard import caller
-from api.openai import webhooks
+from api.openai import chat, webhooks
+from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
 from api.routes import (
     artifacts,
@@ -54,6 +55,7 @@ _GUARDED = (
     projects,
     keys,
     webhooks,
+    chat,
 )
 
 
@@ -90,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
+    app.add_exception_handler(ChatRefused, refusal)
     for routes in _GUARDED:
         app.include_router(routes.router, dependencies=[Depends(caller)])
     app.include_router(health.router)

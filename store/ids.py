@@ -36,3 +36,8 @@ def webhook_event_id() -> str:
 def webhook_delivery_id() -> str:
     """The id under which the telling of one event to one endpoint is kept."""
     return f"whd_{ULID()}".lower()
+
+
+def completion_id() -> str:
+    """The id of a chat that is to be answered."""
+    return f"chatcmpl-{ULID()}".lower()
