@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: the only place where errors meet HTTP statuses.
+"""Errors as RFC 9457 problems, or as OpenAI has them: the only place where errors meet HTTP statuses.
 
 A problem says what is wrong (`title`, `detail`), where (`errors`), and which kind it is (`code`, never renamed).
 """
@@ -18,6 +18,9 @@ from starlette.exceptions import HTTPException
 from api.checking import DatasetRefused, UncheckableDataset
 from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
+from api.openai import errors
+from api.openai.fine_tuning import BadParameter
+from api.openai.models import NotDeletable
 from api.openai.webhooks import EndpointUnreachable
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
@@ -26,14 +29,17 @@ from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
 from store.files import BaseModelNotFound
+from store.history import EventNotFound
 from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
 from store.keys import KeyNotFound
+from store.permissions import PermissionNotFound
 from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
+from store.stored_files import FileInUse, StoredFileNotFound
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -58,6 +64,11 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
     ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
     KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
+    EventNotFound: (HTTPStatus.NOT_FOUND, "event_not_found"),
+    StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
+    PermissionNotFound: (HTTPStatus.NOT_FOUND, "permission_not_found"),
+    NotDeletable: (HTTPStatus.FORBIDDEN, "model_not_deletable"),
+    FileInUse: (HTTPStatus.CONFLICT, "file_in_use"),
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
     NotPausable: (HTTPStatus.CONFLICT, "job_not_pausable"),
@@ -96,6 +107,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DatasetNotFound)(_unknown_dataset)
     app.exception_handler(DatasetRefused)(_refused)
     app.exception_handler(QuotaExceeded)(_over_quota)
+    app.exception_handler(BadParameter)(_bad_parameter)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     for error in UNAVAILABLE:
@@ -105,6 +117,7 @@ def install(app: FastAPI) -> None:
 
 
 def problem(
+    request: Request,
     status: HTTPStatus,
     code: str,
     detail: str,
@@ -112,14 +125,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extra: Any,
 ) -> JSONResponse:
-    """A response that carries a problem."""
+    """A response that carries a problem; under `/v1`, OpenAI's form of it."""
+    if errors.is_for_openai(request.url.path):
+        places = [one["location"] for one in extra.get("errors", ()) if "location" in one]
+        return errors.error(status, code, detail, param=places[0] if places else None, headers=headers)
     body = Problem(title=status.phrase, status=status, detail=detail, code=code).model_dump() | extra
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _plain(status: HTTPStatus, code: str) -> Any:
-    def answer(_request: Request, error: Exception) -> JSONResponse:
-        return problem(status, code, str(error), headers=_HEADERS.get(status))
+    def answer(request: Request, error: Exception) -> JSONResponse:
+        return problem(request, status, code, str(error), headers=_HEADERS.get(status))
 
     return answer
 
@@ -127,13 +143,14 @@ def _plain(status: HTTPStatus, code: str) -> Any:
 def _unknown_dataset(request: Request, error: DatasetNotFound) -> JSONResponse:
     # In a job's spec the id is one wrong value of many; in a path it is the thing itself.
     if request.method == "POST":
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_dataset", str(error))
-    return problem(HTTPStatus.NOT_FOUND, "dataset_not_found", str(error))
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_dataset", str(error))
+    return problem(request, HTTPStatus.NOT_FOUND, "dataset_not_found", str(error))
 
 
-def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
+def _refused(request: Request, error: DatasetRefused) -> JSONResponse:
     faults = [fault.model_dump() for fault in error.report.faults]
     return problem(
+        request,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid_dataset",
         str(error),
@@ -142,16 +159,20 @@ def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
     )
 
 
-def _over_quota(_request: Request, error: QuotaExceeded) -> JSONResponse:
+def _over_quota(request: Request, error: QuotaExceeded) -> JSONResponse:
     # Asking again at once, as some clients do after a 429, changes nothing.
     headers = {"x-should-retry": "false"}
-    return problem(HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
+    return problem(request, HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
 
 
-def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-    errors = [{"location": _location(one["loc"]), "detail": _in_words(one)} for one in error.errors()]
-    detail = "; ".join(f"{one['location']}: {one['detail']}" for one in errors)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
+def _bad_parameter(_request: Request, error: BadParameter) -> JSONResponse:
+    return errors.error(HTTPStatus.BAD_REQUEST, "invalid_value", str(error), param=error.param)
+
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    places = [{"location": _location(one["loc"]), "detail": _in_words(one)} for one in error.errors()]
+    detail = "; ".join(f"{one['location']}: {one['detail']}" for one in places)
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=places)
 
 
 def _location(loc: tuple[Any, ...]) -> str:
@@ -168,24 +189,26 @@ def _in_words(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def _http(_request: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem(status, code, str(error.detail), headers=error.headers)
+    return problem(request, status, code, str(error.detail), headers=error.headers)
 
 
-def _unavailable(_request: Request, error: SQLAlchemyError) -> JSONResponse:
+def _unavailable(request: Request, error: SQLAlchemyError) -> JSONResponse:
     log.warning("the database does not answer: %s", error)
     detail = "The database does not answer; try again in a moment"
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers={"Retry-After": "5"})
+    return problem(
+        request, HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers={"Retry-After": "5"}
+    )
 
 
-def _unstorable(_request: Request, error: DataError) -> JSONResponse:
+def _unstorable(request: Request, error: DataError) -> JSONResponse:
     detail = f"The request holds a value that the database cannot keep: {error.orig}"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
 
 
-def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected error", exc_info=error)
     detail = "An error of the service, not of your request; its log says more"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

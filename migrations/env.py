@@ -4,7 +4,9 @@ import os
 
 from alembic import context
 
-import store.webhook_tables  # noqa: F401 - its tables join the others
+import store.file_tables
+import store.permission_tables
+import store.webhook_tables  # noqa: F401 - their tables join the others
 from store.database import make_engine
 from store.tables import Job
 

@@ -1,9 +1,10 @@
 """What a succeeded job left to download."""
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
+from store.file_tables import StoredFile
 from store.leases import Lease
 from store.lifecycle import ENDED
 from store.tables import Artifact, Job
@@ -37,6 +38,12 @@ def record(session: Session, lease: Lease, path: str, manifest: Manifest) -> Non
             created_at=from_now(),
         )
     )
+
+
+def forget(session: Session, job: Job) -> None:
+    """Have a job's artifact, and the files of it, be there no more."""
+    session.execute(delete(StoredFile).where(StoredFile.job_id == job.id, StoredFile.path != ""))
+    session.execute(delete(Artifact).where(Artifact.job_id == job.id))
 
 
 def of_job(job: Job) -> Artifact:

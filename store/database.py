@@ -20,6 +20,8 @@ from store.columns import DEFAULT_PROJECT, Owned, Table
 UNAVAILABLE = (OperationalError, InterfaceError, NoConnectionFree)
 """Errors of a database that does not answer, or broke off; whether a write has come through is not known then."""
 _PROJECT = "project_id"
+ACROSS_PROJECTS = "across_projects"
+"""Execution option of a statement that reads what other projects have, as they let it."""
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
@@ -80,7 +82,7 @@ def owner(session: Session) -> str:
 @event.listens_for(Session, "do_orm_execute")
 def _see_own_rows(asked: ORMExecuteState) -> None:
     project_id = asked.session.info.get(_PROJECT)
-    if project_id is not None:
+    if project_id is not None and not asked.execution_options.get(ACROSS_PROJECTS):
         owned = with_loader_criteria(Owned, lambda table: table.project_id == project_id, include_aliases=True)
         asked.statement = asked.statement.options(owned)
 

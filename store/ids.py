@@ -41,3 +41,8 @@ def webhook_delivery_id() -> str:
 def completion_id() -> str:
     """The id of a chat that is to be answered."""
     return f"chatcmpl-{ULID()}".lower()
+
+
+def permission_id() -> str:
+    """The id under which a project may use another's model."""
+    return f"cp_{ULID()}".lower()

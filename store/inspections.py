@@ -4,6 +4,7 @@ Finding out twice is harmless, so a claim is only a time until which nobody else
 answer: into the queue, or to its end.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -69,6 +70,26 @@ def submit(session: Session, spec: JobSpec) -> Job:
     job = jobs.submit(session, spec)
     _ask(session, spec, job.id)
     return job
+
+
+def refuse(session: Session, spec: JobSpec, report: JobReport) -> Job:
+    """Submit a job of which it is known already that it cannot run: it fails at once, for its owner to read why.
+
+    Raises:
+        QuotaExceeded: The project may not have more jobs, hours or bytes.
+    """
+    quotas.check_submission(session)
+    job = jobs.record(session, spec)
+    _ask(session, spec, job.id)
+    session.execute(update(Inspection).where(Inspection.job_id == job.id).values(report=report, finished_at=from_now()))
+    jobs.leave_validating(session, job.id, report)
+    return jobs.get(session, job.id)
+
+
+def reports(session: Session, job_ids: Sequence[str]) -> Mapping[str, JobReport]:
+    """The reports of jobs that have one."""
+    rows = session.execute(select(Inspection.job_id, Inspection.report).where(Inspection.job_id.in_(job_ids)))
+    return {row.job_id: row.report for row in rows if row.report is not None}
 
 
 def _ask(session: Session, spec: JobSpec, job_id: str | None) -> str:

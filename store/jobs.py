@@ -1,17 +1,17 @@
 """Jobs as their owners see them: submitted, found, listed, asked to end."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select, update
+from sqlalchemy import JSON, ColumnElement, Select, insert, select, type_coerce, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import datasets, events, ids, workers
 from store.clock import from_now
 from store.database import owner, touched
 from store.lifecycle import ENDED, JobStatus, sources
-from store.tables import Inspection, Job
+from store.tables import Artifact, Inspection, Job
 from trainer_core.contract.events import Phase
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -88,6 +88,11 @@ def submit(session: Session, spec: JobSpec) -> Job:
         DatasetNotFound: The spec names a dataset that was never uploaded.
     """
     check_datasets(session, spec)
+    return record(session, spec)
+
+
+def record(session: Session, spec: JobSpec) -> Job:
+    """Record a job, whatever its spec names."""
     job_id = ids.job_id()
     session.execute(
         insert(Job).values(
@@ -158,17 +163,47 @@ def get(session: Session, job_id: str) -> Job:
 
 
 def page(
-    session: Session, *, status: JobStatus | None, base_model: str | None, after: str | None, limit: int
+    session: Session,
+    *,
+    status: JobStatus | None = None,
+    base_model: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    after: str | None = None,
+    limit: int,
 ) -> Sequence[Job]:
-    """Jobs older than the job `after`, newest first."""
+    """Jobs older than the job `after`, newest first.
+
+    Args:
+        session: Reads.
+        status: That they have.
+        base_model: That they train.
+        metadata: Pairs that they all have; with none at all, jobs without metadata.
+        after: The last job of the page before.
+        limit: Most jobs.
+    """
     statement = select(Job).order_by(Job.id.desc()).limit(limit)
     if status is not None:
         statement = statement.where(Job.status == status)
     if base_model is not None:
         statement = statement.where(Job.base_model == base_model)
+    if metadata is not None:
+        statement = statement.where(*_has(metadata))
     if after is not None:
         statement = statement.where(Job.id < after)
     return session.scalars(statement).all()
+
+
+def with_artifact(session: Session, *, limit: int) -> Sequence[Job]:
+    """Jobs that have left something to download, newest first."""
+    return session.scalars(select(Job).join(Artifact).order_by(Job.id.desc()).limit(limit)).all()
+
+
+def _has(metadata: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+    kept = type_coerce(Job.spec, JSON)["metadata"]
+    if not metadata:
+        yield kept.as_string() == "{}"
+    for name, value in metadata.items():
+        yield kept[name].as_string() == value
 
 
 def queue_positions(session: Session, among: Iterable[Job]) -> dict[str, int]:

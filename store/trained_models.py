@@ -12,7 +12,8 @@ from typing import Literal, Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store import checkpoints
+from store import checkpoints, permissions
+from store.database import ACROSS_PROJECTS
 from store.files import BaseModelNotFound
 from store.lifecycle import ENDED
 from store.tables import Job
@@ -115,11 +116,29 @@ def find(session: Session, name: str) -> tuple[Job, Left]:
     Raises:
         ModelNotFound: There is no such model, not yet, or not any more.
     """
+    is_shared = permissions.may_use(session, name)
+    job, parsed = _job(session, name, is_shared=is_shared), ModelName.parse(name)
+    return job, _checkpoint(session, job, parsed) if parsed.step is not None else _artifact(job, name)
+
+
+def find_own(session: Session, name: str) -> Job:
+    """The job of a trained model of the session's own project.
+
+    Raises:
+        ModelNotFound: There is no such job, or it has not left this yet.
+    """
+    job, parsed = _job(session, name, is_shared=False), ModelName.parse(name)
+    _ = _checkpoint(session, job, parsed) if parsed.step is not None else _artifact(job, name)
+    return job
+
+
+def _job(session: Session, name: str, *, is_shared: bool) -> Job:
     parsed = ModelName.parse(name)
-    job = session.scalar(select(Job).where(Job.id == parsed.job_id))
+    how = {ACROSS_PROJECTS: is_shared}
+    job = session.scalar(select(Job).where(Job.id == parsed.job_id), execution_options=how)
     if job is None or ModelName.of(job, parsed.step) != parsed:
         raise ModelNotFound(name, "there is no such job in this project")
-    return job, _checkpoint(session, job, parsed) if parsed.step is not None else _artifact(job, name)
+    return job
 
 
 def origin(session: Session, base_model: str, revision: str | None = None) -> Origin:

@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy.orm import Session
 
-from store import artifacts, checkpoints, jobs, leases, trained_models
+from store import artifacts, checkpoints, jobs, leases, results, trained_models
 from store.database import Database
 from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost, Wish
@@ -260,9 +260,11 @@ class Runner:
             self._keeper.conclude(leases.charge, f"The artifact could not be published: {refusal}")
             return
         manifest = Manifest.load(self._run_dir / word.path)
+        place = PurePosixPath((self._run_dir / word.path).relative_to(self._storage.root).as_posix())
 
         def publish(session: Session, lease: Lease) -> None:
             artifacts.record(session, lease, word.path, manifest)
+            results.record(session, jobs.get(session, lease.job_id), place, manifest)
             leases.succeed(session, lease)
 
         self._keeper.conclude(publish)

@@ -21,6 +21,8 @@ class FailureCode(StrEnum):
     """The base model cannot be loaded. Check its folder or hub id, revision and processor."""
     INVALID_DATASET = "invalid_dataset"
     """Rows cannot be trained on. The details name them by line, message and image."""
+    TOO_FEW_EXAMPLES = "too_few_examples"
+    """OpenAI's API trains on ten examples at least. Add some, or submit the job with POST /jobs."""
     OUT_OF_MEMORY = "out_of_memory"
     """The device's memory is too small. Lower batch_size, use LoRA or a quantised base model."""
     NON_FINITE_LOSS = "non_finite_loss"

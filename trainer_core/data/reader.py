@@ -7,7 +7,7 @@ has been converted before. It knows no torch.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,8 +16,9 @@ from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.places import Place
 from trainer_core.data.records import BOM, MAX_LINE_BYTES, Form, form_at
-from trainer_core.data.rows import ANY_ROW, FORMS, KINDS, MAX_IMAGES, AnyRow, ImagePart, Message, Pair, TextPart
+from trainer_core.data.rows import ANY_ROW, FORMS, KINDS, MAX_IMAGES, AnyRow, ImagePart, Message, Pair, Row, TextPart
 
+Checked = TypeVar("Checked", Row, Pair, AnyRow)
 _WORDS = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
@@ -98,7 +99,7 @@ def parse(text: bytes, place: Place) -> AnyRow:
     return checked(row, place)
 
 
-def checked(row: AnyRow, place: Place) -> AnyRow:
+def checked(row: Checked, place: Place) -> Checked:
     """The row, if its turns can be learned from.
 
     Raises:

@@ -1,0 +1,241 @@
+"""/v1/fine_tuning/jobs: OpenAI's view of the jobs that `/jobs` has, under the same ids."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.base_models import check_base_model
+from api.guard import Caller, CallerDep
+from api.openai.events import follow
+from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
+from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
+from api.openai.paging import After, page
+from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files, submissions
+from store.doorbell import Bell
+from store.file_tables import FileStatus, Purpose, StoredFile
+from store.idempotency import KeyTaken
+from store.lifecycle import JobStatus
+from store.tables import Job
+from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.report import JobReport, Problem
+
+router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai"])
+
+_TRAINING = "Training file"
+_WANDB = "integrations are not told anything here; read metrics from events, result_files or /jobs/{id}/stream"
+Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[ -~]*$")]
+RetryCount = Annotated[int, Header(alias="x-stainless-retry-count", ge=0, description="OpenAI's clients count tries")]
+
+
+class BadParameter(Exception):
+    """A parameter asks for what there is not."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@router.post("")
+async def create_job(
+    body: CreateJob, caller: CallerDep, idempotency_key: Key = None, retry_count: RetryCount = 0
+) -> dict[str, Any]:
+    """Create a fine-tuning job; docs/openai.md tells what becomes of each parameter.
+
+    A client that sends this again because it has heard no answer gets the job that it has made before.
+    """
+    _check(body)
+    await run_in_threadpool(check_base_model, body.base_model, caller)
+    told = await run_in_threadpool(_create, body, caller, idempotency_key, is_retry=retry_count > 0)
+    caller.parts.doorbell.ring(Bell.INSPECTIONS)
+    return told
+
+
+def _check(body: CreateJob) -> None:
+    if body.method and body.method.type == "reinforcement":
+        raise BadParameter("method", "reinforcement fine-tuning needs graders, which this service does not have")
+    if body.asked.early_stopping_patience and body.validation_file is None:
+        raise BadParameter("early_stopping_patience", "stopping early is decided on a validation_file; give one")
+
+
+def _create(body: CreateJob, caller: Caller, key: str | None, *, is_retry: bool) -> dict[str, Any]:
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    try:
+        with caller.writing() as session:
+            made = submissions.made_before(session, key, "job", digest, is_retry=is_retry)
+            if made is not None:
+                return _view(session, jobs.get(session, made))
+            job = _submit(session, body)
+            submissions.keep(session, key, "job", digest, job.id, is_retry=is_retry)
+            return _view(session, job)
+    except KeyTaken:
+        return _create(body, caller, key, is_retry=is_retry)
+
+
+def _submit(session: Session, body: CreateJob) -> Job:
+    training = _file(session, "training_file", body.training_file)
+    files = [(_TRAINING, training)]
+    if body.validation_file is not None:
+        files.append((VALIDATION, _file(session, "validation_file", body.validation_file)))
+    try:
+        spec = spec_of(body, _num_examples(session, training))
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+    problem = next((found for what, file in files if (found := _problem(session, what, file))), None)
+    if problem is not None:
+        job = inspections.refuse(session, spec, JobReport(is_valid=False, problem=problem))
+    else:
+        job = inspections.submit(session, spec)
+        events.record(session, job.id, 0, "files_validating", "Its files are being checked")
+    if body.integrations:
+        events.record(session, job.id, 0, "warning", _WANDB)
+    return job
+
+
+def _file(session: Session, param: str, file_id: str) -> StoredFile:
+    try:
+        file = stored_files.get(session, file_id)
+    except stored_files.StoredFileNotFound as error:
+        raise BadParameter(param, f"{file_id!r} is no file of this project; upload it with POST /v1/files") from error
+    if file.purpose != Purpose.FINE_TUNE:
+        raise BadParameter(param, f"{file_id!r} was uploaded for {file.purpose}, not for fine-tune")
+    return file
+
+
+def _num_examples(session: Session, file: StoredFile) -> int:
+    return 0 if file.status == FileStatus.ERROR else datasets.get(session, file.id).num_rows
+
+
+def _problem(session: Session, what: str, file: StoredFile) -> Problem | None:
+    """Why a job on a file fails at once."""
+    if file.status == FileStatus.ERROR:
+        message = f"{what} cannot be trained on: {file.status_details}"
+        return Problem(code=FailureCode.INVALID_DATASET, message=message, faults=file.faults)
+    num_examples = _num_examples(session, file)
+    if what == _TRAINING and num_examples < MIN_EXAMPLES:
+        message = f"{what} has {num_examples} example(s), but must have at least {MIN_EXAMPLES} examples"
+        return Problem(code=FailureCode.TOO_FEW_EXAMPLES, message=message)
+    return None
+
+
+@router.get("")
+def list_jobs(
+    request: Request,
+    caller: CallerDep,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> dict[str, Any]:
+    """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
+    with caller.reading() as session:
+        found = jobs.page(session, metadata=_metadata(request), after=after, limit=limit + 1)
+        return page(_views(session, found), limit)
+
+
+def _metadata(request: Request) -> dict[str, str] | None:
+    asked = request.query_params
+    pairs = {
+        name.removeprefix("metadata[").removesuffix("]"): value
+        for name, value in asked.items()
+        if name.startswith("metadata[") and name.endswith("]")
+    }
+    return pairs or ({} if asked.get("metadata") == "null" else None)
+
+
+@router.get("/{job_id}")
+def read_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+    """One job."""
+    with caller.reading() as session:
+        return _view(session, jobs.get(session, job_id))
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+    """End a job: at once if it waits, within seconds if it runs."""
+    return _ask(job_id, caller, jobs.request_cancel)
+
+
+@router.post("/{job_id}/pause")
+def pause_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+    """Let a job wait; a running one saves a checkpoint and frees its GPU first, and is `pausing` meanwhile."""
+    return _ask(job_id, caller, jobs.request_pause)
+
+
+@router.post("/{job_id}/resume")
+def resume_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+    """Queue a paused job; it goes on from its last checkpoint."""
+    told = _ask(job_id, caller, jobs.resume)
+    caller.parts.doorbell.ring(Bell.JOBS)
+    return told
+
+
+def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> dict[str, Any]:
+    with caller.writing() as session:
+        return _view(session, ask(session, job_id))
+
+
+@router.get("/{job_id}/events", response_model=None)
+async def list_events(
+    job_id: str,
+    caller: CallerDep,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    stream: Annotated[bool, Query(description="As server-sent events, oldest first, to the job's end")] = False,  # noqa: FBT002
+) -> Response:
+    """What happened to a job and each of its steps, newest first."""
+    told = await run_in_threadpool(_events, job_id, caller, after, limit)
+    if not stream:
+        return JSONResponse(told)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(follow(job_id, caller, after), HTTPStatus.OK, headers, "text/event-stream")
+
+
+def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> dict[str, Any]:
+    with caller.reading() as session:
+        job = jobs.get(session, job_id)
+        found = history.before(session, job_id, after, limit + 1)
+        return page([event_view(entry, job) for entry in found], limit)
+
+
+@router.get("/{job_id}/checkpoints")
+def list_checkpoints(
+    job_id: str, caller: CallerDep, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
+) -> dict[str, Any]:
+    """States of a job that are kept, newest first; each can be tried, shared and trained on."""
+    with caller.reading() as session:
+        job = jobs.get(session, job_id)
+        found = list(checkpoints.of_job(session, job_id))
+        names = [checkpoint_id(one) for one in found]
+        rest = found[names.index(after) + 1 :] if after in names else found
+        return page([checkpoint_view(one, job) for one in rest], limit)
+
+
+def _view(session: Session, job: Job) -> dict[str, Any]:
+    return _views(session, [job])[0]
+
+
+def _views(session: Session, found: Sequence[Job]) -> list[dict[str, Any]]:
+    job_ids = [job.id for job in found]
+    places = jobs.queue_positions(session, found)
+    reports = inspections.reports(session, job_ids)
+    files = stored_files.of_jobs(session, job_ids)
+    return [
+        job_view(
+            job,
+            Around(
+                queue_position=places.get(job.id),
+                estimated_start=forecast.start_of(session, job) if job.status == JobStatus.QUEUED else None,
+                report=reports.get(job.id),
+                result_files=[file.id for file in files[job.id] if not file.path],
+                output_files=[file.id for file in files[job.id] if file.path],
+            ),
+        )
+        for job in found
+    ]

@@ -1,0 +1,20 @@
+"""Lists as OpenAI's clients read them, page by page."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Query
+
+After = Annotated[str | None, Query(max_length=255, description="Id of the last one of the page before")]
+
+
+def page(data: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """A page of at most `limit`, made of one more where there is one."""
+    shown = data[:limit]
+    return {
+        "object": "list",
+        "data": shown,
+        "has_more": len(data) > limit,
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
+    }

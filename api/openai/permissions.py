@@ -1,0 +1,74 @@
+"""/v1/fine_tuning/checkpoints/{model}/permissions: which projects may use a trained model."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.guard import CallerDep
+from api.openai.paging import After, page
+from store import permissions, projects, trained_models
+from store.permission_tables import CheckpointPermission
+
+router = APIRouter(prefix="/v1/fine_tuning/checkpoints", tags=["openai"])
+
+
+class NewPermissions(BaseModel):
+    """Whom to share with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    project_ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=255)]], Field(min_length=1, max_length=100)
+    ]
+
+
+@router.post("/{model:path}/permissions")
+def create_permissions(model: str, asked: NewPermissions, caller: CallerDep) -> dict[str, Any]:
+    """Let projects try this model, or this checkpoint, and train on it."""
+    with caller.writing() as session:
+        trained_models.find_own(session, model)
+        for project_id in asked.project_ids:
+            projects.get(session, project_id)
+        found = permissions.add(session, model, asked.project_ids)
+        return page([_view(one) for one in found], len(found))
+
+
+@router.get("/{model:path}/permissions")
+def list_permissions(
+    model: str,
+    caller: CallerDep,
+    project_id: Annotated[str | None, Query(max_length=255)] = None,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    order: Literal["ascending", "descending"] = "descending",
+) -> dict[str, Any]:
+    """Who may use this model."""
+    with caller.reading() as session:
+        trained_models.find_own(session, model)
+        found = permissions.page(
+            session,
+            model,
+            grantee_id=project_id,
+            after=after,
+            limit=limit + 1,
+            is_newest_first=order == "descending",
+        )
+        return page([_view(one) for one in found], limit)
+
+
+@router.delete("/{model:path}/permissions/{permission_id}")
+def delete_permission(model: str, permission_id: str, caller: CallerDep) -> dict[str, Any]:
+    """Share no more; jobs that were submitted meanwhile go on."""
+    with caller.writing() as session:
+        permissions.remove(session, model, permission_id)
+    return {"id": permission_id, "object": "checkpoint.permission", "deleted": True}
+
+
+def _view(permission: CheckpointPermission) -> dict[str, Any]:
+    return {
+        "id": permission.id,
+        "object": "checkpoint.permission",
+        "created_at": int(permission.created_at.timestamp()),
+        "project_id": permission.grantee_id,
+    }
