@@ -55,6 +55,7 @@ _GUARDED = (
     usage,
     projects,
     keys,
+    files,
     webhooks,
     chat,
     fine_tuning,

@@ -54,7 +54,7 @@ async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
         DatasetTooLarge: It is larger than this service or the project takes.
     """
     parts = caller.parts
-    room_bytes = await run_in_threadpool(_room_bytes, caller)
+    room_bytes = await run_in_threadpool(room_bytes, caller)
     file_id = ids.file_id()
     folder = parts.storage.upload_dir(file_id)
     folder.mkdir()
@@ -64,7 +64,12 @@ async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
         await run_in_threadpool(shutil.rmtree, folder)
 
 
-def _room_bytes(caller: Caller) -> int:
+def room_bytes(caller: Caller) -> int:
+    """Bytes that a file of the caller's may have.
+
+    Raises:
+        QuotaExceeded: None at all.
+    """
     with caller.reading() as session:
         return quotas.upload_room(session, caller.parts.settings.max_upload_bytes)
 

@@ -19,6 +19,7 @@ from api.checking import DatasetRefused, UncheckableDataset
 from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
 from api.openai import errors
+from api.openai.files import InvalidField
 from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
 from api.openai.webhooks import EndpointUnreachable
@@ -39,6 +40,7 @@ from store.permissions import PermissionNotFound
 from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
+from store.stored_files import FileInUse, StoredFileNotFound
 from store.stored_files import FileInUse, StoredFileNotFound
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
@@ -91,6 +93,8 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
+    StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
+    FileInUse: (HTTPStatus.CONFLICT, "file_in_use"),
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
@@ -192,7 +196,8 @@ def _in_words(error: Mapping[str, Any]) -> str:
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem(request, status, code, str(error.detail), headers=error.headers)
+    extra = {"errors": [{"location": error.param}]} if isinstance(error, InvalidField) else {}
+    return problem(request, status, code, str(error.detail), headers=error.headers, **extra)
 
 
 def _unavailable(request: Request, error: SQLAlchemyError) -> JSONResponse:

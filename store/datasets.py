@@ -1,10 +1,12 @@
 """Uploaded datasets."""
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from store import stored_files
 from store.clock import from_now
 from store.database import owner
+from store.file_tables import Purpose
 from store.tables import Dataset
 from trainer_core.contract.dataset import DatasetReport
 
@@ -25,8 +27,25 @@ def add(
     num_bytes: int,
     sha256: str,
     report: DatasetReport,
+    path: str | None = None,
+    lives_seconds: int | None = None,
 ) -> Dataset:
-    """Record a dataset whose file is in place."""
+    """Record a dataset whose file is in place.
+
+    Args:
+        path: Of the file as it came, below the root of the storage; None where its rows are kept so.
+        lives_seconds: After which it is gone.
+    """
+    stored_files.add(
+        session,
+        file_id=dataset_id,
+        purpose=Purpose.FINE_TUNE,
+        filename=filename,
+        num_bytes=num_bytes,
+        sha256=sha256,
+        path=path or f"datasets/{dataset_id}.jsonl",
+        lives_seconds=lives_seconds,
+    )
     session.execute(
         insert(Dataset).values(
             id=dataset_id,
@@ -50,7 +69,7 @@ def get(session: Session, dataset_id: str) -> Dataset:
     Raises:
         DatasetNotFound: There is none.
     """
-    dataset = session.get(Dataset, dataset_id)
+    dataset = session.scalar(select(Dataset).where(Dataset.id == dataset_id, stored_files.is_kept(Dataset.id)))
     if dataset is None:
         raise DatasetNotFound(dataset_id)
     return dataset

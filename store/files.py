@@ -30,6 +30,7 @@ class Storage:
     root/models/starter/                  a registered base model: a Hugging Face folder, or a link to one
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
     root/images/proj_…/file-…             an uploaded image, or a zip of them
+    root/files/file-…                     a file that is neither rows nor images, or rows as they came
     root/uploads/file-…/                  a file on its way in, and what is made of it
     root/cache/proj_…/                    what runs need not do again; never in the bucket, and may be deleted
     ```
@@ -55,7 +56,7 @@ class Storage:
 
     def prepare(self) -> None:
         """Make the folders, and clear away what uploads that broke off have left."""
-        for name in ("datasets", "images", "models", "jobs", "uploads"):
+        for name in ("datasets", "files", "images", "models", "jobs", "uploads"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.forget_uploads()
 
@@ -76,6 +77,10 @@ class Storage:
     def dataset_path(self, dataset_id: str) -> Path:
         """Place of the rows of a checked dataset."""
         return self.root / "datasets" / f"{dataset_id}.jsonl"
+
+    def file_path(self, file_id: str) -> Path:
+        """Place of a file as it came, where that is not the place of its rows or its images."""
+        return self.root / "files" / file_id
 
     def images_path(self, project_id: str, images_id: str) -> Path:
         """Place of an uploaded image, or a zip of them."""

@@ -18,6 +18,16 @@ def file_id() -> str:
     return f"file-{ULID()}".lower()
 
 
+def upload_id() -> str:
+    """The id of a file that comes in parts."""
+    return f"upload_{ULID()}".lower()
+
+
+def part_id() -> str:
+    """The id of a part of it."""
+    return f"part_{ULID()}".lower()
+
+
 def project_id() -> str:
     """A new project's id."""
     return f"proj_{ULID()}".lower()

@@ -1,10 +1,12 @@
 """Uploaded images, one by one or in zips, that rows of datasets may name."""
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from store import stored_files
 from store.clock import from_now
 from store.database import owner
+from store.file_tables import Purpose
 from store.tables import ImageFile
 
 
@@ -15,8 +17,27 @@ class ImagesNotFound(Exception):
         super().__init__(f"no images have the id {images_id!r}; upload them first with POST /images")
 
 
-def add(session: Session, *, images_id: str, filename: str, num_bytes: int, sha256: str, num_images: int) -> ImageFile:
-    """Record images whose file is in place."""
+def add(
+    session: Session,
+    *,
+    images_id: str,
+    filename: str,
+    num_bytes: int,
+    sha256: str,
+    num_images: int,
+    lives_seconds: int | None = None,
+) -> ImageFile:
+    """Record images whose file is in place; after `lives_seconds` they are gone."""
+    stored_files.add(
+        session,
+        file_id=images_id,
+        purpose=Purpose.VISION,
+        filename=filename,
+        num_bytes=num_bytes,
+        sha256=sha256,
+        path=f"images/{owner(session)}/{images_id}",
+        lives_seconds=lives_seconds,
+    )
     session.execute(
         insert(ImageFile).values(
             id=images_id,
@@ -37,7 +58,7 @@ def get(session: Session, images_id: str) -> ImageFile:
     Raises:
         ImagesNotFound: There are none.
     """
-    images = session.get(ImageFile, images_id)
+    images = session.scalar(select(ImageFile).where(ImageFile.id == images_id, stored_files.is_kept(ImageFile.id)))
     if images is None:
         raise ImagesNotFound(images_id)
     return images

@@ -10,8 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from store import projects, sharing
 from store.clock import from_now
 from store.database import owner
+from store.file_tables import StoredFile
 from store.lifecycle import JobStatus
-from store.tables import Artifact, Attempt, Checkpoint, Dataset, ImageFile, Job, Project, UsedHours
+from store.tables import Artifact, Attempt, Checkpoint, Job, Project, UsedHours
 
 _WAITING = (JobStatus.VALIDATING, JobStatus.QUEUED)
 
@@ -44,7 +45,7 @@ class Usage:
     gpu_hours: float
     """In the last 30 days, those of running jobs with them; a place on a CPU counts as a GPU."""
     storage_bytes: int
-    """Of datasets, images, checkpoints and artifacts."""
+    """Of files that were uploaded, of checkpoints and artifacts."""
     days: Sequence[DayUsed]
 
 
@@ -118,12 +119,12 @@ def _gpu_hours(session: Session, project_id: str) -> float:
 
 
 def _storage_bytes(session: Session, project_id: str) -> int:
-    of_files = (_sum(table.num_bytes).where(table.project_id == project_id) for table in (Dataset, ImageFile))
+    of_files = _sum(StoredFile.num_bytes).where(StoredFile.project_id == project_id, StoredFile.job_id.is_(None))
     of_jobs = (
         _sum(table.num_bytes).join(Job, Job.id == table.job_id).where(Job.project_id == project_id)
         for table in (Checkpoint, Artifact)
     )
-    return sum(int(session.scalar(one) or 0) for one in (*of_files, *of_jobs))
+    return sum(int(session.scalar(one) or 0) for one in (of_files, *of_jobs))
 
 
 def _sum(column: InstrumentedAttribute[int]) -> Select[int]:

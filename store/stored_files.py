@@ -5,8 +5,8 @@ To delete one is to have it expire now; its bytes go then, or later (`expiry.py`
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import JSON, ColumnElement, insert, or_, select, type_coerce, update
-from sqlalchemy.orm import Session
+from sqlalchemy import JSON, ColumnElement, exists, insert, or_, select, type_coerce, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import ids
 from store.clock import from_now
@@ -131,6 +131,11 @@ def delete(session: Session, file_id: str) -> None:
 def is_there() -> ColumnElement[bool]:
     """Whether a file has not expired, in SQL."""
     return or_(StoredFile.expires_at.is_(None), StoredFile.expires_at > from_now())
+
+
+def is_kept(file_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Whether no file with this id has expired, in SQL."""
+    return ~exists().where(StoredFile.id == file_id, StoredFile.expires_at <= from_now())
 
 
 def uses(file_id: str | ColumnElement[str]) -> ColumnElement[bool]:

@@ -1,0 +1,125 @@
+"""Files and uploads as OpenAI's clients read them. Times are seconds since 1970."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from store.file_tables import FileStatus, Purpose, StoredFile, Upload, UploadPart
+from trainer_core.contract.dataset import DatasetFault
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class FileRead(_View):
+    """A file."""
+
+    id: str
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    expires_at: int | None
+    filename: str
+    purpose: Purpose
+    status: FileStatus
+    status_details: str | None
+    """What is wrong with it."""
+    sha256: str
+    faults: tuple[DatasetFault, ...]
+    """The first faults of its rows, by line, message and image."""
+
+    @classmethod
+    def of(cls, file: StoredFile) -> Self:
+        """The view of a file's row."""
+        return cls(
+            id=file.id,
+            bytes=file.num_bytes,
+            created_at=_seconds(file.created_at),
+            expires_at=None if file.expires_at is None else _seconds(file.expires_at),
+            filename=file.filename,
+            purpose=file.purpose,
+            status=file.status,
+            status_details=file.status_details,
+            sha256=file.sha256,
+            faults=file.faults,
+        )
+
+
+class FilePage(_View):
+    """Files, in the order that was asked for."""
+
+    object: Literal["list"] = "list"
+    data: list[FileRead]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+    """Give it as `after` to read on."""
+
+    @classmethod
+    def of(cls, found: Sequence[StoredFile], limit: int) -> Self:
+        """The first `limit` files of those that were found."""
+        data = [FileRead.of(one) for one in found[:limit]]
+        return cls(
+            data=data,
+            has_more=len(found) > limit,
+            first_id=data[0].id if data else None,
+            last_id=data[-1].id if data else None,
+        )
+
+
+class FileDeleted(_View):
+    """What is left of a file."""
+
+    id: str
+    object: Literal["file"] = "file"
+    deleted: Literal[True] = True
+
+
+class UploadRead(_View):
+    """A file that comes in parts."""
+
+    id: str
+    object: Literal["upload"] = "upload"
+    bytes: int
+    created_at: int
+    expires_at: int
+    filename: str
+    purpose: Purpose
+    status: Literal["pending", "completed", "cancelled", "expired"]
+    file: FileRead | None
+    """What it has become."""
+
+    @classmethod
+    def of(cls, upload: Upload, file: StoredFile | None = None, *, has_expired: bool = False) -> Self:
+        """The view of an upload's row, and of its file."""
+        return cls(
+            id=upload.id,
+            bytes=upload.num_bytes,
+            created_at=_seconds(upload.created_at),
+            expires_at=_seconds(upload.expires_at),
+            filename=upload.filename,
+            purpose=upload.purpose,
+            status="expired" if has_expired else upload.status.value,
+            file=None if file is None else FileRead.of(file),
+        )
+
+
+class PartRead(_View):
+    """A part of an upload."""
+
+    id: str
+    object: Literal["upload.part"] = "upload.part"
+    created_at: int
+    upload_id: str
+
+    @classmethod
+    def of(cls, part: UploadPart) -> Self:
+        """The view of a part's row."""
+        return cls(id=part.id, created_at=_seconds(part.created_at), upload_id=part.upload_id)
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())

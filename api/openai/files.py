@@ -1,0 +1,185 @@
+"""/v1/files: whatever was uploaded or was left by jobs, as OpenAI has it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from api.guard import Caller, CallerDep
+from api.intake import Arrival, room_bytes
+from api.openai.file_views import FileDeleted, FilePage, FileRead
+from api.openai.filing import Filed, Label, put, record, withdraw
+from api.openai.multipart import read_form
+from api.openai.repeating import Repeat, RepeatDep
+from api.serving import REDIRECTED, serve
+from store import ids, results, stored_files
+from store.file_tables import Purpose, StoredFile
+from store.idempotency import KeyTaken
+
+router = APIRouter(prefix="/v1/files", tags=["openai: files"])
+
+UploadPurpose = Literal["assistants", "batch", "evals", "fine-tune", "user_data", "vision"]
+LivesSeconds = Annotated[int, Field(ge=3600, le=2_592_000)]
+_WHAT = "file"
+_DAYS = {"anchor": "expires_after[anchor]", "seconds": "expires_after[seconds]"}
+
+
+class NewFile(BaseModel):
+    """The fields beside a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    purpose: UploadPurpose
+    anchor: Annotated[Literal["created_at"], Field(alias=_DAYS["anchor"])] = "created_at"
+    seconds: Annotated[LivesSeconds | None, Field(alias=_DAYS["seconds"])] = None
+    """After which it is gone."""
+
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["purpose", "file"],
+                    "properties": {
+                        "purpose": {"type": "string", "enum": list(UploadPurpose.__args__)},  # type: ignore[attr-defined]
+                        "file": {"type": "string", "format": "binary"},
+                        _DAYS["anchor"]: {"type": "string", "enum": ["created_at"]},
+                        _DAYS["seconds"]: {"type": "integer", "minimum": 3600, "maximum": 2_592_000},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class InvalidField(HTTPException):
+    """A field beside a file is not as it must be."""
+
+    def __init__(self, error: ValidationError) -> None:
+        first = error.errors()[0]
+        self.param = str(first["loc"][0])
+        super().__init__(HTTPStatus.BAD_REQUEST, f"{self.param}: {first['msg']}")
+
+
+@router.post("", openapi_extra=BODY)
+async def create_file(request: Request, caller: CallerDep, repeat: RepeatDep) -> FileRead:
+    """Upload a file. One for fine-tuning is checked row by row; with faults it is kept with the status `error`."""
+    parts = caller.parts
+    most_bytes = await run_in_threadpool(room_bytes, caller)
+    file_id = ids.file_id()
+    folder = parts.storage.upload_dir(file_id)
+    folder.mkdir()
+    try:
+        form = await read_form(request, "file", folder / "file", most_bytes)
+        label = _label(form.fields, form.filename)
+        arrived = Arrival(file_id, folder, form.received)
+        digest = _digest(label, arrived)
+        if found := await run_in_threadpool(_made_before, caller, repeat, digest):
+            return FileRead.of(found)
+        filed = await put(arrived, label, caller)
+        return FileRead.of(await run_in_threadpool(_keep, caller, repeat, digest, filed))
+    finally:
+        await run_in_threadpool(shutil.rmtree, folder)
+
+
+def _label(fields: Mapping[str, str], filename: str) -> Label:
+    try:
+        asked = NewFile.model_validate_strings(dict(fields))
+    except ValidationError as error:
+        raise InvalidField(error) from error
+    return Label(Purpose(asked.purpose), filename, asked.seconds)
+
+
+def _digest(label: Label, arrived: Arrival) -> str:
+    """Of what the request means: a form looks different each time it is sent."""
+    meant = [label.purpose, label.filename, label.lives_seconds, arrived.received.sha256]
+    return hashlib.sha256(json.dumps(meant).encode()).hexdigest()
+
+
+def _made_before(caller: Caller, repeat: Repeat, digest: str) -> StoredFile | None:
+    with caller.writing() as session:
+        file_id = repeat.made_before(session, _WHAT, digest)
+        return None if file_id is None else stored_files.get(session, file_id)
+
+
+def _keep(caller: Caller, repeat: Repeat, digest: str, filed: Filed) -> StoredFile:
+    storage = caller.parts.storage
+    try:
+        with caller.writing() as session:
+            file_id = repeat.made_before(session, _WHAT, digest)  # by a try that came in beside this one
+            if file_id is None:
+                file = record(session, storage, filed)
+                repeat.keep(session, _WHAT, digest, file.id)
+                return file
+            found = stored_files.get(session, file_id)
+    except KeyTaken:
+        return _keep(caller, repeat, digest, filed)
+    withdraw(storage, filed)
+    return found
+
+
+@router.get("")
+def list_files(
+    caller: CallerDep,
+    purpose: Annotated[Purpose | None, Query(description="Only files of this purpose")] = None,
+    after: Annotated[str | None, Query(max_length=255, description="Id of the last file of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    order: Literal["asc", "desc"] = "desc",
+) -> FilePage:
+    """Files by their age, the newest first unless told otherwise."""
+    with caller.reading() as session:
+        is_newest_first = order == "desc"
+        found = stored_files.page(
+            session, purpose=purpose, after=after, limit=limit + 1, is_newest_first=is_newest_first
+        )
+        return FilePage.of(found, limit)
+
+
+@router.get("/{file_id}")
+def read_file(file_id: str, caller: CallerDep) -> FileRead:
+    """One file."""
+    with caller.reading() as session:
+        return FileRead.of(stored_files.get(session, file_id))
+
+
+@router.head("/{file_id}/content", include_in_schema=False)
+@router.get("/{file_id}/content", response_class=FileResponse, responses=REDIRECTED)
+def read_content(file_id: str, caller: CallerDep) -> Response:
+    """The bytes of a file as they came; `Range` and `If-Range` are answered, the ETag is their SHA-256.
+
+    Where the storage is a bucket, the answer is a redirect to it.
+    """
+    storage = caller.parts.storage
+    with caller.reading() as session:
+        file = stored_files.get(session, file_id)
+        if not file.path:  # the metrics of a job, which are rows
+            assert file.job_id is not None
+            return Response(results.metrics_csv(session, file.job_id), media_type="text/csv")
+    return serve(
+        storage,
+        storage.root / file.path,
+        redirects=caller.parts.settings.redirect_downloads,
+        headers={"ETag": f'"{file.sha256}"'},
+        media_type="application/octet-stream",
+        filename=file.filename.rsplit("/", 1)[-1],
+    )
+
+
+@router.delete("/{file_id}")
+def delete_file(file_id: str, caller: CallerDep) -> FileDeleted:
+    """Delete a file, unless a job that has not ended needs it."""
+    with caller.writing() as session:
+        stored_files.delete(session, file_id)
+    return FileDeleted(id=file_id)
