@@ -13,8 +13,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 from tests.integration.runs import Run, changed
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import ArtifactVerified, RunStarted
+from trainer_core.contract.sources import MERGED
 from trainer_core.contract.spec import Export, FullFineTune, Hyperparameters, JobSpec, Lora
-from trainer_core.training.verification import MERGED, Order, Verified, verify_in_fresh_process
+from trainer_core.training.verification import Order, Verified, verify_in_fresh_process
 
 WEIGHTS = "model.safetensors"
 

@@ -12,6 +12,7 @@ from peft import LoraConfig
 from torch import nn
 
 from trainer_core.contract.events import ArtifactVerified
+from trainer_core.contract.sources import MERGED
 from trainer_core.contract.spec import Lora
 from trainer_core.models.adapters import read_adapter
 from trainer_core.models.loading import load_model, own_dtype
@@ -19,7 +20,7 @@ from trainer_core.models.passed_over import keep_passed_over
 from trainer_core.module import Batch
 from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.model_card import name_of_base
-from trainer_core.training.verification import MERGED, Order, Verify, log_probabilities
+from trainer_core.training.verification import Order, Verify, log_probabilities
 
 
 def write_artifact(module: FineTuning, folder: Path, card: str, verify: Verify) -> ArtifactVerified:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
+from trainer_core.contract.sources import MERGED
 from trainer_core.data.collation import model_inputs
 from trainer_core.data.encoding import IGNORED
 from trainer_core.models.adapters import read_adapter
@@ -25,8 +26,6 @@ from trainer_core.models.loading import load_model
 from trainer_core.models.quantization import Quantization
 from trainer_core.module import Batch
 
-MERGED = "merged"
-"""Folder of the merged model inside an adapter's artifact."""
 _TOLERANCE = {torch.float32: 1e-3}
 _MERGED_TOLERANCE = {torch.float32: 1e-2}
 _HALF, _MERGED_HALF = 0.1, 0.25
