@@ -9,6 +9,8 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.dependencies import Parts
 from api.guard import caller
+from api.openai import chat
+from api.openai.chat_refusals import ChatRefused, refusal
 from api.routes import (
     artifacts,
     datasets,
@@ -36,7 +38,21 @@ DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own ma
 submit a job, watch it, download the trained checkpoint."""
 
 
-_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, usage, projects, keys)
+_GUARDED = (
+    datasets,
+    images,
+    models,
+    jobs,
+    inspections,
+    reports,
+    streams,
+    artifacts,
+    workers,
+    usage,
+    projects,
+    keys,
+    chat,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -71,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
+    app.add_exception_handler(ChatRefused, refusal)
     for routes in _GUARDED:
         app.include_router(routes.router, dependencies=[Depends(caller)])
     app.include_router(health.router)

@@ -9,6 +9,7 @@ from fastapi import Query
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from api.base_models import check_base_model
 from api.guard import Caller
 from api.views import ReportRead
 from store import inspections
@@ -54,7 +55,7 @@ def with_time(report: JobReport, base_model: str, caller: Caller) -> JobReport:
 
 
 def _ask(spec: JobSpec, caller: Caller) -> str:
-    caller.parts.storage.base_model(spec.base_model, hub_models=caller.parts.settings.hub_models)
+    check_base_model(spec.base_model, caller)
     with caller.writing() as session:
         return inspections.request(session, spec)
 

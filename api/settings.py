@@ -21,5 +21,7 @@ class Settings(StoreSettings):
     redirect_downloads: bool = True
     """Whether files in a bucket are downloaded from it by URLs that are signed for ten minutes; if not, they pass
     through this service, for clients that do not reach the bucket."""
+    chat_wait_seconds: Annotated[float, Field(gt=0)] = 10
+    """How long a chat waits for a free slot."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""

@@ -25,6 +25,8 @@ class Role(StrEnum):
     WORKER = "worker"
     RUNNER = "runner"
     TRAINER = "trainer"
+    CHAT = "chat"
+    """Answers chats; it ends with its worker."""
     STANDBY = STANDBY
     """A runner or a trainer that waits for its job; it ends with its worker."""
 

@@ -15,6 +15,7 @@ class Bell(StrEnum):
 
     JOBS = "tuneyard.run_next_job"
     INSPECTIONS = "tuneyard.inspect_next_job"
+    COMPLETIONS = "tuneyard.answer_next_chat"
 
 
 _RING_LIVES_SECONDS = 30

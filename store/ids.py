@@ -21,3 +21,8 @@ def file_id() -> str:
 def project_id() -> str:
     """A new project's id."""
     return f"proj_{ULID()}".lower()
+
+
+def completion_id() -> str:
+    """The id of a chat that is to be answered."""
+    return f"chatcmpl-{ULID()}".lower()

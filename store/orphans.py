@@ -16,6 +16,7 @@ from store.jobs import dataset_ids
 from store.lifecycle import JobStatus
 from store.remote import StorageFull, StorageUnavailable
 from store.tables import Artifact, Attempt, Checkpoint, Job
+from store.trained_models import root_of
 
 _GRACE_SECONDS = 3600.0
 """How long after its end an attempt's folder is left alone."""
@@ -93,4 +94,4 @@ def _named(session: Session, runs: Iterable[Run]) -> dict[Run, set[str]]:
 def _in_use(session: Session) -> set[str]:
     """Names of the running jobs, their datasets and base models."""
     running = session.scalars(select(Job).where(Job.status == JobStatus.RUNNING))
-    return {name for job in running for name in (job.id, job.base_model, *dataset_ids(job.spec))}
+    return {name for job in running for name in (job.id, root_of(job.base_model), *dataset_ids(job.spec))}

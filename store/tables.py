@@ -10,6 +10,7 @@ from store.columns import DEFAULT_PROJECT, Owned, RowId, Stored, Table
 from store.lifecycle import JobStatus
 from store.progress import Progress
 from store.scopes import Scope
+from trainer_core.contract.chat import Chat, Outcome
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.report import JobReport
@@ -183,6 +184,41 @@ class Inspection(Owned, Table):
         UniqueConstraint("job_id", name="uq_inspections_job"),
         Index("ix_inspections_due", "finished_at", "claimed_until"),
     )
+
+
+class Completion(Owned, Table):
+    """A chat that waits for its answer, or has it; kept for minutes."""
+
+    __tablename__ = "completions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(Text)
+    """As it was asked for: a registered base model, or a trained one."""
+    chat: Mapped[Chat] = mapped_column(Stored(Chat))
+    is_streamed: Mapped[bool]
+    """True if whoever asks reads the answer while it is written, so that it cannot be begun again."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Counts tries; it fences what a try writes."""
+    claimed_until: Mapped[datetime]
+    wanted_until: Mapped[datetime]
+    """Whoever asks puts it off as long as they are there."""
+    outcome: Mapped[Outcome | None] = mapped_column(Stored(Outcome))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_completions_due", "finished_at", "claimed_until"),)
+
+
+class CompletionText(Table):
+    """A piece of an answer."""
+
+    __tablename__ = "completion_texts"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    completion_id: Mapped[str] = mapped_column(ForeignKey("completions.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_completion_texts_completion", "completion_id", "id"),)
 
 
 class IdempotencyKey(Owned, Table):

@@ -18,7 +18,7 @@ from typing import TextIO
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
-from trainer_core.contract.orders import CACHE_BYTES, Order, ReportOrder
+from trainer_core.contract.orders import CACHE_BYTES, ChatOrder, Order, ReportOrder
 from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent
 from trainer_core.training.stopping import StopAsked, StopRequest
@@ -50,12 +50,19 @@ def _carry_out(order: Order, line: socket) -> int:
 
         die_with_line(line)
         return make_report(order)
+    if isinstance(order, ChatOrder):
+        from trainer_core.answerer import Answerer  # noqa: PLC0415 - it is there already
+
+        die_with_line(line)
+        _log_to_stderr()
+        _quieten()
+        return Answerer(_claim_stdout()).run()
     sys.argv[1:] = order.arguments  # further ranks are started with them
     return _main(_parse(), line)
 
 
 def _main(arguments: argparse.Namespace, line: socket | None = None) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     stop = StopRequest()
     stop.listen_to_signals()
     is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
@@ -112,6 +119,7 @@ def _told(
 def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent], None], stop: StopRequest) -> None:
     """Load torch, which takes seconds, and train; every error becomes a `TrainerError`."""
     from trainer_core.train import train  # noqa: PLC0415
+    from trainer_core.training.continuing import on_adapters  # noqa: PLC0415
     from trainer_core.training.failures import failure_of  # noqa: PLC0415
     from trainer_core.training.feature_store import OnDisk  # noqa: PLC0415
 
@@ -119,6 +127,8 @@ def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent]
     try:
         arguments.run_dir.mkdir(parents=True, exist_ok=True)
         store = OnDisk(arguments.cache, arguments.cache_bytes) if arguments.cache else None
+        if arguments.adapter:
+            spec = on_adapters(spec, arguments.adapter, arguments.run_dir / "base")
         train(spec, arguments.run_dir, emit, stop, arguments.resume, store)
     except (StopAsked, TrainerError):
         raise
@@ -136,6 +146,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("spec", type=Path, nargs="?" if is_warm else None, help="a JobSpec as JSON")
     parser.add_argument("--run-dir", type=Path, required=not is_warm, help="folder for checkpoints and the artifact")
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
+    adapter = "folder of an adapter that is merged into the base model before anything else; may be given again"
+    parser.add_argument("--adapter", type=Path, action="append", help=adapter)
     parser.add_argument("--cache", type=Path, help="folder for what runs share: features of images, encoded rows")
     parser.add_argument("--cache-bytes", type=int, default=CACHE_BYTES, help="what that may take (50 GiB)")
     parser.add_argument(
@@ -158,12 +170,16 @@ def _import_all() -> None:
     if has_gpus:
         sys.modules[name] = ModuleType(name)
         sys.modules[name].__spec__ = ModuleSpec(name, None)
-    from trainer_core import reporter, train  # noqa: F401, PLC0415
+    from trainer_core import answerer, reporter, train  # noqa: F401, PLC0415
     from trainer_core.models import adapters  # noqa: F401, PLC0415
 
     if has_gpus:
         del sys.modules[name]
     assert not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def _claim_stdout() -> TextIO:

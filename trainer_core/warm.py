@@ -17,7 +17,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from trainer_core.contract.line import hear, say
-from trainer_core.contract.orders import ORDER, Order, RunOrder
+from trainer_core.contract.orders import ORDER, ChatOrder, Order, RunOrder
 from trainer_core.contract.role import take_role
 
 CarryOut = Callable[[Order, socket.socket], int]
@@ -83,8 +83,8 @@ def _prepare(order: Order, files: list[int]) -> None:
     own = os.open(os.devnull, os.O_RDONLY)  # stdin is the way of the lines, which is not ours
     os.dup2(own, 0)
     os.close(own)
-    if isinstance(order, RunOrder):
-        take_role("trainer")
+    if isinstance(order, RunOrder | ChatOrder):
+        take_role("trainer" if isinstance(order, RunOrder) else "chat")
         os.environ.update(order.environment)
         for number, file in enumerate(files[:3]):
             os.dup2(file, number)

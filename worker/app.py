@@ -14,6 +14,7 @@ from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
 from store.orphans import Orphans
 from worker.attempt import Attempts
+from worker.chats import Chats
 from worker.gpus import find_gpus
 from worker.inspection import Inspections
 from worker.rescue import Rescue
@@ -30,12 +31,13 @@ def create_app(settings: WorkerSettings) -> Celery:
     storage.prepare()
     folder = storage.root / "slots" / socket.gethostname() / settings.worker_name
     slots = Slots(folder, settings.num_slots, find_gpus(), Path(gettempdir()) / "tuneyard-gpus")
-    celery.conf.worker_concurrency = len(slots) + 1  # threads; one checks jobs
+    celery.conf.worker_concurrency = len(slots) + 2  # threads; one checks jobs, and one answers chats
     warm = Warm(settings.trainer_command, os.environ, settings.warm_idle_seconds)
     attempts = Attempts(settings, database, slots, warm)
     doorbell = Doorbell(celery)
     inspections = Inspections(settings, database, storage, doorbell, warm)
-    rescue = Rescue(settings, database, doorbell, attempts, inspections, slots, Orphans(database, storage))
+    chats = Chats(settings, database, storage, doorbell, warm, attempts, slots)
+    rescue = Rescue(settings, database, doorbell, attempts, inspections, chats, slots, Orphans(database, storage))
 
     @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:
@@ -45,6 +47,10 @@ def create_app(settings: WorkerSettings) -> Celery:
     def inspect_next_job() -> None:
         inspections.run_due()
 
+    @celery.task(name=Bell.COMPLETIONS)
+    def answer_next_chat() -> None:
+        chats.run_due()
+
     @worker_init.connect(weak=False)  # before the broker is there: leases end without it
     def begin(**_: Any) -> None:
         rescue.start()
@@ -53,6 +59,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     def drain(**_: Any) -> None:
         rescue.stop()
         attempts.drain()
+        chats.stop()
         inspections.stop()
         warm.end()
 

@@ -12,6 +12,7 @@ from contextlib import nullcontext, suppress
 from store import leases
 from store.database import Database
 from store.leases import Lease, LeaseLost
+from store.resources import Offer
 from worker.settings import WorkerSettings
 from worker.slots import Held, Slots
 from worker.spare import RunnerProcess, Spare
@@ -45,8 +46,24 @@ class Attempts:
         """True if a job waits that fits a slot that is free."""
         with self._choosing, self._slots.all_free() as free:
             offer = self._slots.offer(free)
-        with self._database.reading() as session:
-            return leases.is_anything_due(session, offer)
+        return self._is_due(offer)
+
+    def lend(self) -> Held | None:
+        """A slot for what makes way for jobs, a large GPU if there are any; None if none is free, or a job is due."""
+        with self._choosing, self._slots.all_free() as free:
+            offer = self._slots.offer(free)
+            if offer.is_empty or self._stopping.is_set() or self._is_due(offer):
+                return None
+            largest = free.gpus[-1] if free.gpus else None
+            slot = next((one for one in free.locks if one.gpu == largest), None)
+            return None if slot is None or (offer.has_gpus and largest is None) else free.take([slot])
+
+    def is_wanted_back(self, lent: Held) -> bool:
+        """True if a job waits that fits with the slot that was lent, and not without it."""
+        with self._choosing, self._slots.all_free() as free:
+            without = self._slots.offer(free)
+            together = self._slots.offer(Held(free.locks | lent.locks))
+        return self._is_due(together) and not self._is_due(without)
 
     def charge_lost(self) -> None:
         """Charge attempts of this worker, or of an earlier one of its name, of which no process is left.
@@ -73,6 +90,10 @@ class Attempts:
         for runner in tuple(self._runners):
             runner.send_signal(signal.SIGTERM)
         self._spare.end()
+
+    def _is_due(self, offer: Offer) -> bool:
+        with self._database.reading() as session:
+            return leases.is_anything_due(session, offer)
 
     def _claim(self) -> tuple[Lease, Held] | None:
         """A job and the slots that it fits; the database is asked only if some are free."""

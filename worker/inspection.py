@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from store import inspections
+from store import inspections, trained_models
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
@@ -23,7 +23,7 @@ from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
 from worker.reporter import BrokenDown, Reporter
-from worker.resolution import resolve
+from worker.resolution import resolve, source_of
 from worker.settings import WorkerSettings
 from worker.warm import Warm
 
@@ -117,7 +117,10 @@ class Inspections:
         return str(self._storage.cache_dir(project_id)) if self._settings.cache_bytes else None
 
     def _resolved(self, claim: Claim) -> JobSpec:
-        return resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
+        with self._database.reading() as session:
+            origin = trained_models.origin(session, claim.spec.base_model, claim.spec.revision)
+        source = source_of(origin, self._storage, hub_models=self._settings.hub_models)
+        return resolve(claim.spec, source, self._storage)
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         with closing(Reporter(self._warm, order)) as reporter:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from store import idempotency, inspections, leases, workers
+from store import completions, idempotency, inspections, leases, workers
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.orphans import Orphans
 from worker.attempt import Attempts
+from worker.chats import Chats
 from worker.inspection import Inspections
 from worker.settings import WorkerSettings
 from worker.slots import Slots
@@ -31,6 +32,7 @@ class Rescue:
         doorbell: Doorbell,
         attempts: Attempts,
         inspections: Inspections,
+        chats: Chats,
         slots: Slots,
         orphans: Orphans,
         clock: Callable[[], float] = time.monotonic,
@@ -40,6 +42,7 @@ class Rescue:
         self._doorbell = doorbell
         self._attempts = attempts
         self._inspections = inspections
+        self._chats = chats
         self._slots = slots
         self._orphans = orphans
         self._clock = clock
@@ -66,11 +69,15 @@ class Rescue:
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
             idempotency.forget_old(session)
+            has_chats = completions.is_anything_due(session)
+            completions.forget_old(session)
         self._attempts.charge_lost()
         if self._attempts.is_anything_due():
             self._doorbell.ring(Bell.JOBS)
         if is_asked and self._inspections.is_idle:
             self._doorbell.ring(Bell.INSPECTIONS)
+        if has_chats and self._chats.is_idle:
+            self._doorbell.ring(Bell.COMPLETIONS)
         self._orphans.collect_if_due()
         self._swept_at = self._clock()
 

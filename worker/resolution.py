@@ -1,16 +1,25 @@
-"""A spec as the trainer wants it: names of base model and datasets become paths of this host."""
+"""Names become paths of this host: of datasets, of base models, and of all that a trained model is made of."""
 
+import os
+import shutil
 from pathlib import Path
 
-from store.files import Storage
+from store.files import BaseModelNotFound, Storage
+from store.trained_models import Left, Origin
+from trainer_core.contract.manifest import Manifest
+from trainer_core.contract.sources import ModelSource
 from trainer_core.contract.spec import JobSpec
 
 
-def resolve(spec: JobSpec, storage: Storage, *, hub_models: bool) -> JobSpec:
+def resolve(spec: JobSpec, source: ModelSource, storage: Storage) -> JobSpec:
     """Put paths, or a hub id, in place of names, and have on this host what they lead to.
 
+    Args:
+        spec: As it was submitted.
+        source: Of its base model; whatever adapters it has are for others to merge.
+        storage: Where it lies.
+
     Raises:
-        BaseModelNotFound: The base model is neither registered nor a hub id that may be used.
         FileNotFoundError: A dataset has gone from the bucket.
         StorageUnavailable: Not all of it came.
     """
@@ -19,11 +28,44 @@ def resolve(spec: JobSpec, storage: Storage, *, hub_models: bool) -> JobSpec:
         eval_dataset = _dataset(eval_dataset, storage)
     return spec.model_copy(
         update={
-            "base_model": _base_model(spec.base_model, storage, hub_models=hub_models),
+            "base_model": source.base_model,
+            "revision": source.revision,
             "train_dataset": _dataset(spec.train_dataset, storage),
             "eval_dataset": eval_dataset,
         }
     )
+
+
+def source_of(origin: Origin, storage: Storage, *, hub_models: bool) -> ModelSource:
+    """Have on this host all that a model is made of.
+
+    Raises:
+        BaseModelNotFound: The base model is neither registered nor a hub id that may be used, or what a job has left is
+            not there any more, or not whole.
+        StorageUnavailable: Not all of it came.
+    """
+    base_model, revision = origin.base_model, origin.revision
+    if origin.whole is not None:
+        found, revision = str(_left(origin.whole, storage)), None
+    else:
+        found = _base_model(base_model, storage, hub_models=hub_models)
+    adapters = tuple(str(_left(one, storage)) for one in origin.adapters)
+    return ModelSource(base_model=found, revision=revision, adapters=adapters, quantization=origin.quantization)
+
+
+def own_copy(source: ModelSource, name: str, run_dir: Path) -> ModelSource:
+    """Have a run keep the model that it goes on from, which its own job may delete meanwhile; files are shared."""
+    folder = run_dir / "base" / name.replace("/", "--")
+    if not folder.exists():
+        shutil.copytree(source.base_model, folder, copy_function=_link)
+    return source.model_copy(update={"base_model": str(folder)})
+
+
+def _link(path: str, target: str) -> None:
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _dataset(dataset_id: str, storage: Storage) -> str:
@@ -33,3 +75,16 @@ def _dataset(dataset_id: str, storage: Storage) -> str:
 def _base_model(name: str, storage: Storage, *, hub_models: bool) -> str:
     found = storage.base_model(name, hub_models=hub_models)
     return str(storage.fetch_base_model(found)) if isinstance(found, Path) else found
+
+
+def _left(left: Left, storage: Storage) -> Path:
+    """The folder of what a job has left, looked through."""
+    folder = storage.run_dir(left.job_id, left.attempt) / left.path
+    try:
+        manifest = Manifest.load(storage.fetch(folder))
+        if manifest.sha256 == left.manifest_sha256 and manifest.is_true_of(folder):
+            return folder / left.inside
+    except (FileNotFoundError, ValueError):
+        pass
+    storage.forget(folder)
+    raise BaseModelNotFound(f"what job {left.job_id} has left in {left.path} is not there any more, or not whole")

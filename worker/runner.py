@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from store import artifacts, checkpoints, jobs, leases
+from store import artifacts, checkpoints, jobs, leases, trained_models
 from store.database import Database
 from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost, Wish
@@ -27,10 +27,12 @@ from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.role import take_role
+from trainer_core.contract.sources import ModelSource
+from trainer_core.contract.spec import JobSpec
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.publishing import Publishing
 from worker.recorder import Recorder
-from worker.resolution import resolve
+from worker.resolution import own_copy, resolve, source_of
 from worker.resuming import newest_checkpoint
 from worker.settings import WorkerSettings
 from worker.spare import taken_over
@@ -125,8 +127,9 @@ class Runner:
         self._finish(exit_code, reason)
 
     def _prepare(self, job: Job) -> list[str]:
-        resolved = resolve(job.spec, self._storage, hub_models=self._settings.hub_models)
         self._run_dir.mkdir(parents=True, exist_ok=True)
+        source = self._source(job.spec)
+        resolved = resolve(job.spec, source, self._storage)
         spec_path = self._run_dir / "spec.json"
         spec_path.write_text(resolved.model_dump_json(indent=1))
         checkpoint = self._newest_checkpoint()
@@ -134,7 +137,14 @@ class Runner:
         cache_dir = self._storage.cache_dir(job.project_id)
         cache = ["--cache", str(cache_dir), "--cache-bytes", str(self._settings.cache_bytes)]
         keeps = cache if self._settings.cache_bytes else []
-        return [str(spec_path), "--run-dir", str(self._run_dir), *keeps, *resume]
+        adapters = [word for one in source.adapters for word in ("--adapter", one)]
+        return [str(spec_path), "--run-dir", str(self._run_dir), *adapters, *keeps, *resume]
+
+    def _source(self, spec: JobSpec) -> ModelSource:
+        with self._database.reading() as session:
+            origin = trained_models.origin(session, spec.base_model, spec.revision)
+        source = source_of(origin, self._storage, hub_models=self._settings.hub_models)
+        return source if origin.whole is None else own_copy(source, spec.base_model, self._run_dir)
 
     def _newest_checkpoint(self) -> Path | None:
         """The newest checkpoint that is what its manifest says."""

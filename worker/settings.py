@@ -36,6 +36,8 @@ class WorkerSettings(StoreSettings):
     cache_bytes: Annotated[int, Field(ge=0)] = CACHE_BYTES
     """What encoded rows and features of images may take in the storage's `cache` folder, for all jobs together; with 0
     nothing is kept there."""
+    chat_idle_seconds: Annotated[float, Field(gt=0)] = 300
+    """How long a model that was tried stays on its slot without being asked; it makes way for a job at once."""
     word_grace_seconds: Annotated[float, Field(gt=0)] = 8
     """How long a trainer that was asked to cancel has before SIGTERM."""
     drain_grace_seconds: Annotated[float, Field(gt=0)] = 45

@@ -10,7 +10,7 @@ from signal import SIGKILL
 from typing import IO, Literal, Protocol
 
 from trainer_core.contract.line import hear, say
-from trainer_core.contract.orders import RunOrder
+from trainer_core.contract.orders import ChatOrder, RunOrder
 from trainer_core.contract.role import ROLE_VARIABLE
 from worker.environment import allowed
 
@@ -83,11 +83,11 @@ class Forked:
         self,
         line: socket.socket,
         pid: int,
-        arguments: Sequence[str],
+        arguments: Sequence[str] | None,
         environment: Mapping[str, str],
         locks: Sequence[int],
     ) -> None:
-        """Give it its order.
+        """Give it its order: a run, or chats if there are no arguments.
 
         Raises:
             OSError: It is not there any more.
@@ -97,7 +97,7 @@ class Forked:
         self.stdin = _opened(to_stdin, "w")
         self.stdout, self.stderr = _opened(from_stdout, "r"), _opened(from_stderr, "r")
         try:
-            order = RunOrder(arguments=tuple(arguments), environment=_seen(environment))
+            order = _order(arguments, _seen(environment))
             say(line, order.model_dump_json(), [stdin, stdout, stderr, *locks])
         except OSError:
             self.close()
@@ -123,6 +123,12 @@ class Forked:
         _close(self)
         os.close(self._pidfd)
         self._line.close()
+
+
+def _order(arguments: Sequence[str] | None, environment: dict[str, str]) -> RunOrder | ChatOrder:
+    if arguments is None:
+        return ChatOrder(environment=environment)
+    return RunOrder(arguments=tuple(arguments), environment=environment)
 
 
 def hear_of(line: socket.socket, seconds: float) -> int | None:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from api.base_models import check_base_model
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
@@ -66,7 +67,7 @@ def _submit(spec: JobSpec, key: str | None, caller: Caller) -> tuple[JobRead, bo
     """The job, and whether an earlier request with this key has submitted it."""
     if job := _submitted_before(spec, key, caller):
         return job, True
-    caller.parts.storage.base_model(spec.base_model, hub_models=caller.parts.settings.hub_models)
+    check_base_model(spec.base_model, caller)
     try:
         with caller.writing() as session:
             submitted = inspections.submit(session, spec)

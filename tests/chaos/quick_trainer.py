@@ -27,7 +27,7 @@ from trainer_core.contract.events import (
     RunSucceeded,
     StepCompleted,
 )
-from trainer_core.contract.orders import Order, ReportOrder
+from trainer_core.contract.orders import Order, ReportOrder, RunOrder
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec, read_spec
 from trainer_core.training.folders import write_folder
@@ -146,7 +146,10 @@ def report(order: ReportOrder) -> int:
 
 
 def carry_out(order: Order, line: socket) -> int:
-    return report(order) if isinstance(order, ReportOrder) else run(order.arguments, line)
+    if isinstance(order, ReportOrder):
+        return report(order)
+    assert isinstance(order, RunOrder)
+    return run(order.arguments, line)
 
 
 def run(told: Sequence[str], line: socket | None = None) -> int:

@@ -42,5 +42,16 @@ class ReportOrder(Closed):
     """What all of it may take."""
 
 
-Order = RunOrder | ReportOrder
+class ChatOrder(Closed):
+    """Answer chats until stdin ends: a `contract.chat.Said` a line comes in, a `Told` a line goes out.
+
+    Files come with it as with a run.
+    """
+
+    type: Literal["chat"] = "chat"
+    environment: dict[str, str]
+    """As for a run."""
+
+
+Order = RunOrder | ReportOrder | ChatOrder
 ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])

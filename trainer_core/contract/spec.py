@@ -187,7 +187,8 @@ class JobSpec(Closed):
 
     version: Literal[1] = 1
     base_model: Reference
-    """Name of a registered base model, or a Hugging Face hub id (`organisation/name`)."""
+    """Name of a registered base model, a Hugging Face hub id (`organisation/name`), or a trained model to go on from
+    (`ft:…`, with `:ckpt-step-<N>` behind it for a checkpoint)."""
     revision: Annotated[str, StringConstraints(pattern=r"^[\w./-]{1,128}$")] | None = None
     """Commit, tag or branch of a hub model."""
     train_dataset: Reference
@@ -207,6 +208,12 @@ class JobSpec(Closed):
     """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts first."""
+
+    @model_validator(mode="after")
+    def _has_revision_of_hub(self) -> Self:
+        if self.revision is not None and self.base_model.startswith("ft:"):
+            raise ValueError("revision is of a hub model, and a trained model has none")
+        return self
 
     @model_validator(mode="after")
     def _can_be_sharded(self) -> Self:

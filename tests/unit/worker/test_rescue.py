@@ -17,6 +17,7 @@ from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.spec import JobSpec, Resources
 from worker.attempt import Attempts
+from worker.chats import Chats
 from worker.inspection import Inspections
 from worker.rescue import Rescue
 from worker.settings import WorkerSettings
@@ -47,7 +48,9 @@ def started(
     warm = Warm(settings.trainer_command, {}, 0)
     attempts = Attempts(settings, database, slots, warm)
     looker = Inspections(settings, database, storage, doorbell, warm)  # type: ignore[arg-type]
-    return Rescue(settings, database, doorbell, attempts, looker, slots, Orphans(database, storage), clock)  # type: ignore[arg-type]
+    chats = Chats(settings, database, storage, doorbell, warm, attempts, slots)  # type: ignore[arg-type]
+    orphans = Orphans(database, storage)
+    return Rescue(settings, database, doorbell, attempts, looker, chats, slots, orphans, clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ from store.tables import Job
 from tests.unit.queued import claim_submitted
 from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
-from trainer_core.contract.spec import HeldOutSplit, JobSpec, Resources
-from worker.resolution import resolve
+from trainer_core.contract.spec import JobSpec, Resources
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -335,22 +334,6 @@ def test_the_story_of_a_run_is_told(database: Database, lease: Lease, attempt: A
         "run_succeeded",
         "job_succeeded",
     ]
-
-
-def test_names_become_paths(storage: Storage) -> None:
-    resolved = resolve(
-        JobSpec(base_model="starter", train_dataset="file-1", eval_dataset="file-2"), storage, hub_models=False
-    )
-
-    assert resolved.base_model == str(storage.root / "models/starter")
-    assert resolved.train_dataset == str(storage.root / "datasets/file-1.jsonl")
-    assert resolved.eval_dataset == str(storage.root / "datasets/file-2.jsonl")
-
-
-def test_a_split_stays_a_split(storage: Storage) -> None:
-    spec = JobSpec(base_model="starter", train_dataset="file-1", eval_dataset=HeldOutSplit(fraction=0.1))
-
-    assert resolve(spec, storage, hub_models=False).eval_dataset == HeldOutSplit(fraction=0.1)
 
 
 def write_checkpoint(database: Database, storage: Storage, lease: Lease, step: int) -> None:
