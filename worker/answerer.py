@@ -4,18 +4,22 @@ import logging
 import os
 import queue
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO
 
 from pydantic import ValidationError
 
 from trainer_core.contract.chat import TOLD, Question, Said, Stop, Told
+from trainer_core.contract.line import hear
 from worker.reporter import BrokenDown
-from worker.starting import Forked, Process, hear_of
+from worker.starting import Forked, Process
 from worker.warm import NotThere, Warm
 
+_LOOK_SECONDS = 0.2
 _FORK_SECONDS = 300.0
 """How long it may take to import everything and fork."""
 
@@ -28,15 +32,21 @@ class Answerer:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._told: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
-        self._threads = [_begin(self._hear_told, process.stdout), _begin(_log, process.stderr)]
+        self._to_say: queue.SimpleQueue[Said | None] = queue.SimpleQueue()
+        # One that is frozen reads nothing, and images are large: nobody who has other things to do writes to it.
+        self._threads = [
+            _begin(self._say_all, process.stdin),
+            _begin(self._hear_told, process.stdout),
+            _begin(_log, process.stderr),
+        ]
 
     def ask(self, question: Question) -> None:
         """Have it answer; what it tells of the answer before has been heard."""
-        self._say(question)
+        self._to_say.put(question)
 
     def stop(self) -> None:
         """Have it end its answer soon."""
-        self._say(Stop())
+        self._to_say.put(Stop())
 
     def hear(self, seconds: float) -> Told | None:
         """What it tells next; None if nothing comes within `seconds`.
@@ -57,18 +67,16 @@ class Answerer:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._to_say.put(None)
         for thread in self._threads:
             thread.join()
         self._process.close()
 
-    def _say(self, said: Said) -> None:
-        # One that is frozen reads nothing, and images are large: nobody who has other things to do waits for it.
-        _begin(self._write, f"{said.model_dump_json()}\n")
-
-    def _write(self, line: str) -> None:
-        with suppress(OSError, ValueError):  # it is gone, and its pipe closed
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+    def _say_all(self, stdin: IO[str]) -> None:
+        while (said := self._to_say.get()) is not None:
+            with suppress(BrokenPipeError):  # whoever listens to what it tells will hear that it is gone
+                stdin.write(f"{said.model_dump_json()}\n")
+                stdin.flush()
 
     def _hear_told(self, lines: IO[str]) -> None:
         for line in lines:
@@ -79,21 +87,42 @@ class Answerer:
         self._told.put(None)
 
 
-def start(warm: Warm, environment: Mapping[str, str], locks: Sequence[int]) -> Answerer:
-    """One that holds the locks to its end.
+def start(warm: Warm, environment: Mapping[str, str], locks: Sequence[int], meanwhile: Callable[[], None]) -> Answerer:
+    """One that holds the locks to its end; `meanwhile` is called again and again until it is there.
 
     Raises:
         BrokenDown: It could not be forked.
     """
     try:
         line = warm.line()
-        pid = hear_of(line, _FORK_SECONDS)
-        if pid is None:
-            line.close()
-            raise BrokenDown("the warm trainer has not forked")
-        return Answerer(Forked(line, pid, None, environment, locks))
-    except (NotThere, OSError) as error:
+    except NotThere as error:
         raise BrokenDown(str(error)) from error
+    with ExitStack() as unless_started:
+        unless_started.callback(line.close)
+        pid = _forked(line, meanwhile)
+        try:
+            process = Forked(line, pid, None, environment, locks)
+        except OSError as error:
+            raise BrokenDown(f"whoever should answer chats is gone: {error}") from error
+        unless_started.pop_all()
+    return Answerer(process)
+
+
+def _forked(line: socket.socket, meanwhile: Callable[[], None]) -> int:
+    """Id of the process at the other end of a line."""
+    until = time.monotonic() + _FORK_SECONDS
+    line.settimeout(_LOOK_SECONDS)
+    while time.monotonic() < until:
+        try:
+            pid, _ = hear(line)
+        except TimeoutError:
+            meanwhile()
+            continue
+        if pid:
+            line.settimeout(None)
+            return int(pid)
+        break
+    raise BrokenDown("the warm trainer has not forked")
 
 
 def _begin(work: Callable[..., None], *arguments: object) -> threading.Thread:

@@ -47,7 +47,7 @@ class Answering:
         settings: How long the process may idle.
         database: Where chats and answers are.
         storage: Where models are.
-        process: It answers.
+        start: Starts a process that answers; given something to call meanwhile.
         must_end: Tells whether the slot is needed for something else.
         rung: Set when there may be another chat.
     """
@@ -57,14 +57,15 @@ class Answering:
         settings: WorkerSettings,
         database: Database,
         storage: Storage,
-        process: Answerer,
+        start: Callable[[Callable[[], None]], Answerer],
         must_end: Callable[[], bool],
         rung: threading.Event,
     ) -> None:
         self._settings = settings
         self._database = database
         self._storage = storage
-        self._process = process
+        self._start = start
+        self._process: Answerer | None = None
         self._must_end = must_end
         self._rung = rung
         self._looked_at = self._written_at = time.monotonic()
@@ -76,6 +77,13 @@ class Answering:
             MakeWay: The slot is needed.
             BrokenDown: The process is gone, or does not listen.
         """
+        try:
+            self._run()
+        finally:
+            if self._process is not None:
+                self._process.end()
+
+    def _run(self) -> None:
         used_at = time.monotonic()
         while time.monotonic() - used_at < self._settings.chat_idle_seconds:
             self._make_way()
@@ -99,7 +107,6 @@ class Answering:
             outcome = self._outcome(claim)
         except NobodyWants:
             log.info("%s: nobody wants the answer any more", claim.completion_id)
-            self._hush()
         except (MakeWay, BrokenDown) as error:
             with self._database.writing() as session:
                 completions.give_back(session, claim, is_charged=isinstance(error, BrokenDown))
@@ -109,15 +116,24 @@ class Answering:
                 completions.finish(session, claim, outcome)
 
     def _outcome(self, claim: Claim) -> Answered | Refused:
+        keep = partial(self._keep, claim, "")
         try:
-            source = beside(partial(self._source, claim.model), partial(self._keep, claim, ""))
+            source = beside(partial(self._source, claim.model), keep)
         except BaseModelNotFound as error:
             return Refused(code=RefusalCode.MODEL_UNUSABLE, message=str(error))
         except (FileNotFoundError, StorageFull, StorageUnavailable) as error:
             return Refused(code=RefusalCode.BROKE_DOWN, message=f"the model could not be fetched: {error}")
-        self._process.ask(Question(source=source, chat=claim.chat))
+        self._process = process = self._process or self._start(keep)
+        process.ask(Question(source=source, chat=claim.chat))
+        try:
+            return self._follow(claim, process)
+        except NobodyWants:
+            self._hush(process)
+            raise
+
+    def _follow(self, claim: Claim, process: Answerer) -> Answered | Refused:
         while True:
-            text, outcome = self._hear()
+            text, outcome = _hear(process)
             self._keep(claim, text)
             if outcome is not None:
                 return outcome
@@ -126,19 +142,6 @@ class Answering:
         with self._database.reading() as session:
             origin = trained_models.origin(session, model)
         return source_of(origin, self._storage, hub_models=False)
-
-    def _hear(self) -> tuple[str, Answered | Refused | None]:
-        """What comes next, text of a moment together."""
-        texts: list[str] = []
-        until = time.monotonic() + _LOOK_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            told = self._process.hear(left)
-            if isinstance(told, TextWritten):
-                until = min(until, time.monotonic() + _BATCH_SECONDS) if not texts else until
-                texts.append(told.text)
-            elif told is not None:
-                return "".join(texts), told
-        return "".join(texts), None
 
     def _keep(self, claim: Claim, text: str) -> None:
         """Write a piece of the answer, and see whether to go on."""
@@ -157,12 +160,26 @@ class Answering:
             if self._must_end():
                 raise MakeWay
 
-    def _hush(self) -> None:
+    def _hush(self, process: Answerer) -> None:
         """Have the process end an answer, and be ready for the next chat."""
-        self._process.stop()
+        process.stop()
         until = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < until:
-            if isinstance(self._process.hear(_BATCH_SECONDS), Answered | Refused):
+            if isinstance(process.hear(_BATCH_SECONDS), Answered | Refused):
                 return
             self._make_way()
         raise BrokenDown("whoever answers chats does not end an answer")
+
+
+def _hear(process: Answerer) -> tuple[str, Answered | Refused | None]:
+    """What comes next, text of a moment together."""
+    texts: list[str] = []
+    until = time.monotonic() + _LOOK_SECONDS
+    while (left := until - time.monotonic()) > 0:
+        told = process.hear(left)
+        if isinstance(told, TextWritten):
+            until = min(until, time.monotonic() + _BATCH_SECONDS) if not texts else until
+            texts.append(told.text)
+        elif told is not None:
+            return "".join(texts), told
+    return "".join(texts), None

@@ -42,6 +42,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     @celery.task(name=Bell.JOBS)
     def run_next_job() -> None:
         attempts.run_due()
+        chats.run_due()  # for whom a slot may be free now
 
     @celery.task(name=Bell.INSPECTIONS)
     def inspect_next_job() -> None:

@@ -81,20 +81,15 @@ class Chats:
         self._doorbell.ring(Bell.JOBS)
 
     def _answer_on(self, held: Held) -> None:
-        try:
-            process = answerer.start(self._warm, os.environ | self._slots.visible_gpus(held), held.fds)
-        except BrokenDown as error:
-            log.warning("nobody is there to answer chats: %s", error)
-            return
+        environment = os.environ | self._slots.visible_gpus(held)
+        start = partial(answerer.start, self._warm, environment, held.fds)
         must_end = partial(self._must_end, held)
         try:
-            Answering(self._settings, self._database, self._storage, process, must_end, self._rung).run()
+            Answering(self._settings, self._database, self._storage, start, must_end, self._rung).run()
         except BrokenDown as error:
             log.warning("%s", error)
         except MakeWay:
             log.info("chats make way")
-        finally:
-            process.end()
 
     def _must_end(self, held: Held) -> bool:
         return self._stopping.is_set() or self._attempts.is_wanted_back(held)

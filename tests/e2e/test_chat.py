@@ -1,32 +1,56 @@
 """Trying models through the live service: plain, streamed, with images, checkpoints, and making way for jobs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from client.views import Job
 from tests.e2e.live_service import ENDLESS, QUICK, Service, running, until
 
 QUESTION = [{"role": "user", "content": "Which digit is this?"}]
-SURE = {"temperature": 0, "max_tokens": 4}
-LONG = {"temperature": 1, "seed": 1, "max_tokens": 400}
+SAMPLED = {"temperature": 1, "seed": 1, "max_tokens": 24}
+LORA = {"type": "lora", "rank": 2, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
 def chatty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of one slot, in which chats do not wait long for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "2")
+        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "3")
         with running(tmp_path_factory.mktemp("chatty")) as service:
             yield service
 
 
+@pytest.fixture(scope="module")
+def rows(chatty: Service, digits: Path) -> str:
+    return chatty.tuneyard.upload(digits / "train.jsonl").id
+
+
+@pytest.fixture(scope="module")
+def adapted(chatty: Service, rows: str) -> Job:
+    """A job that has left an adapter by itself."""
+    job_id = chatty.submit(rows, QUICK | {"learning_rate": 0.05}, method=LORA, export={"merged": False}, suffix="seven")
+    return chatty.ended(job_id, 60)
+
+
+def name_of(job: Job, step: int | None = None) -> str:
+    checkpoint = "" if step is None else f":ckpt-step-{step}"
+    return f"ft:starter:proj_default:seven:{job.id.removeprefix('ftjob-')}{checkpoint}"
+
+
+def request(service: Service, **asked: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {service.endpoint().api_key}"}
+    url, body = f"{service.url}/v1/chat/completions", {"model": "starter", "messages": QUESTION, **SAMPLED, **asked}
+    return {"method": "POST", "url": url, "json": body, "headers": headers}
+
+
 def post(service: Service, **asked: Any) -> httpx2.Response:
-    body = {"model": "starter", "messages": QUESTION, **asked}
-    return httpx2.post(f"{service.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
+    with httpx2.Client(timeout=60, trust_env=False) as client:
+        return client.request(**request(service, **asked))
 
 
 def answer(service: Service, **asked: Any) -> dict[str, Any]:
@@ -36,9 +60,137 @@ def answer(service: Service, **asked: Any) -> dict[str, Any]:
     return found
 
 
-def test_x(chatty: Service) -> None:
-    import time
-    t=time.time()
-    print(answer(chatty, **LONG)); print(time.time()-t); t=time.time()
-    print(post(chatty, **LONG, stream=True, stream_options={"include_usage": True}).text[-800:]); print(time.time()-t)
-    raise SystemExit
+def words(service: Service, **asked: Any) -> str:
+    return str(answer(service, **asked)["choices"][0]["message"]["content"])
+
+
+def events(text: str) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+def test_a_registered_model_answers(chatty: Service) -> None:
+    found = answer(chatty)
+
+    [choice] = found["choices"]
+    assert (found["object"], choice["finish_reason"], choice["message"]["role"]) == (
+        "chat.completion",
+        "length",
+        "assistant",
+    )
+    assert choice["message"]["content"]
+    assert found["usage"]["completion_tokens"] == 24
+    assert found["usage"]["total_tokens"] == found["usage"]["prompt_tokens"] + 24
+
+
+def test_a_stream_is_the_same_answer_in_pieces(chatty: Service) -> None:
+    *chunks, last, done = events(post(chatty, stream=True, stream_options={"include_usage": True}).text)
+
+    pieces = [chunk["choices"][0]["delta"].get("content", "") for chunk in chunks]
+    assert "".join(pieces) == words(chatty)
+    assert len([piece for piece in pieces if piece]) > 1
+    assert chunks[-1]["choices"][0]["finish_reason"] == "length"
+    assert (last["choices"], last["usage"]["completion_tokens"], done) == ([], 24, "[DONE]")
+
+
+def test_a_stop_text_ends_an_answer_and_is_no_part_of_it(chatty: Service) -> None:
+    whole = words(chatty)
+    stop = whole[len(whole) // 2 :][:3]
+
+    [choice] = answer(chatty, stop=stop)["choices"]
+
+    assert (choice["message"]["content"], choice["finish_reason"]) == (whole[: whole.index(stop)], "stop")
+
+
+def test_images_are_read(chatty: Service, png_url: Callable[..., str]) -> None:
+    image = {"type": "image_url", "image_url": {"url": png_url(200)}}
+    asked = [{"role": "user", "content": [image, {"type": "text", "text": "Which digit is this?"}]}]
+
+    seen, blind = answer(chatty, messages=asked), answer(chatty)
+
+    assert seen["usage"]["prompt_tokens"] > blind["usage"]["prompt_tokens"]
+
+
+def test_what_is_no_image_is_refused_by_its_place(chatty: Service) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+    refused = post(chatty, messages=[{"role": "user", "content": [image]}])
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_messages")
+    assert "messages[0], image 0: not a PNG" in refused.json()["error"]["message"]
+
+
+def test_a_chat_that_is_too_long_is_refused(chatty: Service) -> None:
+    refused = post(chatty, messages=[{"role": "user", "content": "seven " * 2000}])
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+
+def test_what_a_job_has_left_answers_otherwise_than_its_base(chatty: Service, adapted: Job) -> None:
+    base = words(chatty)
+
+    trained, last = words(chatty, model=name_of(adapted)), words(chatty, model=name_of(adapted, 3))
+
+    assert trained == last
+    assert trained != base
+    assert words(chatty) == base
+
+
+def test_a_model_of_another_name_is_unknown(chatty: Service, adapted: Job) -> None:
+    others = name_of(adapted).replace("proj_default", "proj_other")
+
+    refused = [post(chatty, model=model) for model in (others, name_of(adapted, 2), "ft:x", "HuggingFaceTB/SmolVLM")]
+
+    assert [one.status_code for one in refused] == [404] * 4
+    assert {one.json()["error"]["code"] for one in refused} == {"model_not_found"}
+
+
+def test_a_checkpoint_of_a_running_job_has_to_wait_for_a_slot(chatty: Service, rows: str) -> None:
+    words(chatty)  # the model has the only slot now
+
+    job_id = chatty.submit(rows, ENDLESS)
+    chatty.until_trains(job_id)
+
+    refused = post(chatty)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_free_slot")
+    assert int(refused.headers["Retry-After"]) > 0
+    chatty.tuneyard.cancel(job_id)
+    until(lambda: post(chatty).status_code == 200, 60)
+
+
+def test_an_answer_gives_its_slot_to_a_job_in_the_middle(chatty: Service, rows: str) -> None:
+    with httpx2.Client(timeout=60, trust_env=False) as client:
+        asked = request(chatty, stream=True, max_tokens=480)
+        with client.stream(**asked) as response:
+            told = response.iter_text()
+            first = next(told)
+            job_id = chatty.submit(rows, ENDLESS)
+            rest = "".join(told)
+    chatty.until_trains(job_id)
+    chatty.tuneyard.cancel(job_id)
+
+    assert events(first)[0]["object"] == "chat.completion.chunk"
+    assert events(rest)[-1]["error"]["code"] == "no_free_slot"
+
+
+def test_who_hangs_up_ends_the_answer(chatty: Service) -> None:
+    with (
+        httpx2.Client(timeout=60, trust_env=False) as client,
+        client.stream(**request(chatty, stream=True, max_tokens=480)) as told,
+    ):
+        next(told.iter_text())
+    log = chatty.data_dir / "logs" / "worker.log"
+
+    until(lambda: "nobody wants the answer any more" in log.read_text(), 10)
+    assert words(chatty)
+
+
+@pytest.mark.long
+def test_training_goes_on_from_an_adapter(chatty: Service, rows: str, adapted: Job) -> None:
+    hardly = {"learning_rate": 1e-9, "max_steps": 1}
+    job_id = chatty.submit(rows, hardly, base_model=name_of(adapted), suffix="seven")
+
+    ended = chatty.ended(job_id, 60)
+
+    assert ended.status == "succeeded"
+    assert words(chatty, model=name_of(ended)) == words(chatty, model=name_of(adapted))
