@@ -1,0 +1,92 @@
+"""Names become paths of this host, and nothing that a job has left is used unless it is whole."""
+
+from pathlib import Path
+
+import pytest
+
+from store.files import BaseModelNotFound, Storage
+from store.leases import Lease
+from store.trained_models import Left, Origin
+from tests.unit.worker.saving import save
+from trainer_core.contract.sources import ModelSource
+from trainer_core.contract.spec import HeldOutSplit, JobSpec
+from worker.resolution import own_copy, resolve, source_of
+
+EVERY_KIND = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
+LEASE = Lease("ftjob-1", 1, "token")
+SOURCE = ModelSource(base_model="/models/starter", revision="v2")
+
+
+def left(storage: Storage, step: int = 3) -> Left:
+    saved = save(storage, LEASE, step)
+    folder = storage.run_dir(LEASE.job_id, LEASE.attempt) / saved.path
+    storage.publish(folder, folder)
+    return Left(LEASE.job_id, LEASE.attempt, saved.path, saved.manifest_sha256)
+
+
+@pytest.fixture
+def host(storage_root: str, tmp_path: Path) -> Storage:
+    """The storage as another host has it."""
+    host = Storage(storage_root, tmp_path / "host")
+    host.prepare()
+    return host
+
+
+def test_names_become_paths(storage: Storage) -> None:
+    spec = JobSpec(base_model="starter", train_dataset="file-1", eval_dataset="file-2")
+
+    resolved = resolve(spec, SOURCE, storage)
+
+    assert (resolved.base_model, resolved.revision) == ("/models/starter", "v2")
+    assert resolved.train_dataset == str(storage.root / "datasets/file-1.jsonl")
+    assert resolved.eval_dataset == str(storage.root / "datasets/file-2.jsonl")
+
+
+def test_a_split_stays_a_split(storage: Storage) -> None:
+    spec = JobSpec(base_model="starter", train_dataset="file-1", eval_dataset=HeldOutSplit(fraction=0.1))
+
+    assert resolve(spec, SOURCE, storage).eval_dataset == HeldOutSplit(fraction=0.1)
+
+
+def test_a_registered_model_is_its_folder(storage: Storage) -> None:
+    found = source_of(Origin("starter"), storage, hub_models=False)
+
+    assert found == ModelSource(base_model=str(storage.root / "models/starter"))
+
+
+@EVERY_KIND
+def test_adapters_and_whole_models_are_fetched(storage: Storage, host: Storage) -> None:
+    whole, adapter = left(storage, 3), left(storage, 6)
+
+    found = source_of(Origin("gone", "v2", whole=whole, adapters=(adapter,)), host, hub_models=False)
+
+    run_dir = host.run_dir("ftjob-1", 1)
+    expected = str(run_dir / "checkpoints/step-3"), (str(run_dir / "checkpoints/step-6"),)
+    assert (found.base_model, found.adapters) == expected
+    assert found.revision is None
+    assert (Path(found.base_model) / "model.safetensors").read_text() == "3"
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("content", [b"torn", None])
+def test_what_is_not_whole_is_not_used(storage: Storage, host: Storage, tmp_path: Path, content: bytes | None) -> None:
+    adapter = left(storage)
+    weights = storage.run_dir("ftjob-1", 1) / adapter.path / "model.safetensors"
+    if content is None:
+        storage.delete(weights)
+    else:
+        (tmp_path / "spoilt").write_bytes(content)
+        storage.publish(tmp_path / "spoilt", weights)
+
+    with pytest.raises(BaseModelNotFound, match="not there any more, or not whole"):
+        source_of(Origin("starter", adapters=(adapter,)), host, hub_models=False)
+
+
+def test_a_run_keeps_the_model_that_it_goes_on_from(storage: Storage, tmp_path: Path) -> None:
+    source = source_of(Origin("starter", whole=left(storage)), storage, hub_models=False)
+
+    kept = own_copy(source, "ft:organisation/model:p::j", tmp_path)
+    (Path(source.base_model) / "model.safetensors").unlink()
+
+    assert kept.base_model == str(tmp_path / "base" / "ft:organisation--model:p::j")
+    assert (Path(kept.base_model) / "model.safetensors").read_text() == "3"
