@@ -85,12 +85,14 @@ class Answering:
 
     def _run(self) -> None:
         used_at = time.monotonic()
-        while time.monotonic() - used_at < self._settings.chat_idle_seconds:
+        while True:
             self._make_way()
             self._rung.clear()
             if (claim := self._claim()) is not None:
                 self._answer(claim)
                 used_at = time.monotonic()
+            elif time.monotonic() - used_at > self._settings.chat_idle_seconds:
+                return
             else:
                 self._rung.wait(_LOOK_SECONDS)
 
