@@ -91,7 +91,7 @@ def test_an_answer_has_openais_shape(client: TestClient, answer: Answer) -> None
 
     found = client.post(URL, json=ASKED).json()
 
-    message = {"role": "assistant", "content": "seven", "refusal": None, "annotations": []}
+    message: dict[str, object] = {"role": "assistant", "content": "seven", "refusal": None, "annotations": []}
     assert found["id"].startswith("chatcmpl-")
     assert (found["object"], found["model"]) == ("chat.completion", "starter")
     assert found["choices"] == [{"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}]
