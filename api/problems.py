@@ -41,7 +41,6 @@ from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
-from store.stored_files import FileInUse, StoredFileNotFound
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"

@@ -22,13 +22,13 @@ from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost, Wish
 from store.remote import StorageFull, StorageUnavailable
 from store.tables import Job
+from store.trained_models import Origin
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.role import take_role
 from trainer_core.contract.sources import ModelSource
-from trainer_core.contract.spec import JobSpec
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.publishing import Publishing
 from worker.recorder import Recorder
@@ -116,8 +116,9 @@ class Runner:
         self._recorder.flush()  # the lease is as old as the claim: from here on it is known how long it lasts
         with self._database.reading() as session:
             job = jobs.get(session, self._lease.job_id)
+            origin = trained_models.origin(session, job.base_model, job.spec.revision)
             spent_seconds = leases.seconds_spent(session, self._lease)
-        arguments = self._keeper.during(lambda: self._prepare(job), self._stop_if_draining)
+        arguments = self._keeper.during(lambda: self._prepare(job, origin), self._stop_if_draining)
         limit_seconds = job.spec.resources.max_runtime_seconds
         left_seconds = float("inf") if limit_seconds is None else limit_seconds - spent_seconds
         exit_code, reason = self._train(arguments, left_seconds)
@@ -126,9 +127,9 @@ class Runner:
         self._await_published()
         self._finish(exit_code, reason)
 
-    def _prepare(self, job: Job) -> list[str]:
+    def _prepare(self, job: Job, origin: Origin) -> list[str]:
         self._run_dir.mkdir(parents=True, exist_ok=True)
-        source = self._source(job.spec)
+        source = self._source(job, origin)
         resolved = resolve(job.spec, source, self._storage)
         spec_path = self._run_dir / "spec.json"
         spec_path.write_text(resolved.model_dump_json(indent=1))
@@ -140,11 +141,9 @@ class Runner:
         adapters = [word for one in source.adapters for word in ("--adapter", one)]
         return [str(spec_path), "--run-dir", str(self._run_dir), *adapters, *keeps, *resume]
 
-    def _source(self, spec: JobSpec) -> ModelSource:
-        with self._database.reading() as session:
-            origin = trained_models.origin(session, spec.base_model, spec.revision)
+    def _source(self, job: Job, origin: Origin) -> ModelSource:
         source = source_of(origin, self._storage, hub_models=self._settings.hub_models)
-        return source if origin.whole is None else own_copy(source, spec.base_model, self._run_dir)
+        return source if origin.whole is None else own_copy(source, job.base_model, self._run_dir)
 
     def _newest_checkpoint(self) -> Path | None:
         """The newest checkpoint that is what its manifest says."""

@@ -177,9 +177,9 @@ def read(content: bytes) -> ChatBody:
 def _place(loc: tuple[int | str, ...]) -> str | None:
     """`("messages", 0, "content", "parts", 1)` → `messages[0].content[1]`."""
     place = ""
-    for one in loc:
+    for index, one in enumerate(loc):
         if isinstance(one, int):
             place += f"[{one}]"
-        elif one not in FORMS or not place.endswith(".content"):
+        elif not (place.endswith(".content") and one in FORMS) and loc[max(index - 2, 0)] != FORMS[1]:  # a part's kind
             place += f".{one}"
     return place.removeprefix(".") or None

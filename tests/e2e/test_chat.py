@@ -20,7 +20,7 @@ LORA = {"type": "lora", "rank": 2, "dropout": 0.0}
 def chatty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of one slot, in which chats do not wait long for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "3")
+        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "5")
         with running(tmp_path_factory.mktemp("chatty")) as service:
             yield service
 
@@ -145,32 +145,19 @@ def test_a_model_of_another_name_is_unknown(chatty: Service, adapted: Job) -> No
     assert {one.json()["error"]["code"] for one in refused} == {"model_not_found"}
 
 
-def test_a_checkpoint_of_a_running_job_has_to_wait_for_a_slot(chatty: Service, rows: str) -> None:
+def test_a_job_gets_the_slot_of_a_model_and_can_be_asked_once_it_is_cancelled(chatty: Service, rows: str) -> None:
     words(chatty)  # the model has the only slot now
 
-    job_id = chatty.submit(rows, ENDLESS)
-    chatty.until_trains(job_id)
+    job_id = chatty.submit(rows, ENDLESS, suffix="seven")
+    until(lambda: chatty.tuneyard.checkpoints(job_id), 60)
 
     refused = post(chatty)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_free_slot")
     assert int(refused.headers["Retry-After"]) > 0
     chatty.tuneyard.cancel(job_id)
-    until(lambda: post(chatty).status_code == 200, 60)
-
-
-def test_an_answer_gives_its_slot_to_a_job_in_the_middle(chatty: Service, rows: str) -> None:
-    with httpx2.Client(timeout=60, trust_env=False) as client:
-        asked = request(chatty, stream=True, max_tokens=480)
-        with client.stream(**asked) as response:
-            told = response.iter_text()
-            first = next(told)
-            job_id = chatty.submit(rows, ENDLESS)
-            rest = "".join(told)
-    chatty.until_trains(job_id)
-    chatty.tuneyard.cancel(job_id)
-
-    assert events(first)[0]["object"] == "chat.completion.chunk"
-    assert events(rest)[-1]["error"]["code"] == "no_free_slot"
+    cancelled = chatty.ended(job_id, 60)
+    checkpoint, *_ = chatty.tuneyard.checkpoints(job_id)
+    assert words(chatty, model=name_of(cancelled, checkpoint.step))
 
 
 def test_who_hangs_up_ends_the_answer(chatty: Service) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store import idempotency, inspections, jobs, leases, workers
+from store import completions, idempotency, inspections, jobs, leases, workers
 from store.clock import from_now
 from store.database import Database
 from store.doorbell import Bell
@@ -15,6 +15,7 @@ from store.tables import Attempt, IdempotencyKey
 from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
+from trainer_core.contract.chat import Chat
 from trainer_core.contract.spec import JobSpec, Resources
 from worker.attempt import Attempts
 from worker.chats import Chats
@@ -130,6 +131,15 @@ def test_a_job_that_is_to_be_looked_at_is_rung_for(
     rescue.sweep()
 
     assert doorbell.rung == [Bell.INSPECTIONS]
+
+
+def test_a_chat_that_waits_is_rung_for(rescue: Rescue, database: Database, doorbell: CountingDoorbell) -> None:
+    with database.writing() as session:
+        completions.ask(session, "starter", Chat(messages=()), is_streamed=False)
+
+    rescue.sweep()
+
+    assert doorbell.rung == [Bell.COMPLETIONS]
 
 
 def test_old_keys_of_submissions_are_forgotten(rescue: Rescue, database: Database, spec: JobSpec) -> None:

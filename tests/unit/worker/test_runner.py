@@ -19,6 +19,7 @@ from store.leases import Lease, LeaseLost
 from store.lifecycle import JobStatus
 from store.tables import Attempt as AttemptRow
 from store.tables import Job
+from store.trained_models import ModelName
 from tests.unit.queued import claim_submitted
 from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
@@ -316,6 +317,22 @@ def test_a_base_model_that_is_gone_fails_the_job(
     attempt(lease, "succeed").run()
 
     assert job_of(database, lease).failure_code == "base_model_unusable"
+
+
+def test_a_run_that_goes_on_from_another_jobs_model_has_its_own_copy(
+    database: Database, storage: Storage, spec: JobSpec, lease: Lease, attempt: Attempt
+) -> None:
+    attempt(lease, "succeed").run()
+    name = str(ModelName.of(job_of(database, lease)))
+    second = claim_submitted(database, spec.model_copy(update={"base_model": name}))
+
+    attempt(second, "succeed").run()
+
+    run_dir = storage.run_dir(second.job_id, 1)
+    resolved = JobSpec.model_validate_json((run_dir / "spec.json").read_bytes())
+    assert resolved.base_model == str(run_dir / "base" / name)
+    assert Manifest.load(Path(resolved.base_model)).is_true_of(Path(resolved.base_model))
+    assert job_of(database, second).status == JobStatus.SUCCEEDED
 
 
 def test_the_story_of_a_run_is_told(database: Database, lease: Lease, attempt: Attempt) -> None:

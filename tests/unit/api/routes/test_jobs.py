@@ -1,16 +1,19 @@
 """/jobs: what a client sends and what it gets."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.examples import SPECS
-from store import leases
+from store import checkpoints, jobs, leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from store.trained_models import ModelName
 from tests.unit.queued import submit_queued
+from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.spec import JobSpec
 
 
@@ -153,6 +156,24 @@ def test_an_unknown_dataset_is_named(client: TestClient, spec: JobSpec) -> None:
     problem = client.post("/jobs", json=body(spec, train_dataset="file-none")).json()
 
     assert (problem["status"], problem["code"], "file-none" in problem["detail"]) == (422, "unknown_dataset", True)
+
+
+def test_a_job_goes_on_from_a_checkpoint_of_its_project(
+    client: TestClient, database: Database, spec: JobSpec, lease: Lease
+) -> None:
+    with database.writing() as session:
+        path = "checkpoints/step-3"
+        saved = CheckpointSaved(step=3, epoch=1.0, path=path, num_bytes=1, manifest_sha256="0", metrics={})
+        checkpoints.record(session, lease, saved)
+        name = ModelName.of(jobs.get(session, lease.job_id), 3)
+
+    found, other = (
+        client.post("/jobs", json=body(spec, base_model=str(one)))
+        for one in (name, replace(name, project_id="proj_other"))
+    )
+
+    assert (found.status_code, found.json()["spec"]["base_model"]) == (201, str(name))
+    assert (other.status_code, other.json()["code"]) == (422, "unknown_model")
 
 
 def test_an_unknown_model_is_named_with_those_that_are_known(client: TestClient, spec: JobSpec) -> None:

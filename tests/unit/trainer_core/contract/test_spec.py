@@ -50,3 +50,8 @@ def test_an_integer_is_a_fine_number() -> None:
 def test_lora_of_no_layers_is_refused() -> None:
     with pytest.raises(ValidationError, match="target_modules"):
         Lora.model_validate({"target_modules": []})
+
+
+def test_only_a_hub_model_has_a_revision() -> None:
+    with pytest.raises(ValidationError, match="revision is of a hub model"):
+        JobSpec(base_model="ft:starter:p::j", train_dataset="file-1", revision="main")
