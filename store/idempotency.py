@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 from store.clock import from_now
 from store.database import owner
 from store.tables import IdempotencyKey
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import JobSpec, Supervised
 
 _KEPT_SECONDS = 72 * 3600.0
+_MEANT_BEFORE = {"objective": Supervised().model_dump(mode="json")}
+"""What specs meant before they could say it: its digest is what it was then."""
 
 
 class KeyTaken(Exception):
@@ -77,5 +79,7 @@ def forget_old(session: Session) -> None:
 
 def _digest(spec: JobSpec) -> str:
     """Of what the body means, not of how it was written."""
-    canonical = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    told = spec.model_dump(mode="json")
+    said = {name: value for name, value in told.items() if name not in _MEANT_BEFORE or value != _MEANT_BEFORE[name]}
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

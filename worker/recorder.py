@@ -151,6 +151,7 @@ def points(event: RunEvent) -> Iterator[Point]:
                 "grad_norm": event.grad_norm,
                 "epoch": event.epoch,
                 "supervised_tokens_per_second": event.num_supervised_tokens / max(event.step_seconds, 1e-9),
+                **event.metrics,
             }
         case EvaluationCompleted():
             numbers = {"eval_loss": event.loss} | {f"eval_{name}": value for name, value in event.scores.items()}

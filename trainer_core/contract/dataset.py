@@ -11,12 +11,15 @@ FaultCode = Literal[
     "not_utf8",
     "not_json",
     "invalid_row",
+    "other_kind",
     "no_assistant_message",
     "invalid_image",
     "too_long",
 ]
 
 
+RowKind = Literal["conversation", "pair"]
+"""A pair is a conversation with two answers, one of them preferred."""
 MAX_IMAGE_BYTES = 10 * 1024**2
 MAX_FAULTS = 20
 """Faults of a dataset that are told; a report counts them all."""
@@ -36,7 +39,7 @@ class DatasetFault(Closed):
     line: int | None = None
     """Line of the file, from 1, or the place among its records; None where the fault is the whole file's."""
     message_index: int | None = None
-    """Index into the row's `messages`, from 0."""
+    """Index into the row's `messages`, of a pair those of its `input`, from 0."""
     image_index: int | None = None
     """Index among the row's images, from 0."""
     detail: str
@@ -54,6 +57,8 @@ class DatasetReport(Closed):
 
     form: str
     """How the file holds its rows: JSONL, JSON, Parquet, WebDataset or zip; `image` where it is one."""
+    kind: RowKind = "conversation"
+    """What each row is; a file holds rows of one kind."""
     num_rows: int = 0
     num_images: int = 0
     is_converted: bool = False

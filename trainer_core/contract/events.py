@@ -57,7 +57,9 @@ class StepCompleted(_Event):
     epoch: float
     """Epochs completed, with the part of the running one."""
     loss: float | None
-    """Mean over the step's supervised tokens; None if it was not finite."""
+    """Mean over the step's supervised tokens, or over its pairs; None if it was not finite."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Other means over the step, by name, as far as they are finite: what pairs are worth to the model."""
     learning_rate: float
     grad_norm: float | None
     """2-norm of all gradients before clipping; None if it was not finite."""
@@ -176,11 +178,11 @@ class EvaluationCompleted(_Event):
     step: int
     epoch: float
     loss: float | None
-    """Mean over all supervised tokens of the held-out rows; None if it was not finite."""
+    """Mean over all supervised tokens of the held-out rows, or over pairs; None if it was not finite."""
     num_rows: int
     seconds: float
     scores: dict[str, float] = Field(default_factory=dict)
-    """Means over the generated answers, by metric."""
+    """Means over the generated answers, or over pairs, by metric."""
     num_generated: int = 0
     predictions: Annotated[tuple[Prediction, ...], Field(strict=False)] = ()
     is_best: bool = False

@@ -33,9 +33,10 @@ class RowsReport(Closed):
 
     num_rows: int
     num_samples: int
-    """More than rows where the chat template makes a sample of each answer."""
+    """More than rows where the chat template makes a sample of each answer; a pair is one."""
     num_images: int
     tokens: Lengths
+    """Of samples; of a pair, of its conversation with each of the answers."""
     num_image_tokens: int
     """Of all tokens, those that stand for images."""
     num_supervised_tokens: int

@@ -50,6 +50,26 @@ class Lora(Closed):
 Method = Annotated[FullFineTune | Lora, Field(discriminator="type")]
 
 
+class Supervised(Closed):
+    """Learn to write the answers of conversations."""
+
+    type: Literal["supervised"] = "supervised"
+
+
+class Dpo(Closed):
+    """Learn to prefer one of two answers: direct preference optimization (Rafailov et al. 2023), sigmoid loss.
+
+    A row is a pair: wherever rows are counted, `batch_size` say, both of its answers are one.
+    """
+
+    type: Literal["dpo"] = "dpo"
+    beta: Annotated[float, Field(gt=0, le=2)] = 0.1
+    """How much it costs to depart from what the model was at first."""
+
+
+Objective = Annotated[Supervised | Dpo, Field(discriminator="type")]
+
+
 class HeldOutSplit(Closed):
     """Hold a part of the training rows out for evaluation, chosen by the job's seed."""
 
@@ -119,7 +139,11 @@ class EarlyStopping(Closed):
     """Least change that counts as one."""
 
 
-EvaluationMetric = Literal["loss", "exact_match", "normalised_exact_match", "anls", "token_f1", "json_field_f1"]
+EvaluationMetric = Literal[
+    "loss", "exact_match", "normalised_exact_match", "anls", "token_f1", "json_field_f1", "rewards/accuracies"
+]
+_NOT_GENERATED = ("loss", "rewards/accuracies")
+"""Metrics that need no written answer; the second is measured on pairs."""
 
 
 class Evaluation(Closed):
@@ -131,12 +155,12 @@ class Evaluation(Closed):
     generation: Generation | None = None
     """None measures the loss alone."""
     metric: EvaluationMetric = "loss"
-    """By which the best checkpoint is chosen and early stopping decides; all but loss need `generation`."""
+    """By which the best checkpoint is chosen and early stopping decides; all but loss need `generation`, or pairs."""
     early_stopping: EarlyStopping | None = None
 
     @model_validator(mode="after")
     def _metric_is_measured(self) -> Self:
-        if self.metric != "loss" and self.generation is None:
+        if self.metric not in _NOT_GENERATED and self.generation is None:
             raise ValueError(f"metric {self.metric!r} is measured on generated answers; set generation")
         return self
 
@@ -194,6 +218,8 @@ class JobSpec(Closed):
     """Id of an uploaded dataset."""
     eval_dataset: Reference | HeldOutSplit | None = None
     """Id of a dataset to evaluate on, or a part of the training rows to hold out."""
+    objective: Objective = Supervised()
+    """What the rows teach: `train_dataset` and `eval_dataset` hold conversations, or pairs of answers."""
     method: Method = FullFineTune()
     hyperparameters: Hyperparameters = Hyperparameters()
     evaluation: Evaluation = Evaluation()
@@ -214,6 +240,26 @@ class JobSpec(Closed):
         if self.resources.shard_model and (is_quantised or self.hyperparameters.optimizer == "adamw_8bit"):
             raise ValueError("resources.shard_model goes neither with a quantised model nor with an 8-bit optimizer")
         return self
+
+    @model_validator(mode="after")
+    def _goes_with_its_objective(self) -> Self:
+        if isinstance(self.objective, Dpo):
+            refused = next((why for is_chosen, why in self._not_for_pairs() if is_chosen), None)
+            if refused is not None:
+                raise ValueError(f"{refused}; leave it out, or set objective to supervised")
+        elif self.evaluation.metric == "rewards/accuracies":
+            raise ValueError("evaluation.metric 'rewards/accuracies' is measured on pairs; set objective to dpo")
+        return self
+
+    def _not_for_pairs(self) -> tuple[tuple[bool, str], ...]:
+        """What does not go with pairs of answers: whether it is chosen, and why not."""
+        chosen = self.hyperparameters
+        return (
+            (chosen.packing, "hyperparameters.packing joins rows, and a pair's answers are weighed each by itself"),
+            (chosen.train_on == "everything", "hyperparameters.train_on 'everything': a pair differs in its answers"),
+            (self.evaluation.generation is not None, "evaluation.generation wants a right answer, which no pair has"),
+            (self.resources.shard_model, "resources.shard_model is for objective supervised"),
+        )
 
 
 def read_spec(path: Path) -> JobSpec:

@@ -1,4 +1,4 @@
-"""Any file of rows to the one form that training reads: JSONL in OpenAI's chat format, images as data URLs.
+"""Any file of rows to the one form that training reads: JSONL in OpenAI's format, images as data URLs.
 
 A file that has this form already stays as it is. Every row is checked on the way and every image decoded.
 """
@@ -12,19 +12,24 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, DatasetReport
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, DatasetReport, RowKind
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.dialects import draft
 from trainer_core.data.images import InvalidImage, data_url, decode
 from trainer_core.data.placing import NotARow
 from trainer_core.data.reader import checked, checked_size, faults_of, parse
 from trainer_core.data.records import Form, Record, form_of_file, records
-from trainer_core.data.rows import ImagePart, ImageUrl, Row
+from trainer_core.data.rows import ANY_ROW, AnyRow, ImagePart, ImageUrl
 from trainer_core.data.sources import ADDRESS, UPLOADED, Sources, ZipImages
+
+
+_MIXED = "a conversation among pairs, or the other way round; make a file of each"
 
 
 @dataclass
 class _Tally:
+    kind: RowKind | None = None
+    """Of the first row."""
     num_rows: int = 0
     num_images: int = 0
     num_faults: int = 0
@@ -41,7 +46,7 @@ class _Tally:
 class _Understood:
     """A record as a row, its images still named."""
 
-    row: Row
+    row: AnyRow
     attached: Mapping[str, bytes]
     unused: frozenset[str]
     is_changed: bool
@@ -65,6 +70,7 @@ def convert(path: Path, sources: Sources, output: IO[bytes] | None = None) -> Da
     form = form_of_file(path)
     return DatasetReport(
         form=form.value,
+        kind=tally.kind or "conversation",
         num_rows=tally.num_rows,
         num_images=tally.num_images,
         is_converted=tally.is_changed or form is not Form.JSONL,
@@ -135,6 +141,9 @@ def _converted(record: Record, sources: Sources, tally: _Tally) -> bytes:
     tally.num_rows += 1
     try:
         understood = _understood(record)
+        tally.kind = tally.kind or understood.row.kind
+        if understood.row.kind != tally.kind:
+            raise InvalidDataset([record.place.fault("other_kind", _MIXED)])
         row, num_images = _with_images(understood, record, sources)
     except InvalidDataset as error:
         tally.refuse(error)
@@ -171,7 +180,7 @@ def _drafted(content: Mapping[str, Any], record: Record) -> _Understood:
     """A record that is no row as it stands, as the row that it means."""
     try:
         drafted = draft(content, record.attached, is_line=isinstance(record.content, bytes))
-        row = Row.model_validate(drafted.row)
+        row = ANY_ROW.validate_python(drafted.row)
     except NotARow as error:
         raise InvalidDataset([record.place.fault("invalid_row", str(error), error.message_index)]) from error
     except ValidationError as error:
@@ -179,7 +188,7 @@ def _drafted(content: Mapping[str, Any], record: Record) -> _Understood:
     return _Understood(checked(row, record.place), drafted.attached, drafted.unused, is_changed=True)
 
 
-def _with_images(understood: _Understood, record: Record, sources: Sources) -> tuple[Row, int]:
+def _with_images(understood: _Understood, record: Record, sources: Sources) -> tuple[AnyRow, int]:
     """The row with its images in it, the same object if they are there already; and how many they are."""
     row, faults, urls = understood.row, [], []
     for image_index, (message_index, part) in enumerate(row.images()):
@@ -201,7 +210,7 @@ def _data_url(url: str, attached: Mapping[str, bytes], sources: Sources) -> str:
     return url
 
 
-def _replaced(row: Row, urls: list[str]) -> Row:
+def _replaced(row: AnyRow, urls: list[str]) -> AnyRow:
     left = iter(urls)
 
     def with_url(part: Any) -> Any:
@@ -210,8 +219,8 @@ def _replaced(row: Row, urls: list[str]) -> Row:
         image_url = ImageUrl(url=next(left), detail=part.image_url.detail)
         return part.model_copy(update={"image_url": image_url})
 
-    return Row(
-        messages=tuple(
+    return row.with_messages(
+        tuple(
             one
             if isinstance(one.content, str)
             else one.model_copy(update={"content": tuple(with_url(part) for part in one.content)})

@@ -1,4 +1,4 @@
-"""The ways in which people write a training row, each made into OpenAI's chat format; images stay names here.
+"""The ways in which people write a training row, each made into OpenAI's format; images stay names here.
 
 | a record with | comes from |
 |---|---|
@@ -6,6 +6,8 @@
 | `conversations` | ShareGPT, LLaVA |
 | `prompt`, `completion` | OpenAI's older models, TRL |
 | `instruction`, `output` | Alpaca |
+| `input`, `preferred_output`, `non_preferred_output` | OpenAI's pairs |
+| `chosen`, `rejected`, perhaps `prompt` | TRL's pairs |
 
 `<image>` in a user's text, and a part `{"type": "image"}`, stand for the next of the record's images.
 """
@@ -33,7 +35,7 @@ _ATTACHED = "attached:"
 
 @dataclass(frozen=True)
 class Draft:
-    """A record in OpenAI's chat format."""
+    """A record in OpenAI's format."""
 
     row: dict[str, Any]
     attached: dict[str, bytes]
@@ -56,17 +58,17 @@ def draft(record: Mapping[str, Any], beside: Mapping[str, bytes], *, is_line: bo
     given = _without_none(record)
     dialect = next((one for one in _DIALECTS if one.keys[0] in given), None)
     if dialect is None:
-        known = "messages, conversations, prompt and completion, or instruction and output"
+        known = "messages, conversations, prompt and completion, instruction and output, or pairs of answers"
         raise NotARow(f"no row that is known: it has {', '.join(given) or 'nothing'}, where {known} are read")
     attached = dict(beside)
     images = list(_images(given, attached)) or list(attached)
     messages = dialect.messages(given)
-    is_plain = "messages" in given and not images
+    is_plain = dialect.is_openais and not images
     messages = with_urls(messages) if is_plain else placed(messages, images)
     unused = given.keys() - {*dialect.keys, *IMAGE_KEYS}
     if is_plain and is_line and unused:
-        return Draft({**given, "messages": messages}, attached)  # the check refuses them by name
-    return Draft({"messages": messages}, attached, frozenset(unused))
+        return Draft(given | dialect.row(given, messages), attached)  # the check refuses them by name
+    return Draft(dialect.row(given, messages), attached, frozenset(unused))
 
 
 def _without_none(value: Any) -> Any:
@@ -127,7 +129,7 @@ def _completion(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     prompt, completion = given["prompt"], given.get("completion")
     if completion is None:
         raise NotARow("a prompt without a completion")
-    asked = _turns(prompt, "prompt") if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
+    asked = _turns(prompt, "prompt") if isinstance(prompt, list) else [_asked(prompt)]
     asked = [{**one, "weight": 0} if one.get("role") == "assistant" else one for one in asked]
     if isinstance(completion, list):
         return [*asked, *_turns(completion, "completion")]
@@ -145,8 +147,49 @@ def _instruction(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     words = [given[key] for key in ("instruction", "input") if given.get(key)]
     if not all(isinstance(one, str) for one in words):
         raise NotARow("instruction and input must be text")
-    asked = {"role": "user", "content": "\n".join(words)}
+    asked = _asked("\n".join(words))
     return [*_system(given), *past, asked, {"role": "assistant", "content": given["output"]}]
+
+
+def _input(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    asked = given.get("input")
+    if not isinstance(asked, Mapping):
+        raise NotARow("input: must be an object with messages")
+    return _turns(asked.get("messages"), "input.messages")
+
+
+def _pair(given: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+    outputs = {name: given[name] for name in ("preferred_output", "non_preferred_output") if name in given}
+    return {"input": {**given["input"], "messages": messages}, **outputs}
+
+
+def _prompt(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What both answers of TRL's pairs answer: by itself, or what both begin with."""
+    chosen, rejected = (_answer(given, name) for name in ("chosen", "rejected"))
+    if chosen[:-1] != rejected[:-1]:
+        raise NotARow("chosen and rejected must be the same but for their last message")
+    if chosen[:-1]:
+        return [*_system(given), *chosen[:-1]]
+    prompt = given.get("prompt")
+    if prompt is None:
+        raise NotARow("chosen and rejected without a prompt")
+    return [*_system(given), *(_turns(prompt, "prompt") if isinstance(prompt, list) else [_asked(prompt)])]
+
+
+def _chosen_and_rejected(given: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen, rejected = (_answer(given, name)[-1:] for name in ("chosen", "rejected"))
+    return {"input": {"messages": messages}, "preferred_output": chosen, "non_preferred_output": rejected}
+
+
+def _answer(given: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    if not given.get(name):
+        raise NotARow(f"{name}: is missing; a pair has chosen and rejected")
+    answer = given[name]
+    return _turns(answer, name) if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
+
+
+def _asked(words: Any) -> dict[str, Any]:
+    return {"role": "user", "content": words}
 
 
 def _system(given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -170,15 +213,26 @@ def _turns(value: Any, name: str) -> list[dict[str, Any]]:
     return [dict(one) for one in value]
 
 
+def _conversation(_given: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"messages": messages}
+
+
 @dataclass(frozen=True)
 class _Dialect:
     keys: tuple[str, ...]
     """The first says that it is this one; the others are read too."""
     messages: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
+    """Those in which images may stand."""
+    row: Callable[[Mapping[str, Any], list[dict[str, Any]]], dict[str, Any]] = _conversation
+    """The record as a row, once its images are in their places."""
+    is_openais: bool = False
 
 
 _DIALECTS = (
-    _Dialect(("messages",), _messages),
+    # Before those of conversations: tables of pairs often hold a prompt, or one conversation, as well.
+    _Dialect(("preferred_output", "input", "non_preferred_output"), _input, _pair, is_openais=True),
+    _Dialect(("chosen", "rejected", "prompt", "system"), _prompt, _chosen_and_rejected),
+    _Dialect(("messages",), _messages, is_openais=True),
     _Dialect(("conversations", "system"), _conversations),
     _Dialect(("prompt", "completion", "system"), _completion),
     _Dialect(("instruction", "input", "output", "history", "system"), _instruction),

@@ -1,10 +1,10 @@
-"""The one reader of rows: JSONL in OpenAI's chat format in, rows out, every fault with its line, message and image.
+"""The one reader of rows: JSONL in OpenAI's formats in, rows out, every fault with its line, message and image.
 
 It reads line by line and keeps no row; images are decoded when somebody wants them. Whatever form a dataset came in, it
 has been converted before. It knows no torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,7 @@ from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.places import Place
 from trainer_core.data.records import BOM, MAX_LINE_BYTES, Form, form_at
-from trainer_core.data.rows import FORMS, MAX_IMAGES, ImagePart, Message, Row, TextPart
+from trainer_core.data.rows import ANY_ROW, FORMS, KINDS, MAX_IMAGES, AnyRow, ImagePart, Message, Pair, TextPart
 
 _WORDS = {
     "extra_forbidden": "unknown key",
@@ -62,7 +62,7 @@ def _check_form(path: Path, file: IO[bytes]) -> None:
         raise InvalidDataset([DatasetFault(code="invalid_file", detail=f"{path.name} is {form.value}; {advice}")])
 
 
-def read(path: Path, line: Line) -> Row:
+def read(path: Path, line: Line) -> AnyRow:
     """The row on a line.
 
     Raises:
@@ -81,7 +81,7 @@ def checked_size(num_bytes: int, place: Place) -> None:
         raise InvalidDataset([place.fault("invalid_row", f"more than {MAX_LINE_BYTES} bytes long")])
 
 
-def parse(text: bytes, place: Place) -> Row:
+def parse(text: bytes, place: Place) -> AnyRow:
     """The row in the bytes of a line.
 
     Raises:
@@ -92,30 +92,60 @@ def parse(text: bytes, place: Place) -> Row:
     except UnicodeDecodeError as error:
         raise InvalidDataset([place.fault("not_utf8", f"byte {error.start} of the line is not UTF-8")]) from error
     try:
-        row = Row.model_validate_json(text)
+        row = ANY_ROW.validate_json(text)
     except ValidationError as error:
         raise InvalidDataset(faults_of(error, place)) from error
     return checked(row, place)
 
 
-def checked(row: Row, place: Place) -> Row:
+def checked(row: AnyRow, place: Place) -> AnyRow:
     """The row, if its turns can be learned from.
 
     Raises:
         InvalidDataset: They cannot.
     """
-    if not any(message.is_trained for message in row.messages):
-        detail = "no assistant message with weight 1, so nothing to learn from"
-        raise InvalidDataset([place.fault("no_assistant_message", detail)])
-    if row.messages[0].is_trained:
-        detail = "an answer to nothing: begin with a user's message, or give weight 0"
-        raise InvalidDataset([place.fault("invalid_row", detail, 0)])
+    if isinstance(row, Pair):
+        _check_outputs(row, place)
+    else:
+        _check_answers(row.messages, place)
     if (num_images := len(list(row.images()))) > MAX_IMAGES:
         raise InvalidDataset([place.fault("invalid_row", f"{num_images} images, where {MAX_IMAGES} are allowed")])
     for message_index, message in enumerate(row.messages):
         if reason := _why_not(message):
             raise InvalidDataset([place.fault("invalid_row", reason, message_index)])
     return row
+
+
+def _check_answers(messages: Sequence[Message], place: Place) -> None:
+    if not any(message.is_trained for message in messages):
+        detail = "no assistant message with weight 1, so nothing to learn from"
+        raise InvalidDataset([place.fault("no_assistant_message", detail)])
+    if messages[0].is_trained:
+        detail = "an answer to nothing: begin with a user's message, or give weight 0"
+        raise InvalidDataset([place.fault("invalid_row", detail, 0)])
+
+
+def _check_outputs(pair: Pair, place: Place) -> None:
+    for name in ("preferred_output", "non_preferred_output"):
+        if reason := _why_no_answer(getattr(pair, name)):
+            raise InvalidDataset([place.fault("invalid_row", f"{name}: {reason}")])
+    if pair.preferred_output[0].words.strip() == pair.non_preferred_output[0].words.strip():
+        detail = "preferred_output and non_preferred_output are the same, so there is nothing to prefer"
+        raise InvalidDataset([place.fault("invalid_row", detail)])
+    if not pair.messages:
+        raise InvalidDataset([place.fault("invalid_row", "input.messages: must not be empty")])
+    if pair.input.tools:
+        raise InvalidDataset([place.fault("invalid_row", "input.tools: rows with tools are not read; leave them out")])
+
+
+def _why_no_answer(output: Sequence[Message]) -> str | None:
+    if len(output) != 1 or output[0].role != "assistant":
+        return "must be one message of the role assistant"
+    if output[0].weight == 0:
+        return "weight 0 leaves out what there is to learn from"
+    if any(isinstance(part, ImagePart) for part in output[0].parts):
+        return "an image in an answer; only users send images"
+    return None if output[0].words.strip() else "must not be empty"
 
 
 def _why_not(message: Message) -> str | None:
@@ -137,11 +167,11 @@ def faults_of(error: ValidationError, place: Place) -> list[DatasetFault]:
 
 
 def _fault(one: ErrorDetails, place: Place) -> DatasetFault:
-    match one["loc"]:
-        case ("messages", int(index), *inside):
+    match [part for part in one["loc"] if part not in (*FORMS, *KINDS)]:
+        case ["messages", int(index), *inside] | ["input", "messages", int(index), *inside]:
             message_index: int | None = index
-        case (*inside,):
+        case [*inside]:
             message_index = None
     detail = _WORDS.get(one["type"], one["msg"])
-    where = ".".join(str(part) for part in inside if part not in FORMS)
+    where = ".".join(map(str, inside))
     return place.fault("invalid_row", f"{where}: {detail}" if where else detail, message_index)

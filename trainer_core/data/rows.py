@@ -1,11 +1,15 @@
-"""One training row in OpenAI's chat format, as it stands in a line of JSONL. Images are still encoded in it."""
+"""One training row in OpenAI's format, as it stands in a line of JSONL: a conversation, or one with two answers.
+
+Images are still encoded in it.
+"""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from trainer_core.contract.closed import Closed
+from trainer_core.contract.dataset import RowKind
 
 MAX_IMAGES = 10
 """Images that one row may have."""
@@ -41,6 +45,8 @@ Parts = Annotated[
 
 FORMS = ("written as text", "written as parts")
 """How a content may be written; no key of a row, so that places of faults can leave it out."""
+KINDS = ("as a conversation", "as a pair")
+"""The same for a row."""
 
 
 def _form_of(content: Any) -> str:
@@ -73,12 +79,73 @@ class Message(Closed):
         return self.role == "assistant" and self.weight == 1
 
 
+Messages = Annotated[tuple[Message, ...], Field(strict=False, fail_fast=True)]
+
+
 class Row(Closed):
     """A conversation."""
 
-    messages: Annotated[tuple[Message, ...], Field(strict=False, fail_fast=True)]
+    kind: ClassVar[RowKind] = "conversation"
+    messages: Messages
 
     def images(self) -> Iterator[tuple[int, ImagePart]]:
         """Every image in its order, with the index of its message."""
         for index, message in enumerate(self.messages):
             yield from ((index, part) for part in message.parts if isinstance(part, ImagePart))
+
+    def with_messages(self, messages: tuple[Message, ...]) -> "Row":
+        """The same with others in the place of `messages`."""
+        return Row(messages=messages)
+
+
+class Input(Closed):
+    """What both answers of a pair answer."""
+
+    messages: Messages
+    tools: Annotated[tuple[Any, ...], Field(strict=False)] = ()
+    """Taken for compatibility where it is empty, as the next one is."""
+    parallel_tool_calls: bool | None = None
+
+
+class Pair(Closed):
+    """Two answers to one conversation, of which the first is the better one."""
+
+    kind: ClassVar[RowKind] = "pair"
+    input: Input
+    preferred_output: Messages
+    non_preferred_output: Messages
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What is answered; images stand nowhere else."""
+        return self.input.messages
+
+    def images(self) -> Iterator[tuple[int, ImagePart]]:
+        """Every image in its order, with the index of its message."""
+        return Row(messages=self.messages).images()
+
+    def with_messages(self, messages: tuple[Message, ...]) -> "Pair":
+        """The same with others in the place of `messages`."""
+        return self.model_copy(update={"input": self.input.model_copy(update={"messages": messages})})
+
+    def answered(self) -> tuple[Row, Row]:
+        """The conversation with either answer, of which alone the loss is taken: the preferred one, then the other."""
+        asked = tuple(
+            one.model_copy(update={"weight": 0}) if one.role == "assistant" else one for one in self.input.messages
+        )
+        return (
+            Row(messages=(*asked, *self.preferred_output)),
+            Row(messages=(*asked, *self.non_preferred_output)),
+        )
+
+
+def _kind_of(content: Any) -> str:
+    outputs = {"preferred_output", "non_preferred_output"}
+    return KINDS[isinstance(content, dict) and not outputs.isdisjoint(content)]
+
+
+AnyRow = Row | Pair
+ANY_ROW: TypeAdapter[AnyRow] = TypeAdapter(
+    Annotated[Annotated[Row, Tag(KINDS[0])] | Annotated[Pair, Tag(KINDS[1])], Discriminator(_kind_of)]
+)
+"""Reads a row of either kind."""

@@ -11,7 +11,7 @@ from trainer_core.training.model_card import name_of_base
 
 Identity = Mapping[str, Any]
 """By the names of the spec's fields; datasets by their content, the base model by its name."""
-_THAT_MATTER = {"revision", "method", "hyperparameters", "evaluation", "eval_dataset", "seed"}
+_THAT_MATTER = {"revision", "objective", "method", "hyperparameters", "evaluation", "eval_dataset", "seed"}
 
 
 def identity_of(spec: JobSpec, digest: Callable[[Path], str] = sha256_of) -> Identity:
