@@ -23,9 +23,6 @@ from trainer_core.data.rows import ANY_ROW, AnyRow, ImagePart, ImageUrl
 from trainer_core.data.sources import ADDRESS, UPLOADED, Sources, ZipImages
 
 
-_MIXED = "a conversation among pairs, or the other way round; make a file of each"
-
-
 @dataclass
 class _Tally:
     kind: RowKind | None = None
@@ -36,6 +33,13 @@ class _Tally:
     faults: list[DatasetFault] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     is_changed: bool = False
+
+    def check_kind(self, kind: RowKind, record: Record) -> None:
+        """Raise `InvalidDataset` for a row of another kind than the first one."""
+        self.kind = self.kind or kind
+        if kind != self.kind:
+            detail = f"a {kind} in a file that begins with a {self.kind}; make a file of each"
+            raise InvalidDataset([record.place.fault("other_kind", detail)])
 
     def refuse(self, error: InvalidDataset) -> None:
         self.num_faults += len(error.faults)
@@ -141,9 +145,7 @@ def _converted(record: Record, sources: Sources, tally: _Tally) -> bytes:
     tally.num_rows += 1
     try:
         understood = _understood(record)
-        tally.kind = tally.kind or understood.row.kind
-        if understood.row.kind != tally.kind:
-            raise InvalidDataset([record.place.fault("other_kind", _MIXED)])
+        tally.check_kind(understood.row.kind, record)
         row, num_images = _with_images(understood, record, sources)
     except InvalidDataset as error:
         tally.refuse(error)

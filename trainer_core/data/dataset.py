@@ -15,22 +15,26 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault
+from trainer_core.contract.dataset import MAX_FAULTS, DatasetFault, RowKind
 from trainer_core.contract.errors import InvalidDataset
-from trainer_core.contract.spec import HeldOutSplit, JobSpec
+from trainer_core.contract.spec import Dpo, HeldOutSplit, JobSpec
 from trainer_core.data.chance import seeded_row
 from trainer_core.data.encoding import IGNORED, IMAGE_KEYS, Encoded, EncodedRow, Encoder
 from trainer_core.data.pixels import Unit, has_pixels, image_part, keys_of, without_pixels
-from trainer_core.data.prepared import Sample, Shapes, Shelf, keep, kept
+from trainer_core.data.prepared import Sample, Shapes, Shelf, Size, keep, kept
 from trainer_core.data.reader import Line, lines, read
 from trainer_core.data.rendering import up_to_last_answer
-from trainer_core.data.rows import Row
+from trainer_core.data.rows import AnyRow, Pair, Row
 
 _MAX_KEPT_BYTES = 4 * 1024**3
 _KEPT_SHARE = 4
 """Rows of one dataset take at most this part of the free memory."""
 _NUM_EXAMPLES = 4
-
+_OTHER_KIND: dict[RowKind, str] = {
+    "conversation": "a pair of answers: set objective to dpo, or make a conversation of it",
+    "pair": "no pair of answers, of which objective dpo wants input, preferred_output and non_preferred_output",
+}
+"""What is told of a row that is not of the kind that was asked for."""
 
 Look = Callable[[Sample], None]
 Each = Callable[[Callable[[Line], Any], Sequence[Line]], Iterable[Any]]
@@ -42,17 +46,23 @@ _Place = tuple[int, int, tuple[int, int] | None]
 class EncodedRows(Dataset[EncodedRow]):
     """Samples of some lines of a file, encoded once; those that do not fit into memory are encoded again when asked.
 
-    A line is one sample, unless the model's chat template cannot write its answers together.
+    A line is one sample, unless the model's chat template cannot write its answers together; or two, where it is a
+    pair of answers.
     """
 
-    def __init__(self, path: Path, chosen: Sequence[Line], encoder: Encoder, seed: int = 0) -> None:
+    def __init__(
+        self, path: Path, chosen: Sequence[Line], encoder: Encoder, seed: int = 0, kind: RowKind = "conversation"
+    ) -> None:
         self.path = path
+        self.kind = kind
         self._lines = chosen
         self._samples: list[tuple[Line, int]] = [(line, 0) for line in chosen]
         self._encoder = encoder
         self._seed = seed
         self.pad_token_id = encoder.pad_token_id
         self._kept: dict[int, EncodedRow] = {}
+        self._sizes: list[tuple[Size, ...]] = []
+        """Of each sample's images."""
         self._places: dict[str, _Place] = {}
         """By key, where an image is, or all of a sample's."""
         self._keys: dict[Unit, list[list[str]]] = {"image": [], "row": []}
@@ -154,6 +164,10 @@ class EncodedRows(Dataset[EncodedRow]):
             [self[index] for index in _as_different(list(by_shapes.values()))] for by_shapes in self._kinds.values()
         ]
 
+    def samples_of(self, index: int) -> range:
+        """Numbers of the samples that make what a step takes as one row: here the row itself."""
+        return range(index, index + 1)
+
     def line(self, index: int) -> Line:
         """Where a sample stands in its file."""
         return self._samples[index][0]
@@ -161,12 +175,13 @@ class EncodedRows(Dataset[EncodedRow]):
     def encoded(self, index: int) -> Encoded:
         """A sample with the sizes of its images."""
         line, part = self._samples[index]
-        return self._encode(line, part, self.row(index))
+        # Images of a pair are as small as the longer answer makes them.
+        return self._encode(line, part, self.row(index), self._sizes[index] if self.kind == "pair" else None)
 
     def row(self, index: int) -> Row:
         """The conversation of a sample."""
         line, part = self._samples[index]
-        return self._parts(line)[part]
+        return self._parts(line, self._read(line))[part]
 
     def prompt(self, index: int) -> EncodedRow:
         """What the model reads before it writes a sample's last answer."""
@@ -181,12 +196,33 @@ class EncodedRows(Dataset[EncodedRow]):
         """A sample's images in their order."""
         return self._encoder.images(self.line(index), self.row(index))
 
-    def _encode(self, line: Line, part: int, row: Row) -> Encoded:
-        with seeded_row(self._seed, line.number, part):
-            return self._encoder.encode(line, row)
+    def _encode(self, line: Line, part: int, row: Row, sizes: Sequence[Size] | None = None) -> Encoded:
+        # What a processor draws for an image is the same for both answers of a pair.
+        with seeded_row(self._seed, line.number, 0 if self.kind == "pair" else part):
+            return self._encoder.encode(line, row) if sizes is None else self._encoder.encode_at(line, row, sizes)
 
-    def _parts(self, line: Line) -> list[Row]:
-        return self._encoder.samples(line, read(self.path, line))
+    def _read(self, line: Line) -> AnyRow:
+        found = read(self.path, line)
+        if found.kind != self.kind:
+            raise InvalidDataset([line.fault("other_kind", _OTHER_KIND[self.kind])])
+        return found
+
+    def _parts(self, line: Line, found: AnyRow) -> Sequence[Row]:
+        return found.answered() if isinstance(found, Pair) else self._encoder.samples(line, found)
+
+    def _samples_of(self, line: Line) -> list[Sample]:
+        """What a line makes, with its pixels."""
+        found = self._read(line)
+        rows = self._parts(line, found)
+        encoded = [self._encode(line, part, row) for part, row in enumerate(rows)]
+        if isinstance(found, Row):
+            return [Sample.of(line, part, rows[part], one) for part, one in enumerate(encoded)]
+        sizes = [min(both) for both in zip(*(one.sizes for one in encoded), strict=True)]
+        if any(one.sizes != one.original_sizes for one in encoded):
+            encoded = [self._encode(line, part, row, sizes) for part, row in enumerate(rows)]
+        if torch.equal(*(one.tensors["input_ids"] for one in encoded)):
+            raise InvalidDataset([line.fault("invalid_row", "both answers are the same to this base model")])
+        return [Sample.of(line, part, None if part else found, one) for part, one in enumerate(encoded)]
 
     def _keep(self, index: int, row: EncodedRow) -> None:
         num_bytes = _num_bytes(row)
@@ -198,6 +234,7 @@ class EncodedRows(Dataset[EncodedRow]):
         """Remember a sample's length and kind, and where its images are."""
         self._num_tokens.append(sample.row["input_ids"].shape[1])
         self.most_targets = max(self.most_targets, int((sample.row["labels"] != IGNORED).sum()))
+        self._sizes.append(sample.sizes)
         of_row, keys = keys_of(sample.row, "row"), keys_of(sample.row, "image")
         self._keys["row"].append(of_row)
         self._keys["image"].append(keys)
@@ -264,9 +301,7 @@ class EncodedRows(Dataset[EncodedRow]):
     def _encoded_line(self, has_room: Tensor, line: Line) -> tuple[list[Sample], Sequence[DatasetFault]]:
         """A line's samples, with their pixels if there is room, and what is wrong with it."""
         try:
-            samples = [
-                Sample.of(line, part, row, self._encode(line, part, row)) for part, row in enumerate(self._parts(line))
-            ]
+            samples = self._samples_of(line)
         except InvalidDataset as error:
             return [], error.faults
         return samples if has_room else [sample.without_pixels() for sample in samples], []
@@ -286,14 +321,15 @@ def open_rows(spec: JobSpec, encoder: Encoder) -> tuple[EncodedRows, EncodedRows
     """The rows to train on and those to evaluate on, as the spec says; its datasets are paths here."""
     path = Path(spec.train_dataset)
     found = list(lines(path))
+    kind: RowKind = "pair" if isinstance(spec.objective, Dpo) else "conversation"
+    opened = partial(EncodedRows, encoder=encoder, seed=spec.seed, kind=kind)
     if spec.eval_dataset is None:
-        return EncodedRows(path, found, encoder, spec.seed), None
+        return opened(path, found), None
     if not isinstance(spec.eval_dataset, HeldOutSplit):
         eval_path = Path(spec.eval_dataset)
-        held_out_rows = EncodedRows(eval_path, list(lines(eval_path)), encoder, spec.seed)
-        return EncodedRows(path, found, encoder, spec.seed), held_out_rows
+        return opened(path, found), opened(eval_path, list(lines(eval_path)))
     held_out, kept = split(found, spec.eval_dataset.fraction, spec.seed)
-    return EncodedRows(path, kept, encoder, spec.seed), EncodedRows(path, held_out, encoder, spec.seed)
+    return opened(path, kept), opened(path, held_out)
 
 
 def split(found: Sequence[Line], fraction: float, seed: int) -> tuple[list[Line], list[Line]]:

@@ -99,12 +99,18 @@ class Encoder:
 
     def encode(self, line: Line, row: Row) -> Encoded:
         """The same with the sizes of its images."""
+        return self.encode_at(line, row)
+
+    def encode_at(self, line: Line, row: Row, sizes: Sequence[tuple[int, int]] | None = None) -> Encoded:
+        """The same, its images made so large first; by default they are as large as they come."""
         try:
             rendered = self._render(row)
         except UnrenderableRow as error:
             raise _refused(line, str(error)) from error
         self._check_words(line, row)
         originals = images = self.images(line, row)
+        if sizes is not None:
+            images = [_resized(one, size) for one, size in zip(originals, sizes, strict=True)]
         process = self._way(line, row, rendered, images)
         encoded = self._processed(line, process, images)
         for _ in range(_MAX_SHRINKS):

@@ -18,7 +18,7 @@ from torch import Tensor
 from trainer_core.data.encoding import Encoded, EncodedRow
 from trainer_core.data.pixels import without_pixels
 from trainer_core.data.reader import Line
-from trainer_core.data.rows import Row
+from trainer_core.data.rows import AnyRow
 
 Shapes = tuple[tuple[int, ...], ...]
 Size = tuple[int, int]
@@ -61,10 +61,10 @@ class Sample:
     original_sizes: tuple[Size, ...]
     num_image_tokens: int
     content: str
-    """A digest of the conversation."""
+    """A digest of the conversation, or of the pair; empty for the second sample of a pair."""
 
     @classmethod
-    def of(cls, line: Line, part: int, row: Row, encoded: Encoded) -> Self:
+    def of(cls, line: Line, part: int, content: AnyRow | None, encoded: Encoded) -> Self:
         """A sample that was just encoded."""
         tensors = encoded.tensors
         shapes = [tuple(tensors[name].shape) for name in sorted(tensors)]
@@ -77,7 +77,7 @@ class Sample:
             sizes=encoded.sizes,
             original_sizes=encoded.original_sizes,
             num_image_tokens=int(encoded.is_image.sum()),
-            content=sha256(row.model_dump_json().encode()).hexdigest(),
+            content=sha256(content.model_dump_json().encode()).hexdigest() if content else "",
         )
 
     def without_pixels(self) -> Self:

@@ -64,5 +64,6 @@ def prepare(
 def _way(spec: JobSpec, encoder: Encoder) -> str | None:
     """Names all that makes a row's tensors, beside the row; None if the base model's state has no name."""
     model = fingerprint(spec.base_model, **hub_source(spec))
-    chosen = (encoder.max_tokens, spec.hyperparameters.train_on, sorted(encoder.required), spec.seed)
+    kind, train_on = spec.objective.type, spec.hyperparameters.train_on
+    chosen = (encoder.max_tokens, kind, train_on, sorted(encoder.required), spec.seed)
     return json.dumps([model, chosen, code_that_encodes()]) if model else None

@@ -20,10 +20,12 @@ class Survey:
     def take(self, sample: Sample) -> None:
         """Count a sample."""
         self._lengths.append(sample.row["input_ids"].shape[1])
-        self._num_images += len(sample.sizes)
         self._num_image_tokens += sample.num_image_tokens
-        self._num_shrunk += sum(one != other for one, other in zip(sample.sizes, sample.original_sizes, strict=True))
         self._num_supervised += int((sample.row["labels"] != IGNORED).sum())
+        if not sample.content:
+            return  # of a pair, whose images and content were counted with its first sample
+        self._num_images += len(sample.sizes)
+        self._num_shrunk += sum(one != other for one, other in zip(sample.sizes, sample.original_sizes, strict=True))
         self.seen[sample.content] += 1
 
     @property
@@ -40,7 +42,7 @@ class Survey:
         ordered = sorted(self._lengths)
         return RowsReport(
             num_rows=num_rows,
-            num_samples=len(ordered),
+            num_samples=self.seen.total(),
             num_images=self._num_images,
             tokens=Lengths(
                 shortest=ordered[0],
