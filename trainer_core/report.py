@@ -18,6 +18,7 @@ from trainer_core.contract.report import Estimate, JobReport, MemoryEstimate, Pr
 from trainer_core.contract.spec import JobSpec, Lora, read_spec
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import Encoded
+from trainer_core.data.pairing import Rows, as_taken
 from trainer_core.data.prepared import Shelf
 from trainer_core.data.rendering import Processor
 from trainer_core.models.loading import own_dtype
@@ -63,8 +64,10 @@ def _found(spec: JobSpec, stop: StopRequest, shelf: Shelf | None) -> JobReport:
         skeleton = Skeleton(spec, device)
     train = surveys[0].report(train_rows.num_lines)
     evaluation = surveys[1].report(eval_rows.num_lines) if eval_rows is not None else None
-    samples = [train_rows.encoded(index) for index in range(min(_NUM_PREVIEWED, len(train_rows)))]
-    estimate, why_none = _estimate(spec, device, skeleton, train_rows)
+    items, _ = as_taken(train_rows, None)
+    shown = [number for index in range(min(_NUM_PREVIEWED, len(items))) for number in items.samples_of(index)]
+    samples = [train_rows.encoded(number) for number in shown]
+    estimate, why_none = _estimate(spec, device, skeleton, train_rows, items)
     num_leaked = surveys[1].num_shared_with(surveys[0])
     told = (*why_none, *_about_rows(train, evaluation, num_leaked), *_about_model(processor, samples, estimate))
     tokenizer: Any = getattr(processor, "tokenizer", processor)
@@ -75,24 +78,26 @@ def _found(spec: JobSpec, stop: StopRequest, shelf: Shelf | None) -> JobReport:
         evaluation=evaluation,
         num_leaked_rows=num_leaked,
         estimate=estimate,
-        preview=tuple(preview(one, train_rows.line(index).number, tokenizer) for index, one in enumerate(samples)),
+        preview=tuple(
+            preview(one, train_rows.line(number).number, tokenizer) for number, one in zip(shown, samples, strict=True)
+        ),
     )
 
 
 def _estimate(
-    spec: JobSpec, device: Device, skeleton: Skeleton, rows: EncodedRows
+    spec: JobSpec, device: Device, skeleton: Skeleton, rows: EncodedRows, items: Rows
 ) -> tuple[Estimate | None, tuple[str, ...]]:
     """What the job will take; or why that cannot be told, which is no reason not to run it."""
-    plan = Plan.of(spec, len(rows), 0)
+    plan = Plan.of(spec, len(items), 0)
     longest = rows.encoded(max(range(len(rows)), key=rows.num_tokens.__getitem__)).tensors
-    shape = worst_shape(rows.num_tokens, spec.hyperparameters)
+    shape = worst_shape(items.num_tokens, spec.hyperparameters, len(items.samples_of(0)))
     try:
         memory = skeleton.memory(shape, rows.most_targets, longest, device_bytes(device, psutil.virtual_memory().total))
     except Exception as error:
         log.warning("memory cannot be estimated", exc_info=error)
         return None, (f"what the job takes cannot be estimated for this model ({type(error).__name__})",)
     epochs = plan.total_steps / plan.steps_per_epoch
-    patches = num_patches(skeleton.base, longest) * len(rows)
+    size = sum(rows.num_tokens), num_patches(skeleton.base, longest) * len(rows)
     return Estimate(
         num_parameters=skeleton.num_parameters,
         num_trainable_parameters=skeleton.num_trainable,
@@ -100,7 +105,7 @@ def _estimate(
         total_steps=plan.total_steps,
         memory=memory,
         disk_bytes=_disk_bytes(spec, skeleton),
-        flops=epochs * skeleton.flops(sum(rows.num_tokens), patches),
+        flops=epochs * skeleton.flops(*size) + (skeleton.forward_flops(*size) if rows.kind == "pair" else 0),
     ), ()
 
 

@@ -1,8 +1,10 @@
 """One run, from its spec to its artifact: composition root of the trainer."""
 
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import seed_everything
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -11,6 +13,7 @@ from transformers import ProcessorMixin
 from trainer_core.contract.events import Phase, PhaseEntered, RunStarted, RunSucceeded
 from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
+from trainer_core.data.pairing import PairedRows, Rows, as_taken
 from trainer_core.training import ranks
 from trainer_core.training.artifact import write_artifact
 from trainer_core.training.checkpoints import Best, Checkpoints
@@ -24,9 +27,10 @@ from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.folders import write_folder
 from trainer_core.training.identity import Identity, identity_of
 from trainer_core.training.improvement import Improvement
-from trainer_core.training.lightning import make_trainer, step_lines, train_loader
+from trainer_core.training.lightning import eval_loader, make_trainer, step_lines, train_loader
 from trainer_core.training.model_card import model_card
 from trainer_core.training.plan import Plan
+from trainer_core.training.preference_tuning import PreferenceTuning
 from trainer_core.training.preparation import prepare
 from trainer_core.training.progress import Progress
 from trainer_core.training.snapshot import Checkpoint
@@ -56,18 +60,20 @@ def train(
     checkpoint = Checkpoint.load(resume, identity) if resume else None
     progress = checkpoint.progress if checkpoint else Progress(Improvement(spec.evaluation.metric))
     processor, train_rows, eval_rows = prepare(spec, stop, shelf=store, digest=digest)
-    plan = Plan.of(spec, len(train_rows), progress.step)
+    items, eval_items = as_taken(train_rows, eval_rows)
+    plan = Plan.of(spec, len(items), progress.step)
     checkpoints = Checkpoints(run_dir, plan, spec.checkpointing, identity, progress, checkpoint)
-    evaluator = Evaluator.of(spec, eval_rows, device) if eval_rows else None
-    loader, lines = train_loader(spec, train_rows, plan, device), step_lines(spec, train_rows, plan)
+    evaluator = Evaluator.of(spec, eval_items, device) if eval_items else None
+    loader, lines = train_loader(spec, items, plan, device), step_lines(spec, items, plan)
     conductor = Conductor(plan, emit, stop, checkpoints, progress, evaluator, checkpoint, lines)
     trainer = make_trainer(device, 0 if progress.is_last else plan.total_steps - plan.first_step, [conductor])
     images = Images.of(train_rows, eval_rows, store, loader)
-    module = FineTuning(spec, plan, processor, device, resume, emit, train_rows.examples(), images)
+    parts = (spec, plan, processor, device, resume, emit, train_rows.examples(), images)
+    module = preferring(parts, items, eval_items, stop) if isinstance(items, PairedRows) else FineTuning(*parts)
     with loading(spec.base_model), trainer.init_module(empty_init=False):
         module.configure_model()
     stop.obey()
-    emit(started(module, plan, device, len(eval_rows or ())))
+    emit(started(module, plan, device, len(eval_items or ())))
     # Lightning has an answer to SIGTERM of its own; ours comes next.
     with checkpoints.completed(emit, stop), suppress(SIGTERMException):
         trainer.fit(module, loader)
@@ -79,6 +85,22 @@ def train(
     leave_artifact(module, run_dir / "artifact", identity, progress, best, emit, verify)
     seconds, best_step = conductor.training_seconds, best.step if best else None
     emit(RunSucceeded(step=progress.step, path="artifact", training_seconds=seconds, best_step=best_step))
+
+
+def preferring(parts: tuple[Any, ...], pairs: Rows, eval_pairs: Rows | None, stop: StopRequest) -> PreferenceTuning:
+    """A module that learns from pairs.
+
+    Args:
+        parts: What `FineTuning` is made of.
+        pairs: To train on.
+        eval_pairs: To evaluate on.
+        stop: Ends the look at all pairs before the first step.
+    """
+    spec, _, _, device, *_ = parts
+    rows = [one for one in (pairs, eval_pairs) if one is not None]
+    loaders = [eval_loader(spec, one, device) for one in rows]
+    num_pairs, all_pairs = sum(map(len, rows)), partial(chain.from_iterable, loaders)
+    return PreferenceTuning(*parts, num_pairs=num_pairs, all_pairs=all_pairs, obey=stop.obey)
 
 
 def leave_artifact(

@@ -1,7 +1,9 @@
 """Low-rank adapters, by peft: on the linear layers of the parts that the spec names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
@@ -45,6 +47,21 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     config = LoraConfig.from_pretrained(str(folder))
     config.fan_in_fan_out = _is_transposed(model)  # not so where GPT-2 is quantised
     return PeftModel.from_pretrained(model, folder, config=config)
+
+
+@contextmanager
+def without_adapter(model: PeftModel) -> Iterator[None]:
+    """The base model alone, for a while; what is trained is the same afterwards, which peft's own way forgets."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    tuner: Any = model.base_model
+    tuner.disable_adapter_layers()
+    try:
+        yield
+    finally:
+        tuner.enable_adapter_layers()
+        model.requires_grad_(requires_grad=False)
+        for parameter in trained:
+            parameter.requires_grad = True
 
 
 def _is_transposed(model: PreTrainedModel) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
@@ -61,14 +62,29 @@ def mean_loss_by_parts(
     def summed(part: Tensor, targets: Tensor) -> Tensor:
         return loss_fn(head(part), targets, None) * len(targets)
 
+    losses = _by_parts(head, run, labels, summed)
+    return torch.stack(losses).sum() / len(labels)
+
+
+def log_probabilities(logits: Tensor, targets: Tensor) -> Tensor:
+    """Of each target, in float32: (N, V) logits and (N) int64 to (N)."""
+    return -cross_entropy(logits.float(), targets, reduction="none")
+
+
+def log_probabilities_by_parts(head: nn.Module, run: Callable[[], object], labels: Tensor) -> Tensor:
+    """The same from a model, whose logits are held for a part of the targets at a time; see `mean_loss_by_parts`."""
+    return torch.cat(_by_parts(head, run, labels, lambda part, targets: log_probabilities(head(part), targets)))
+
+
+def _by_parts(
+    head: nn.Module, run: Callable[[], object], labels: Tensor, compute: Callable[[Tensor, Tensor], Tensor]
+) -> list[Tensor]:
     weight: Any = head.weight
     size = _chunk_size(weight.shape[0])
     with _hidden_states_before(head) as taken:
         run()
     parts = zip(torch.split(taken[0], size), torch.split(labels, size), strict=True)
-    losses = [checkpoint(summed, *part, use_reentrant=False) for part in parts]
-    total: Tensor = torch.stack(losses).sum()
-    return total / len(labels)
+    return [checkpoint(compute, *part, use_reentrant=False) for part in parts]
 
 
 @contextmanager

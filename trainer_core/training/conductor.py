@@ -131,12 +131,14 @@ class Conductor(pl.Callback):
     def _tell(self, result: StepResult) -> None:
         now = time.monotonic()
         loss, grad_norm = float(result.loss), float(result.grad_norm)
+        metrics = {name: value for name, value in result.metrics.items() if math.isfinite(value)}
         self._emit(
             StepCompleted(
                 step=self._progress.step,
                 total_steps=self._plan.total_steps,
                 epoch=self._plan.epoch(self._progress.step),
                 loss=_finite(loss),
+                metrics=metrics,
                 learning_rate=result.learning_rate,
                 grad_norm=_finite(grad_norm),
                 num_supervised_tokens=result.num_supervised_tokens,
@@ -149,7 +151,7 @@ class Conductor(pl.Callback):
             self._skip("gradient" if math.isfinite(loss) else "loss")
             return
         self._progress.num_skipped = 0
-        self._progress.metrics["loss"] = loss
+        self._progress.metrics |= metrics | {"loss": loss}
 
     def _skip(self, what: Literal["loss", "gradient"]) -> None:
         """Tell of a step that changed nothing; too many in a row end the run."""

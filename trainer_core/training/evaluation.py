@@ -1,8 +1,7 @@
-"""One evaluation: the loss on all held-out rows, and answers to the first of them, scored."""
+"""One evaluation: the loss on all held-out rows and what goes with it, and answers to the first of them, scored."""
 
 import base64
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -17,12 +16,13 @@ from torch.utils.data import DataLoader
 from trainer_core.contract.events import Prediction
 from trainer_core.contract.spec import Generation, JobSpec
 from trainer_core.data.dataset import EncodedRows
+from trainer_core.data.pairing import Rows
 from trainer_core.training import ranks
 from trainer_core.training.devices import Device
-from trainer_core.training.failures import is_out_of_memory
-from trainer_core.training.fine_tuning import FineTuning, num_supervised
+from trainer_core.training.fine_tuning import FineTuning
 from trainer_core.training.generation import Question, answers, questions, stop_ids
 from trainer_core.training.lightning import eval_loader
+from trainer_core.training.room import in_room
 from trainer_core.training.scores import Scores, mean_scores, score
 from trainer_core.training.stopping import StopRequest
 
@@ -35,7 +35,7 @@ class Measured:
     """What an evaluation came to."""
 
     loss: float
-    """Mean over all supervised tokens; not finite where the model's is not."""
+    """Mean over all supervised tokens, or pairs; not finite where the model's is not."""
     seconds: float
     scores: dict[str, float]
     num_generated: int
@@ -53,14 +53,14 @@ class _Answer:
 class Evaluator:
     """Measures a model on held-out rows."""
 
-    def __init__(self, loader: DataLoader[Any], rows: EncodedRows, generation: Generation | None) -> None:
+    def __init__(self, loader: DataLoader[Any], rows: Rows, generation: Generation | None) -> None:
         self._loader = loader
         self._rows = rows
         self._generation = generation
         self._questions: list[Question] | None = None
 
     @classmethod
-    def of(cls, spec: JobSpec, rows: EncodedRows, device: Device) -> Self:
+    def of(cls, spec: JobSpec, rows: Rows, device: Device) -> Self:
         """What the spec measures on these rows."""
         return cls(eval_loader(spec, rows, device), rows, spec.evaluation.generation)
 
@@ -71,8 +71,13 @@ class Evaluator:
 
     @property
     def num_rows(self) -> int:
-        """Held-out samples."""
+        """Held-out samples, or pairs."""
         return len(self._rows)
+
+    @property
+    def _samples(self) -> EncodedRows:
+        assert isinstance(self._rows, EncodedRows)  # of pairs, no answers are asked for
+        return self._rows
 
     def measure(self, trainer: pl.Trainer, module: FineTuning, stop: StopRequest) -> Measured | None:
         """Everything the spec asks for; None as soon as the run is asked to end."""
@@ -80,8 +85,8 @@ class Evaluator:
         module.eval()
         try:
             with torch.no_grad(), trainer.precision_plugin.val_step_context():
-                loss = self._loss(module, stop)
-                found = _in_room(module, partial(self._answered, module, stop))
+                loss, *others = self._means(module, stop)
+                found = in_room(module.decisions.evaluation_room, partial(self._answered, module, stop))
         finally:
             module.train()
         if stop.ends_now:
@@ -90,19 +95,20 @@ class Evaluator:
         return Measured(
             loss=loss,
             seconds=time.monotonic() - begun_at,
-            scores=mean_scores([answer.scores for answer in found]),
+            scores=dict(zip(module.measures, others, strict=True)) | mean_scores([answer.scores for answer in found]),
             num_generated=len(found),
             predictions=tuple(self._prediction(answer) for answer in found[:num_samples]),
         )
 
-    def _loss(self, module: FineTuning, stop: StopRequest) -> float:
-        summed = torch.zeros(2, dtype=torch.float64)
+    def _means(self, module: FineTuning, stop: StopRequest) -> list[float]:
+        """Of the loss, and of what else the module measures."""
+        summed = torch.zeros(1 + len(module.measures) + 1, dtype=torch.float64)
         for rows in self._loader:
             if stop.ends_now:
                 break
-            summed += _in_room(module, partial(_loss_of, module, rows))
-        total, num_tokens = ranks.total(summed.to(module.device))
-        return float(total / num_tokens.clamp(min=1))
+            summed += in_room(module.decisions.evaluation_room, partial(module.sums, rows))
+        *totals, count = ranks.total(summed.to(module.device)).tolist()
+        return [total / max(count, 1) for total in totals]
 
     def _answered(self, module: FineTuning, stop: StopRequest) -> list[_Answer]:
         """What the model answers to the held-out questions, in their order, if the spec asks for it."""
@@ -113,7 +119,7 @@ class Evaluator:
         if module.features is not None:
             module.features.unpark()  # questions come with their pixels
         if self._questions is None:
-            self._questions = questions(self._rows, chosen.max_rows)
+            self._questions = questions(self._samples, chosen.max_rows)
         written = answers(
             module.base,
             self._questions,
@@ -131,33 +137,13 @@ class Evaluator:
 
     def _prediction(self, answer: _Answer) -> Prediction:
         return Prediction(
-            line=self._rows.line(answer.index).number,
-            question=self._rows.question(answer.index),
+            line=self._samples.line(answer.index).number,
+            question=self._samples.question(answer.index),
             target=answer.target,
             output=answer.output,
             scores=mean_scores([answer.scores]),
-            thumbnails=tuple(_thumbnail(image) for image in self._rows.images(answer.index)),
+            thumbnails=tuple(_thumbnail(image) for image in self._samples.images(answer.index)),
         )
-
-
-def _loss_of(module: FineTuning, rows: Sequence[Any]) -> Tensor:
-    summed = torch.zeros(2, dtype=torch.float64)
-    for batch in module.micro_batches(rows, module.decisions.evaluation_room):
-        num = num_supervised(batch)
-        loss = float(module.loss(module.on_device(batch)))
-        summed += torch.tensor([loss * num, num], dtype=torch.float64)
-    return summed
-
-
-def _in_room(module: FineTuning, compute: Callable[[], T]) -> T:
-    """What is computed, in smaller batches if the device turns out too small."""
-    room = module.decisions.evaluation_room
-    while True:
-        try:
-            return compute()
-        except Exception as error:
-            if not is_out_of_memory(error) or room.batch_size == 1 or not room.reduce():
-                raise
 
 
 def _text(tokenizer: Any, ids: Tensor) -> str:

@@ -7,7 +7,7 @@ be those that their pixels give.
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -40,7 +40,7 @@ class Images:
     """To train on, and those to evaluate on."""
     store: FeatureStore
     coming: Callable[[], Iterable[Sequence[int]]] = tuple
-    """Numbers of the rows to train on next, step by step."""
+    """Numbers of the samples to train on next, step by step."""
     num_processes: int = 0
     """That prepare images ahead."""
 
@@ -58,9 +58,7 @@ class Images:
             loader: Of the rows to train on.
         """
         rows = [train_rows] if eval_rows is None else [train_rows, eval_rows]
-        # More steps than an epoch has, in which every row comes once.
-        coming = partial(islice, loader.batch_sampler, len(train_rows))
-        return cls(rows, store or InMemory.of_free_memory(), coming, loader.num_workers)
+        return cls(rows, store or InMemory.of_free_memory(), partial(_coming, loader), loader.num_workers)
 
     def next(self, unit: Unit) -> list[str]:
         """Keys of units in the order in which rows to train on ask for them."""
@@ -74,6 +72,13 @@ class Images:
     def inputs(self, key: str) -> Mapping[str, Tensor]:
         """What the processor makes of a unit."""
         return next(rows for rows in self.rows if rows.has_unit(key)).image_inputs(key)
+
+
+def _coming(loader: DataLoader[Any]) -> Iterator[list[int]]:
+    rows: Any = loader.dataset
+    # More steps than an epoch has, in which every row comes once.
+    for step in islice(loader.batch_sampler or (), len(rows)):
+        yield [number for index in step for number in rows.samples_of(index)]
 
 
 class FrozenFeatures:

@@ -2,8 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -55,12 +55,14 @@ class StepResult:
     """What one optimizer step came to; tensors, so that nothing waits for the device before it must."""
 
     loss: Tensor
-    """Mean over all supervised tokens of the step."""
+    """Mean over all supervised tokens of the step, or over its pairs."""
     grad_norm: Tensor
     num_supervised_tokens: int
     learning_rate: float
     is_skipped: bool
     """True if loss or gradient was not finite, so that the weights were left as they were."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Other means over the step, by name."""
 
 
 class FineTuning(HFAutoModelForImageTextToText):
@@ -69,6 +71,9 @@ class FineTuning(HFAutoModelForImageTextToText):
     Each batch is the rows of one step. They are computed in micro-batches that fit the device, whose losses count by
     their supervised tokens.
     """
+
+    measures: tuple[str, ...] = ()
+    """Names of what an evaluation measures beside the loss."""
 
     def __init__(
         self,
@@ -221,12 +226,9 @@ class FineTuning(HFAutoModelForImageTextToText):
     def training_step(self, batch: Any, batch_idx: int | None = None) -> Tensor:
         """One optimizer step over this rank's rows; its loss over all ranks', for nobody to differentiate again."""
         optimizer: Any = self.optimizers()
-        if not self.decisions.is_rehearsed:
-            find_out(self, self._images or Images([], InMemory(0)), self._examples)
-        if self.spec.hyperparameters.packing and not self.decisions.is_packing_tried:
-            self._try_packing()
-        self._settle()
-        num_tokens, step = sum(num_supervised(row) for row in batch), self._plan.first_step + (batch_idx or 0) + 1
+        self.get_ready()
+        num_tokens = sum(num_supervised(row) for row in self.rows_of(batch))
+        step = self._plan.first_step + (batch_idx or 0) + 1
         if self.is_sharded:
             loss = ranks.total(self._backward_together(batch, num_tokens, step))
         else:
@@ -248,6 +250,36 @@ class FineTuning(HFAutoModelForImageTextToText):
         optimizer.zero_grad()
         self.lr_schedulers().step()  # type: ignore[union-attr]
         return loss
+
+    def get_ready(self) -> None:
+        """Find out, before the first step, what each step needs."""
+        if not self.decisions.is_rehearsed:
+            find_out(self, self._images or Images([], InMemory(0)), self._examples)
+        if self.spec.hyperparameters.packing and not self.decisions.is_packing_tried:
+            self._try_packing()
+        self._settle()
+
+    def rows_of(self, batch: Any) -> Sequence[EncodedRow]:
+        """All that a batch holds."""
+        rows: Sequence[EncodedRow] = batch
+        return rows
+
+    def sums(self, rows: Sequence[Any]) -> Tensor:
+        """Of held-out rows: their loss and `measures`, summed up, and last over how many; float64."""
+        summed = torch.zeros(2, dtype=torch.float64)
+        for batch in self.micro_batches(rows, self.decisions.evaluation_room):
+            num = num_supervised(batch)
+            loss = float(self.loss(self.on_device(batch)))
+            summed += torch.tensor([loss * num, num], dtype=torch.float64)
+        return summed
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What a checkpoint has to remember beside weights and decisions; every rank must ask."""
+        return {}
+
+    def take_kept(self, kept: Mapping[str, Tensor]) -> None:
+        """Go on with what a checkpoint has remembered."""
 
     def micro_batches(self, rows: Sequence[EncodedRow], room: Room) -> list[Batch]:
         """Rows as batches that fit, still where the rows are."""
@@ -341,13 +373,13 @@ class FineTuning(HFAutoModelForImageTextToText):
             MemoryReduced(step=step, batch_size=room.batch_size, gradient_checkpointing=room.gradient_checkpointing)
         )
 
-    def _check_gradients(self, rows: Sequence[EncodedRow]) -> None:
+    def _check_gradients(self, batch: Any) -> None:
         """See which parameters get gradients; those that get none are left as they are from now on, and told.
 
         Raises:
             TrainerError: A part gets no gradient.
         """
-        num_with_images = ranks.added(sum(map(has_images, rows)), self.device)
+        num_with_images = ranks.added(sum(map(has_images, self.rows_of(batch))), self.device)
         if self._has_images and num_with_images == 0:
             return
         self.decisions.is_checked = True

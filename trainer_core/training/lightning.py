@@ -11,7 +11,7 @@ from pytorch_lightning.strategies import ModelParallelStrategy, Strategy
 from torch.utils.data import BatchSampler, DataLoader, Sampler, SequentialSampler
 
 from trainer_core.contract.spec import JobSpec
-from trainer_core.data.dataset import EncodedRows
+from trainer_core.data.pairing import Rows
 from trainer_core.training import ranks
 from trainer_core.training.devices import Device
 from trainer_core.training.forks import end_with, num_processes
@@ -47,26 +47,26 @@ def _strategy(device: Device) -> Strategy | Literal["auto"]:
     return Ranks() if device.num_ranks > 1 else "auto"
 
 
-def train_loader(spec: JobSpec, rows: EncodedRows, plan: Plan, device: Device) -> DataLoader[Any]:
+def train_loader(spec: JobSpec, rows: Rows, plan: Plan, device: Device) -> DataLoader[Any]:
     """The rows that each step that is left takes of this rank: all of them, where the ranks share a model."""
     steps = _step_sampler(spec, rows, plan)
     return _loader(spec, rows, device, batch_sampler=steps if device.is_sharded else _OwnRows(steps))
 
 
-def step_lines(spec: JobSpec, rows: EncodedRows, plan: Plan) -> Callable[[int], list[int]]:
+def step_lines(spec: JobSpec, rows: Rows, plan: Plan) -> Callable[[int], list[int]]:
     """Tells which lines of the dataset a step takes, steps counted from 0."""
     sampler = _step_sampler(spec, rows, plan)
     return lambda step: [rows.line(index).number for index in sampler.rows(step)]
 
 
-def eval_loader(spec: JobSpec, rows: EncodedRows, device: Device) -> DataLoader[Any]:
+def eval_loader(spec: JobSpec, rows: Rows, device: Device) -> DataLoader[Any]:
     """This rank's batches of every row, in the order of the file; all of them, where the ranks share a model."""
     batch_size = spec.evaluation.batch_size or spec.hyperparameters.batch_size
     batches = BatchSampler(SequentialSampler(rows), batch_size, drop_last=False)
     return _loader(spec, rows, device, batch_sampler=batches if device.is_sharded else _OwnBatches(batches))
 
 
-def _step_sampler(spec: JobSpec, rows: EncodedRows, plan: Plan) -> StepSampler:
+def _step_sampler(spec: JobSpec, rows: Rows, plan: Plan) -> StepSampler:
     return StepSampler(plan, rows.num_tokens if spec.hyperparameters.group_by_length else None)
 
 
@@ -93,7 +93,7 @@ class _OwnBatches(Sampler[list[int]]):
         return iter(ranks.share(list(self._batches)))
 
 
-def _loader(spec: JobSpec, rows: EncodedRows, device: Device, **how: Any) -> DataLoader[Any]:
+def _loader(spec: JobSpec, rows: Rows, device: Device, **how: Any) -> DataLoader[Any]:
     # Processes end with their pass over the rows: kept for the next one, the last would end only after five seconds
     # each, when a garbage collection had taken the queue by which torch tells them to.
     num_workers, end_with_trainer = _num_workers(spec, rows, device), partial(end_with, os.getpid())
@@ -102,7 +102,7 @@ def _loader(spec: JobSpec, rows: EncodedRows, device: Device, **how: Any) -> Dat
     return DataLoader(rows, num_workers=num_workers, worker_init_fn=end_with_trainer, collate_fn=list, **how)
 
 
-def _num_workers(spec: JobSpec, rows: EncodedRows, device: Device) -> int:
+def _num_workers(spec: JobSpec, rows: Rows, device: Device) -> int:
     """As many as the spec says; by itself, some where a processor makes pixels while a GPU computes."""
     asked = spec.resources.num_loader_workers
     if asked != "auto":

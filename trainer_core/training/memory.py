@@ -110,6 +110,12 @@ class Skeleton:
         text = 2 * num_text_tokens * (passes * outside + trained_outside)
         return text + 2 * num_patches * (in_tower + (in_tower if trained_in_tower else 0) + trained_in_tower)
 
+    def forward_flops(self, num_text_tokens: int, num_patches: int) -> float:
+        """Of the forward pass alone, as the reference of pairs needs it once."""
+        tower = vision_model(self.base)
+        in_tower = _count(tower.parameters()) if tower is not None else 0
+        return 2 * (num_text_tokens * (self.num_base_parameters - in_tower) + num_patches * in_tower)
+
     def _trained(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.base.parameters() if parameter.requires_grad]
 
@@ -188,12 +194,18 @@ def device_bytes(device: Device, machine_bytes: int) -> int | None:
     return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
 
 
-def worst_shape(lengths: Sequence[int], chosen: Hyperparameters) -> tuple[int, int]:
-    """(B, T) of the largest micro-batch that these rows can come in."""
-    longest = max(lengths)
-    if chosen.max_batch_tokens is None:
-        return min(chosen.batch_size, len(lengths)), longest
-    return max(1, min(chosen.batch_size, len(lengths), chosen.max_batch_tokens // longest)), longest
+def worst_shape(lengths: Sequence[int], chosen: Hyperparameters, samples_each: int = 1) -> tuple[int, int]:
+    """(B, T) of the largest micro-batch that these rows can come in.
+
+    Args:
+        lengths: Of the rows; of a pair, that of its longer answer.
+        chosen: The spec's.
+        samples_each: That are computed together for a row: a pair has two.
+    """
+    longest, num_rows = max(lengths), min(chosen.batch_size, len(lengths))
+    if chosen.max_batch_tokens is not None:
+        num_rows = max(1, min(num_rows, chosen.max_batch_tokens // (samples_each * longest)))
+    return samples_each * num_rows, longest
 
 
 def _side_of_patches(config: Any) -> int:

@@ -3,8 +3,13 @@
 The optimizer's steps stay what they are: fewer rows in a forward pass mean more passes in a step.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from trainer_core.training.failures import is_out_of_memory
+
+T = TypeVar("T")
 _MAX_REDUCTIONS = 3
 
 
@@ -30,3 +35,13 @@ class Room:
             self.batch_size //= 2
             self.max_tokens = self.max_tokens and max(1, self.max_tokens // 2)
         return True
+
+
+def in_room(room: Room, compute: Callable[[], T]) -> T:
+    """What is computed without gradients, in smaller batches if the device turns out too small."""
+    while True:
+        try:
+            return compute()
+        except Exception as error:
+            if not is_out_of_memory(error) or room.batch_size == 1 or not room.reduce():
+                raise

@@ -53,6 +53,7 @@ class Snapshot:
             "identity": dict(identity),
             "progress": progress.state,
             "decisions": ranks.gathered(module.decisions.state),
+            "kept": module.kept,
             "optimizer": whole_optimizer(module.base, optimizer) if module.is_sharded else optimizer.state_dict(),
             "scheduler": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
         }
@@ -99,6 +100,7 @@ class Checkpoint:
         decided = self.state["decisions"]
         own = decided[ranks.rank()] if len(decided) == ranks.num_ranks() else decided[0]
         module.decide(Decisions.remembered(own))
+        module.take_kept(self.state.get("kept", {}))
 
 
 def _optimizer(trainer: pl.Trainer) -> Optimizer:
