@@ -79,6 +79,21 @@ def chat(png_url: Callable[..., str]) -> Callable[..., Row]:
 
 
 @pytest.fixture(scope="session")
+def pair(chat: Callable[..., Row]) -> Callable[..., Row]:
+    """Makes a pair of answers to a question, about a picture unless told otherwise."""
+
+    def make(chosen: str = "7", rejected: str = "8", **asked: Any) -> Row:
+        question, preferred = chat(chosen, **asked)["messages"]
+        return {
+            "input": {"messages": [question]},
+            "preferred_output": [preferred],
+            "non_preferred_output": [{"role": "assistant", "content": rejected}],
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def write_rows() -> Callable[[Path, Sequence[Row]], Path]:
     """Writes rows as JSONL."""
 

@@ -40,6 +40,15 @@ def answered(words: str, weight: int = 1) -> dict[str, Any]:
     return {"role": "assistant", "content": words, "weight": weight}
 
 
+def preferred(chosen: str, rejected: str, *pictures: dict[str, Any]) -> dict[str, Any]:
+    """A pair of answers to a question."""
+    return {
+        "input": {"messages": [asked("Which pattern is it?", *pictures)]},
+        "preferred_output": [answered(chosen)],
+        "non_preferred_output": [answered(rejected)],
+    }
+
+
 def pattern_rows() -> list[dict[str, Any]]:
     """One row for each pattern."""
     return [

@@ -1,17 +1,19 @@
 """Each family with each method: it learns, is validated, saved, read back, and computes the same."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.families.catalogue import Family, each_of_all
+from tests.families.catalogue import FAMILIES, FURTHER, Family, each_of_all
 from tests.families.conftest import InTable
-from tests.families.tasks import answered, asked, image_part, number_rows, pattern_rows, write
+from tests.families.tasks import answered, asked, image_part, number_rows, pattern_rows, preferred, write
 from tests.integration.runs import Run
 from trainer_core.contract.events import ArtifactVerified, EvaluationCompleted, PackingTested
 from trainer_core.contract.spec import (
     Checkpointing,
+    Dpo,
     Evaluation,
     FullFineTune,
     Generation,
@@ -41,6 +43,14 @@ def rows_of(family: Family) -> list[dict[str, Any]]:
     if family.takes_rows_without_images:
         rows += [{"messages": [asked("Which is it?"), answered("none of them")]}] * 2
     return rows
+
+
+def pairs_of(family: Family) -> list[dict[str, Any]]:
+    """Eight pairs, among them some without an image, if the family takes them; all prefer the same answer."""
+    pictures = [[image_part(number)] if family.reads_images else [] for number in range(8)]
+    if family.takes_rows_without_images:
+        pictures[6:] = [[], []]
+    return [preferred(f"row {number}", "none of them at all", *one) for number, one in enumerate(pictures)]
 
 
 def spec_of(family: Family, folder: Path, tmp_path: Path, **hyperparameters: Any) -> JobSpec:
@@ -109,3 +119,26 @@ def test_a_family_learns_sixteen_rows_by_heart(family: Family, folder: Path, tmp
     assert evaluation.num_generated == 16
     assert evaluation.scores["exact_match"] == 1.0
     in_table(family, "by heart", "1.0")
+
+
+PAIRS_IN_EVERY_RUN = ("smolvlm", "qwen2_5_vl", "paligemma")
+EACH_WITH_PAIRS = [
+    pytest.param(one, marks=[] if one.name in PAIRS_IN_EVERY_RUN else pytest.mark.long, id=one.name)
+    for one in [*FAMILIES, *FURTHER]
+]
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=8, dropout=0.0)], ids=["full", "lora"])
+@pytest.mark.parametrize("family", EACH_WITH_PAIRS)
+def test_a_family_learns_from_pairs(family: Family, method: Method, folder: Path, tmp_path: Path) -> None:
+    dataset = str(write(tmp_path / "pairs.jsonl", pairs_of(family)))
+    chosen = {"train_dataset": dataset, "eval_dataset": dataset, "evaluation": Evaluation()}
+    spec = spec_of(family, folder, tmp_path, learning_rate=1e-3 if isinstance(method, FullFineTune) else 1e-2)
+
+    run = Run(tmp_path / "run").of(spec.model_copy(update=chosen | {"method": method, "objective": Dpo()}))
+
+    last = run.told(EvaluationCompleted)[-1]
+    assert run.losses[0] == pytest.approx(math.log(2), abs=0.05 if family.name == "instructblip" else 1e-3)
+    assert last.loss < math.log(2)
+    assert last.scores["rewards/accuracies"] > 0.9
+    assert run.told(ArtifactVerified)[0].difference < 1e-4

@@ -59,6 +59,11 @@ class Run:
         return [event.loss for event in self.told(StepCompleted)]
 
     @property
+    def rewards(self) -> list[dict[str, float]]:
+        """What else its steps told, of pairs."""
+        return [event.metrics for event in self.told(StepCompleted)]
+
+    @property
     def series(self) -> list[tuple[Any, ...]]:
         """All numbers of its steps and evaluations."""
         return series(self.events)

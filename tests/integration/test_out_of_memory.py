@@ -1,6 +1,6 @@
 """What happens on a device that is too small."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 
 from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import EvaluationCompleted, MemoryReduced, StepCompleted
-from trainer_core.contract.spec import Checkpointing, Evaluation, Generation, Hyperparameters, JobSpec
+from trainer_core.contract.spec import Checkpointing, Dpo, Evaluation, Generation, Hyperparameters, JobSpec
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +155,22 @@ def test_answers_shrink_their_batches_too(
 
     [expected], [evaluation] = alone.told(EvaluationCompleted), run.told(EvaluationCompleted)
     assert [one.output for one in evaluation.predictions] == [one.output for one in expected.predictions]
+
+
+def test_a_device_that_is_too_small_gets_fewer_pairs_at_once(
+    spec: JobSpec,
+    tmp_path: Path,
+    small_device: Callable[[int], Small],
+    pair: Callable[..., dict[str, Any]],
+    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
+) -> None:
+    path = write_rows(tmp_path / "pairs.jsonl", [pair("7", "8", shade=20 * number) for number in range(12)])
+    paired = spec.model_copy(update={"train_dataset": str(path), "eval_dataset": str(path), "objective": Dpo()})
+    plain = Run(tmp_path / "plain").of(paired)
+    small = small_device(6)
+
+    run = Run(tmp_path / "run").of(paired)
+
+    assert [one.batch_size for one in run.told(MemoryReduced)] == [3]
+    assert max(small.passes) == 6
+    assert run.losses == pytest.approx(plain.losses, abs=1e-5)

@@ -13,7 +13,16 @@ from transformers import AutoModelForImageTextToText
 from tests.integration.runs import series
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEvent, StepCompleted
-from trainer_core.contract.spec import Checkpointing, Hyperparameters, JobSpec, Lora, Resources
+from trainer_core.contract.spec import (
+    Checkpointing,
+    Dpo,
+    FullFineTune,
+    Hyperparameters,
+    JobSpec,
+    Lora,
+    Method,
+    Resources,
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +135,27 @@ def test_every_rank_draws_the_same_numbers_after_a_resumption(spec: JobSpec, tmp
 
     assert series(resumed) == [one for one in series(whole) if one[0] > 6]
     assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2, dropout=0.0)], ids=["full", "adapter"])
+def test_two_ranks_learn_from_pairs_as_one(
+    spec: JobSpec,
+    tmp_path: Path,
+    method: Method,
+    pair: Callable[..., dict[str, Any]],
+    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
+) -> None:
+    path = str(write_rows(tmp_path / "pairs.jsonl", [pair("yes " * (1 + n), "no", shade=30 * n) for n in range(7)]))
+    paired = {"objective": Dpo(), "train_dataset": path, "eval_dataset": path, "method": method}
+    spec = spec.model_copy(update=paired)
+    alone = run(spec, tmp_path / "alone", Resources(gpus=0))
+
+    together = run(spec, tmp_path / "together", TWO)
+
+    assert losses(together) == pytest.approx(losses(alone), abs=1e-4)
+    rewards = [
+        [tuple(one.metrics.values()) for one in each if isinstance(one, StepCompleted)] for each in (alone, together)
+    ]
+    assert torch.allclose(torch.tensor(rewards[0]), torch.tensor(rewards[1]), atol=1e-4)
+    resumed = run(spec, tmp_path / "resumed", TWO, "--resume", str(tmp_path / "together/run/checkpoints/step-000006"))
+    assert series(resumed) == [one for one in series(together) if one[0] > 6]
