@@ -154,7 +154,7 @@ def test_loss_and_gradient_are_those_of_the_paper(spec: JobSpec, pairs: list[dic
     by_hand = ByHand(Path(spec.base_model), tmp_path / "checkpoints/step-000001")
 
     loss = by_hand.loss(pairs)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
 
     gradients = [one.grad for one in by_hand.models[1].parameters() if one.grad is not None]
     second = run.told(StepCompleted)[1]
