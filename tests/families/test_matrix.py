@@ -138,7 +138,8 @@ def test_a_family_learns_from_pairs(family: Family, method: Method, folder: Path
     run = Run(tmp_path / "run").of(spec.model_copy(update=chosen | {"method": method, "objective": Dpo()}))
 
     last = run.told(EvaluationCompleted)[-1]
-    assert run.losses[0] == pytest.approx(math.log(2), abs=0.05 if family.name == "instructblip" else 1e-3)
+    # Some Q-Formers drop activations at random while they are trained.
+    assert run.losses[0] == pytest.approx(math.log(2), abs=0.05 if "blip" in family.name else 1e-3)
     assert last.loss < math.log(2)
     assert last.scores["rewards/accuracies"] > 0.9
     assert run.told(ArtifactVerified)[0].difference < 1e-4

@@ -16,6 +16,7 @@ from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEven
 from trainer_core.contract.spec import (
     Checkpointing,
     Dpo,
+    Export,
     FullFineTune,
     Hyperparameters,
     JobSpec,
@@ -137,6 +138,7 @@ def test_every_rank_draws_the_same_numbers_after_a_resumption(spec: JobSpec, tmp
     assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=2, dropout=0.0)], ids=["full", "adapter"])
 def test_two_ranks_learn_from_pairs_as_one(
     spec: JobSpec,
@@ -146,7 +148,13 @@ def test_two_ranks_learn_from_pairs_as_one(
     write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
 ) -> None:
     path = str(write_rows(tmp_path / "pairs.jsonl", [pair("yes " * (1 + n), "no", shade=30 * n) for n in range(7)]))
-    paired = {"objective": Dpo(), "train_dataset": path, "eval_dataset": path, "method": method}
+    paired = {
+        "objective": Dpo(),
+        "train_dataset": path,
+        "eval_dataset": path,
+        "method": method,
+        "export": Export(merged=False),
+    }
     spec = spec.model_copy(update=paired)
     alone = run(spec, tmp_path / "alone", Resources(gpus=0))
 

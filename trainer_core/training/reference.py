@@ -23,6 +23,8 @@ class Reference:
         self._is_known = torch.zeros(num_pairs, dtype=torch.bool)
         self._new: list[tuple[Tensor, Tensor]] = []
         """Numbers and log-probabilities that the other ranks do not know yet."""
+        self._is_shared = False
+        """True once all ranks know every pair; what one rank knows by itself, the others must not wait for."""
 
     @property
     def is_complete(self) -> bool:
@@ -42,11 +44,12 @@ class Reference:
 
     def share(self) -> None:
         """Let all ranks know what any has learned; every rank must come here."""
-        if ranks.num_ranks() == 1 or self.is_complete:
+        if ranks.num_ranks() == 1 or self._is_shared:
             return
         told, self._new = ranks.gathered(self._new), []
         for numbers, values in (one for found in told for one in found):
             self._take(numbers, values)
+        self._is_shared = self.is_complete
 
     def _take(self, numbers: Tensor, values: Tensor) -> None:
         self._known[numbers] = values
@@ -60,3 +63,4 @@ class Reference:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Know what a checkpoint remembers."""
         self._known, self._is_known = state[_NAME].clone(), state[f"{_NAME}_is_known"].clone()
+        self._is_shared = self.is_complete

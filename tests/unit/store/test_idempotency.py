@@ -1,5 +1,7 @@
 """Keys of submissions."""
 
+import hashlib
+import json
 import threading
 
 import pytest
@@ -10,7 +12,7 @@ from store.clock import from_now
 from store.database import Database
 from store.idempotency import KeyReused, KeyTaken
 from store.tables import IdempotencyKey, Job
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import Dpo, JobSpec
 
 HOUR = 3600
 
@@ -92,3 +94,15 @@ def test_keys_are_kept_for_three_days(database: Database, spec: JobSpec, age_hou
         idempotency.forget_old(session)
 
     assert (job_of(database, "k", spec) is not None) == is_kept
+
+
+def test_a_key_from_before_specs_had_an_objective_still_leads_to_its_job(database: Database, spec: JobSpec) -> None:
+    told = spec.model_dump(mode="json", exclude={"objective"})
+    before = hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    job_id = submit(database, "k", spec)
+    with database.writing() as session:
+        session.execute(update(IdempotencyKey).values(spec_sha256=before))
+
+    assert job_of(database, "k", spec) == job_id
+    with pytest.raises(KeyReused):
+        job_of(database, "k", spec.model_copy(update={"objective": Dpo()}))

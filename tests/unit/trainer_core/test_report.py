@@ -9,7 +9,7 @@ import pytest
 
 from tests.families.catalogue import FAMILIES
 from trainer_core.contract.report import JobReport
-from trainer_core.contract.spec import FullFineTune, HeldOutSplit, Hyperparameters, JobSpec, Lora
+from trainer_core.contract.spec import Dpo, FullFineTune, HeldOutSplit, Hyperparameters, JobSpec, Lora
 from trainer_core.report import report
 from trainer_core.training.stopping import StopRequest
 
@@ -134,3 +134,40 @@ def test_pictures_that_are_made_smaller_to_fit_are_warned_of(
     assert found.train is not None
     assert found.train.num_shrunk_images == 1
     assert "1 of 1 training images are made smaller to fit their rows: places that a text names" in found.warnings[0]
+
+
+def test_pairs_are_counted_once_and_measured_twice(
+    starter_dir: Path, tmp_path: Path, pair: Chat, write_rows: Write
+) -> None:
+    rows = [pair("7", "8"), pair("7", "8"), pair("1 2 3", "4", shade=9)]
+    chosen = Hyperparameters(num_epochs=1, batch_size=2)
+
+    found = reported(starter_dir, write_rows(tmp_path / "rows.jsonl", rows), objective=Dpo(), hyperparameters=chosen)
+
+    assert found.train is not None
+    assert found.estimate is not None
+    counted = found.train.num_rows, found.train.num_samples, found.train.num_images, found.train.num_duplicates
+    assert counted == (3, 3, 3, 1)
+    assert found.warnings == ("1 of 3 training rows repeat another one",)
+    assert (found.estimate.total_steps, [one.line for one in found.preview]) == (2, [1, 1, 2, 2, 3, 3])
+
+
+def test_a_batch_of_pairs_takes_the_memory_of_both_answers(
+    starter_dir: Path, tmp_path: Path, pair: Chat, chat: Chat, write_rows: Write
+) -> None:
+    pairs = write_rows(tmp_path / "pairs.jsonl", [pair("7", "8", shade=9 * number) for number in range(8)])
+    chats = write_rows(tmp_path / "chats.jsonl", [chat("7", shade=9 * number) for number in range(8)])
+
+    paired = reported(starter_dir, pairs, objective=Dpo(), hyperparameters=Hyperparameters(batch_size=2)).estimate
+    plain = reported(starter_dir, chats, hyperparameters=Hyperparameters(batch_size=4)).estimate
+
+    assert paired is not None
+    assert plain is not None
+    assert paired.memory == plain.memory
+
+
+def test_rows_of_another_kind_are_told_before_the_job_waits(starter_dir: Path, shades_file: Path) -> None:
+    found = reported(starter_dir, shades_file, objective=Dpo())
+
+    assert found.problem is not None
+    assert {fault.code for fault in found.problem.faults} == {"other_kind"}

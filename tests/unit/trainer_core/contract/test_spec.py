@@ -1,11 +1,14 @@
 """What a spec takes, and what it refuses."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
-from trainer_core.contract.spec import FullFineTune, HeldOutSplit, JobSpec, Lora
+from trainer_core.contract.spec import Dpo, FullFineTune, HeldOutSplit, JobSpec, Lora, Supervised
 
 LEAST = {"base_model": "starter", "train_dataset": "file-1"}
+DPO = {"objective": {"type": "dpo"}}
 
 
 def test_two_names_are_enough() -> None:
@@ -52,6 +55,38 @@ def test_lora_of_no_layers_is_refused() -> None:
         Lora.model_validate({"target_modules": []})
 
 
-def test_only_a_hub_model_has_a_revision() -> None:
-    with pytest.raises(ValidationError, match="revision is of a hub model"):
-        JobSpec(base_model="ft:starter:p::j", train_dataset="file-1", revision="main")
+def test_a_spec_learns_from_conversations_unless_it_says_otherwise() -> None:
+    assert JobSpec.model_validate(LEAST).objective == Supervised()
+    assert JobSpec.model_validate(LEAST | DPO).objective == Dpo(beta=0.1)
+
+
+@pytest.mark.parametrize("beta", [0, -0.1, 2.1])
+def test_beta_is_what_openai_takes(beta: float) -> None:
+    with pytest.raises(ValidationError, match="beta"):
+        JobSpec.model_validate(LEAST | {"objective": {"type": "dpo", "beta": beta}})
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"hyperparameters": {"packing": True}},
+        {"hyperparameters": {"train_on": "everything"}},
+        {"evaluation": {"generation": {}}},
+        {"resources": {"shard_model": True}},
+    ],
+    ids=str,
+)
+def test_what_does_not_go_with_pairs_is_refused_by_name(choice: dict[str, dict[str, Any]]) -> None:
+    [(name, fields)] = choice.items()
+
+    with pytest.raises(ValidationError, match=f"{name}.{next(iter(fields))}"):
+        JobSpec.model_validate(LEAST | DPO | choice)
+    JobSpec.model_validate(LEAST | choice)
+
+
+def test_accuracy_is_measured_on_pairs_alone() -> None:
+    chosen = {"evaluation": {"metric": "rewards/accuracies"}}
+
+    JobSpec.model_validate(LEAST | DPO | chosen)
+    with pytest.raises(ValidationError, match="set objective to dpo"):
+        JobSpec.model_validate(LEAST | chosen)

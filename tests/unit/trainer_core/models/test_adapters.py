@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from trainer_core.contract.spec import Lora, Part
-from trainer_core.models.adapters import add_adapter, read_adapter
+from trainer_core.models.adapters import add_adapter, read_adapter, without_adapter
 from trainer_core.models.loading import load_model
 
 SMALL: dict[str, Any] = {"vocab_size": 50, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2}
@@ -111,3 +111,21 @@ def test_a_name_may_be_written_in_full(starter_dir: Path) -> None:
 def test_a_name_that_no_layer_has_is_refused(starter_dir: Path) -> None:
     with pytest.raises(ValueError, match="no linear layer of language_model is called 'fc1'"):
         adapted_in(starter_dir, Lora(target_modules=("q_proj", "fc1")))
+
+
+def test_without_its_adapter_a_model_is_its_base_and_then_trains_what_it_did(text_model_dir: Path) -> None:
+    ids = torch.tensor([[1, 2, 3]])
+    base = load_model(str(text_model_dir), dtype=torch.float32).eval()
+    expected = base(input_ids=ids).logits
+    model = add_adapter(base, Lora(rank=2), None).eval()
+    for name, parameter in model.named_parameters():
+        parameter.data += 0.1 * ("lora_B" in name)
+        parameter.requires_grad = "layers.1" in name and "lora" in name
+    trained = [name for name, one in model.named_parameters() if one.requires_grad]
+
+    with without_adapter(model):
+        found = base(input_ids=ids).logits
+
+    assert torch.equal(found, expected)
+    assert not torch.equal(base(input_ids=ids).logits, expected)
+    assert [name for name, one in model.named_parameters() if one.requires_grad] == trained
