@@ -54,12 +54,12 @@ async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
         DatasetTooLarge: It is larger than this service or the project takes.
     """
     parts = caller.parts
-    room_bytes = await run_in_threadpool(room_bytes, caller)
+    most_bytes = await run_in_threadpool(room_bytes, caller)
     file_id = ids.file_id()
     folder = parts.storage.upload_dir(file_id)
     folder.mkdir()
     try:
-        yield Arrival(file_id, folder, await receive(request.stream(), folder / "file", room_bytes))
+        yield Arrival(file_id, folder, await receive(request.stream(), folder / "file", most_bytes))
     finally:
         await run_in_threadpool(shutil.rmtree, folder)
 

@@ -92,8 +92,6 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
-    StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
-    FileInUse: (HTTPStatus.CONFLICT, "file_in_use"),
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""

@@ -5,6 +5,7 @@ One with faults is kept as well, so that it can be read again; a job on it fails
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -43,7 +44,8 @@ class Filed:
 
 async def put(arrived: Arrival, label: Label, caller: Caller) -> Filed:
     """Look at a file and put its bytes in place."""
-    report, wrong, faults = None, None, ()
+    report, wrong = None, None
+    faults: tuple[DatasetFault, ...] = ()
     try:
         if label.purpose == Purpose.FINE_TUNE:
             report = await check_rows(arrived, caller.parts, caller.project_id, None)
@@ -82,8 +84,8 @@ def _publish(
 def record(session: Session, storage: Storage, filed: Filed) -> StoredFile:
     """Write a file down whose bytes are in place: a row never names a file that is not there."""
     arrived, label = filed.arrived, filed.label
-    received = {"num_bytes": arrived.received.num_bytes, "sha256": arrived.received.sha256}
-    said = {"filename": label.filename, "lives_seconds": label.lives_seconds}
+    received: dict[str, Any] = {"num_bytes": arrived.received.num_bytes, "sha256": arrived.received.sha256}
+    said: dict[str, Any] = {"filename": label.filename, "lives_seconds": label.lives_seconds}
     path = filed.places[-1].relative_to(storage.root).as_posix()
     if filed.report is None:
         return stored_files.add(

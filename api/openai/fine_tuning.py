@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
@@ -19,7 +19,8 @@ from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
 from api.openai.paging import After, page
-from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files, submissions
+from api.openai.repeating import Repeat, RepeatDep
+from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
 from store.doorbell import Bell
 from store.file_tables import FileStatus, Purpose, StoredFile
 from store.idempotency import KeyTaken
@@ -30,10 +31,9 @@ from trainer_core.contract.report import JobReport, Problem
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai"])
 
+_WHAT = "job"
 _TRAINING = "Training file"
 _WANDB = "integrations are not told anything here; read metrics from events, result_files or /jobs/{id}/stream"
-Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[ -~]*$")]
-RetryCount = Annotated[int, Header(alias="x-stainless-retry-count", ge=0, description="OpenAI's clients count tries")]
 
 
 class BadParameter(Exception):
@@ -45,16 +45,14 @@ class BadParameter(Exception):
 
 
 @router.post("")
-async def create_job(
-    body: CreateJob, caller: CallerDep, idempotency_key: Key = None, retry_count: RetryCount = 0
-) -> dict[str, Any]:
+async def create_job(body: CreateJob, caller: CallerDep, repeat: RepeatDep) -> dict[str, Any]:
     """Create a fine-tuning job; docs/openai.md tells what becomes of each parameter.
 
     A client that sends this again because it has heard no answer gets the job that it has made before.
     """
     _check(body)
     await run_in_threadpool(check_base_model, body.base_model, caller)
-    told = await run_in_threadpool(_create, body, caller, idempotency_key, is_retry=retry_count > 0)
+    told = await run_in_threadpool(_create, body, caller, repeat)
     caller.parts.doorbell.ring(Bell.INSPECTIONS)
     return told
 
@@ -66,18 +64,18 @@ def _check(body: CreateJob) -> None:
         raise BadParameter("early_stopping_patience", "stopping early is decided on a validation_file; give one")
 
 
-def _create(body: CreateJob, caller: Caller, key: str | None, *, is_retry: bool) -> dict[str, Any]:
+def _create(body: CreateJob, caller: Caller, repeat: Repeat) -> dict[str, Any]:
     digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
     try:
         with caller.writing() as session:
-            made = submissions.made_before(session, key, "job", digest, is_retry=is_retry)
+            made = repeat.made_before(session, _WHAT, digest)
             if made is not None:
                 return _view(session, jobs.get(session, made))
             job = _submit(session, body)
-            submissions.keep(session, key, "job", digest, job.id, is_retry=is_retry)
+            repeat.keep(session, _WHAT, digest, job.id)
             return _view(session, job)
     except KeyTaken:
-        return _create(body, caller, key, is_retry=is_retry)
+        return _create(body, caller, repeat)
 
 
 def _submit(session: Session, body: CreateJob) -> Job:

@@ -1,4 +1,4 @@
-"""A form with one file, as browsers and OpenAI's clients send it: the file is streamed to disk, fields are few and short.
+"""A form with one file, as browsers and OpenAI's clients send it: the file goes to disk, fields are few and short.
 
 It knows no table and no purpose. Memory holds one chunk of the body, whatever the body is.
 """
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -83,7 +84,7 @@ class _Reading:
     async def file(self, body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
         """The bytes of the file, as they come."""
         try:
-            parser = MultipartParser(boundary, self._callbacks())
+            parser = MultipartParser(boundary, cast("Any", self._callbacks()))
             async for chunk in body:
                 parser.write(chunk)
                 pieces, self._pieces = self._pieces, []
