@@ -43,6 +43,10 @@ METHODS: dict[str, Method] = {
     "dora": Lora(rank=4, dora=True),
     "nf4": Lora(rank=4, quantization="nf4"),
 }
+FULL_AND_ADAPTER = [
+    pytest.param(FullFineTune(), id="full"),
+    pytest.param(Lora(rank=4, dropout=0.0), id="adapter", marks=pytest.mark.long),
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,10 @@ def spec(starter_dir: Path, dataset: Path) -> JobSpec:
     )
 
 
-@pytest.fixture(scope="module", params=METHODS, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.long if name in ("dora", "nf4") else []) for name in METHODS],
+)
 def whole(request: pytest.FixtureRequest, spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with each method."""
     return Run(tmp_path_factory.mktemp("whole")).of(spec.model_copy(update={"method": METHODS[request.param]}))
@@ -172,7 +179,7 @@ def test_loss_and_gradient_are_those_of_the_paper(spec: JobSpec, pairs: list[dic
     ],
     ids=str,
 )
-@pytest.mark.parametrize("method", [FullFineTune(), Lora(rank=4, dropout=0.0)], ids=["full", "adapter"])
+@pytest.mark.parametrize("method", FULL_AND_ADAPTER)
 def test_how_a_step_is_computed_changes_no_loss(
     spec: JobSpec, tmp_path: Path, choice: dict[str, Any], method: Method
 ) -> None:
@@ -182,6 +189,17 @@ def test_how_a_step_is_computed_changes_no_loss(
     run = Run(tmp_path / "run").of(changed(plain.spec, **choice))
 
     assert run.losses == pytest.approx(plain.losses, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", FULL_AND_ADAPTER)
+def test_in_half_precision_the_losses_are_about_the_same(spec: JobSpec, tmp_path: Path, method: Method) -> None:
+    spec = spec.model_copy(update={"method": method})
+    plain = Run(tmp_path / "plain").of(spec)
+
+    run = Run(tmp_path / "run").of(changed(spec, precision="bf16"))
+
+    assert run.losses == pytest.approx(plain.losses, abs=0.1)
+    assert run.losses[-1] < math.log(2)  # type: ignore[operator]
 
 
 def test_images_are_looked_at_once_for_all_answers(spec: JobSpec, tmp_path: Path) -> None:
