@@ -11,7 +11,7 @@ from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
 from api.guard import caller
-from api.openai import chat, files, fine_tuning, permissions, webhooks
+from api.openai import chat, files, fine_tuning, permissions, uploads, webhooks
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
@@ -56,6 +56,7 @@ _GUARDED = (
     projects,
     keys,
     files,
+    uploads,
     webhooks,
     chat,
     fine_tuning,

@@ -22,6 +22,7 @@ from api.openai import errors
 from api.openai.files import InvalidField
 from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
+from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
@@ -41,6 +42,7 @@ from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
+from store.uploads import PartNotFound, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -66,6 +68,10 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
     KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
     EventNotFound: (HTTPStatus.NOT_FOUND, "event_not_found"),
+    UploadNotFound: (HTTPStatus.NOT_FOUND, "upload_not_found"),
+    UploadNotPending: (HTTPStatus.BAD_REQUEST, "upload_not_pending"),
+    PartNotFound: (HTTPStatus.BAD_REQUEST, "part_not_found"),
+    WrongBytes: (HTTPStatus.BAD_REQUEST, "wrong_bytes"),
     StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
     PermissionNotFound: (HTTPStatus.NOT_FOUND, "permission_not_found"),
     NotDeletable: (HTTPStatus.FORBIDDEN, "model_not_deletable"),

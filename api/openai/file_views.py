@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from store.file_tables import FileStatus, Purpose, StoredFile, Upload, UploadPart
+from store.file_tables import FileStatus, Purpose, StoredFile, Upload, UploadPart, UploadStatus
 from trainer_core.contract.dataset import DatasetFault
 
 
@@ -88,7 +88,7 @@ class UploadRead(_View):
     expires_at: int
     filename: str
     purpose: Purpose
-    status: Literal["pending", "completed", "cancelled", "expired"]
+    status: UploadStatus | Literal["expired"]
     file: FileRead | None
     """What it has become."""
 
@@ -102,7 +102,7 @@ class UploadRead(_View):
             expires_at=_seconds(upload.expires_at),
             filename=upload.filename,
             purpose=upload.purpose,
-            status="expired" if has_expired else upload.status.value,
+            status="expired" if has_expired else upload.status,
             file=None if file is None else FileRead.of(file),
         )
 
