@@ -11,10 +11,11 @@ from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
 from api.guard import caller
-from api.openai import chat, files, fine_tuning, permissions, uploads, webhooks
+from api.openai import chat, document, files, fine_tuning, permissions, uploads, webhooks
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
+from api.request_ids import RequestIds
 from api.routes import (
     artifacts,
     datasets,
@@ -102,4 +103,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for routes in _GUARDED:
         app.include_router(routes.router, dependencies=[Depends(caller)])
     app.include_router(health.router)
+    app.include_router(document.router)
+    app.add_middleware(RequestIds)
     return app

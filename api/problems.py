@@ -24,6 +24,7 @@ from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
+from api.request_ids import HEADER, id_of
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
@@ -217,6 +218,7 @@ def _unstorable(request: Request, error: DataError) -> JSONResponse:
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected error", exc_info=error)
+    request_id = id_of(request.scope)
+    log.error("%s: unexpected error", request_id, exc_info=error)
     detail = "An error of the service, not of your request; its log says more"
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, headers={HEADER: request_id})
