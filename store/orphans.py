@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store import expiry
 from store.clock import from_now
 from store.database import Database
 from store.files import Storage
@@ -58,6 +59,7 @@ class Orphans:
         for run, ended_at in ended:
             self._clear(run, named[run])
             self._looked_until = ended_at
+        expiry.collect(self._database, self._storage)
         self._storage.forget_uploads()
         self._storage.forget_copies(in_use)
 

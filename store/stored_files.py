@@ -125,6 +125,11 @@ def delete(session: Session, file_id: str) -> None:
     job_id = session.scalar(select(Job.id).where(Job.status.not_in(ENDED), uses(file_id)).limit(1))
     if job_id is not None:
         raise FileInUse(file_id, job_id)
+    expire(session, file_id)
+
+
+def expire(session: Session, file_id: str) -> None:
+    """Have a file be gone for all but jobs that have it."""
     session.execute(update(StoredFile).where(StoredFile.id == file_id).values(expires_at=from_now()))
 
 
