@@ -143,7 +143,7 @@ def is_kept(file_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnE
     return ~exists().where(StoredFile.id == file_id, StoredFile.expires_at <= from_now())
 
 
-def uses(file_id: str | ColumnElement[str]) -> ColumnElement[bool]:
+def uses(file_id: str | InstrumentedAttribute[str]) -> ColumnElement[bool]:
     """Whether a job trains or is measured on a file, in SQL."""
     spec = type_coerce(Job.spec, JSON)
     return or_(*(spec[name].as_string() == file_id for name in ("train_dataset", "eval_dataset")))
