@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
+from api.hosts import KnownHosts
 from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams, workers
 from api.settings import Settings
 from api.signals import told_of_end
@@ -16,6 +17,8 @@ from store.database import Database
 from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
 
+_MAX_BODY_BYTES = 1 << 20
+"""Of a request; routes that take files say so themselves."""
 DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
 submit a job, watch it, download the trained checkpoint."""
 
@@ -47,10 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         description=DESCRIPTION,
         lifespan=lifespan,
+        max_body_size=_MAX_BODY_BYTES,
         responses={"4XX": {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )
     app.state.parts = parts
     problems.install(app)
+    app.add_middleware(KnownHosts, names=settings.allowed_hosts)
     for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, health):
         app.include_router(routes.router)
     return app

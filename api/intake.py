@@ -24,6 +24,14 @@ Filename = Annotated[
     str, Query(min_length=1, max_length=255, description="What the file is called where it comes from")
 ]
 
+_FORMS = ("multipart/", "application/x-www-form-urlencoded")
+UNBOUNDED = 2**62
+"""For `max_body_size` of a route whose body is a file: `receive` bounds it, by what the settings say."""
+
+
+class BodyIsAForm(Exception):
+    """The file was sent as a form, where the body must be the file itself."""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -46,7 +54,14 @@ class Arrival:
 
 @asynccontextmanager
 async def arrival(request: Request, parts: Parts) -> AsyncIterator[Arrival]:
-    """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted."""
+    """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted.
+
+    Raises:
+        BodyIsAForm: Nothing of it was read.
+        DatasetTooLarge: No more of it is read.
+    """
+    if request.headers.get("content-type", "").lower().startswith(_FORMS):
+        raise BodyIsAForm("send the file itself as the body, not a form: curl -T FILE, not -F")
     file_id = ids.file_id()
     folder = parts.storage.upload_dir(file_id)
     folder.mkdir()

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
+from api.intake import BodyIsAForm
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.database import UNAVAILABLE
@@ -28,6 +29,9 @@ from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable,
 from store.remote import StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
+_MAX_ERRORS = 20
+_MAX_CHARACTERS = 300
+"""An answer says what is wrong with a request; it does not send it back."""
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +60,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
+    BodyIsAForm: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "body_is_a_form"),
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
@@ -117,9 +122,18 @@ def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-    errors = [{"location": _location(one["loc"]), "detail": _in_words(one)} for one in error.errors()]
-    detail = "; ".join(f"{one['location']}: {one['detail']}" for one in errors)
+    found = error.errors()
+    errors = [
+        {"location": _shortened(_location(one["loc"])), "detail": _shortened(_in_words(one))}
+        for one in found[:_MAX_ERRORS]
+    ]
+    more = [f"and {len(found) - _MAX_ERRORS} more"] if len(found) > _MAX_ERRORS else []
+    detail = "; ".join([*(f"{one['location']}: {one['detail']}" for one in errors), *more])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
 
 
 def _location(loc: tuple[Any, ...]) -> str:

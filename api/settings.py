@@ -19,5 +19,8 @@ class Settings(StoreSettings):
     redirect_downloads: bool = True
     """Whether files in a bucket are downloaded from it by URLs that are signed for ten minutes; if not, they pass
     through this service, for clients that do not reach the bucket."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the service answers, as a JSON list: `["tuneyard.example.com", "*.lab.example.com"]`. It always
+    answers to IP addresses, to names without a dot and to its host's own name; `["*"]` lets it answer to every name."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""

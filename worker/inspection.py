@@ -117,7 +117,12 @@ class Inspections:
         return str(self._storage.cache_dir) if self._settings.cache_bytes else None
 
     def _resolved(self, claim: Claim) -> JobSpec:
-        return resolve(claim.spec, self._storage, hub_models=self._settings.hub_models)
+        return resolve(
+            claim.spec,
+            self._storage,
+            hub_models=self._settings.hub_models,
+            trusted_code=self._settings.trusted_code,
+        )
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         with closing(Reporter(self._warm, order)) as reporter:

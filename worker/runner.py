@@ -125,7 +125,12 @@ class Runner:
         self._finish(exit_code, reason)
 
     def _prepare(self, spec: JobSpec) -> list[str]:
-        resolved = resolve(spec, self._storage, hub_models=self._settings.hub_models)
+        resolved = resolve(
+            spec,
+            self._storage,
+            hub_models=self._settings.hub_models,
+            trusted_code=self._settings.trusted_code,
+        )
         self._run_dir.mkdir(parents=True, exist_ok=True)
         spec_path = self._run_dir / "spec.json"
         spec_path.write_text(resolved.model_dump_json(indent=1))

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from store.settings import StoreSettings
 from trainer_core.contract.orders import CACHE_BYTES
+from trainer_core.contract.trust import TrustedCode
 
 
 class WorkerSettings(StoreSettings):
@@ -21,6 +22,9 @@ class WorkerSettings(StoreSettings):
 
     It is started ahead with `--warm`, and then forks for each run and each check of a job.
     """
+    trusted_code: tuple[TrustedCode, ...] = ()
+    """Models of the hub whose own code may run in trainers here, each at one commit: `["org/name@<40 digits>"]`. A job
+    that names no revision of such a model gets this commit; of every other model, code is never run."""
     warm_idle_seconds: Annotated[float, Field(ge=0)] = math.inf
     """How long the warm trainer, which holds 560 MB, stays without work; jobs then start in ten seconds, not in two."""
     num_slots: Annotated[int, Field(gt=0)] = 1

@@ -1,12 +1,14 @@
 """What a run needs before its model: a processor that can write chats, and rows that can be trained on."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.trust import trusted_code
 from trainer_core.data.dataset import EncodedRows, Look, open_rows
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.prepared import Shelf, code_that_encodes
@@ -21,8 +23,10 @@ Digest = Callable[[Path], str]
 
 
 def hub_source(spec: JobSpec) -> dict[str, Any]:
-    """Keywords of `from_pretrained` that say which state of a hub model is meant."""
-    return {"revision": spec.revision} if spec.revision else {}
+    """Keywords of `from_pretrained` that say which state of a hub model is meant, and whether its code may run."""
+    is_trusted = f"{spec.base_model}@{spec.revision}" in trusted_code(os.environ)
+    revision = {"revision": spec.revision} if spec.revision else {}
+    return revision | ({"trust_remote_code": True} if is_trusted else {})
 
 
 def prepare(
