@@ -16,12 +16,14 @@ from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
+from store.leases import Failure
 from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.orders import ReportOrder
 from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
+from worker.rations import Rations, Watch
 from worker.reporter import BrokenDown, Reporter
 from worker.resolution import resolve
 from worker.settings import WorkerSettings
@@ -36,6 +38,14 @@ log = logging.getLogger(__name__)
 
 class NobodyWants(Exception):
     """The job was cancelled, another is at it, or this worker stops."""
+
+
+class Overdrawn(Exception):
+    """Making the report took more of this host than a trainer may take."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class Inspections:
@@ -109,7 +119,11 @@ class Inspections:
             num_bytes = self._settings.cache_bytes
             order = ReportOrder(spec=spec_path, report=report_path, cache=self._cache, cache_bytes=num_bytes)
             Path(order.spec).write_text(spec.model_dump_json())
-            self._await(claim, order)
+            try:
+                self._await(claim, order)
+            except Overdrawn as error:
+                found = error.failure
+                return JobReport(is_valid=False, problem=Problem(code=found.code, message=found.message))
             return JobReport.model_validate_json(Path(order.report).read_bytes())
 
     @property
@@ -126,8 +140,15 @@ class Inspections:
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         with closing(Reporter(self._warm, order)) as reporter:
+            watch = None
             while not reporter.has_answered(_LOOK_SECONDS):
                 self._beat(claim)
+                if watch is None and reporter.pid is not None:
+                    folder = Path(order.report).parent
+                    watch = Watch(reporter.pid, folder, Rations.of(self._settings, folder))
+                if watch is not None and (failure := watch.overdrawn()):
+                    reporter.kill()
+                    raise Overdrawn(failure)
 
     def _beat(self, claim: Claim) -> None:
         """See whether to go on, and keep the claim."""

@@ -5,13 +5,13 @@ chat format with the images in it.
 """
 
 import argparse
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from trainer_core.confinement import confine
 from trainer_core.contract.dataset import DatasetFault, DatasetReport
 from trainer_core.data.conversion import addresses, check_images, convert, uploads
 from trainer_core.data.images import InvalidImage
@@ -25,7 +25,7 @@ _MAX_MEMORY_BYTES = 4 * 1024**3
 def main() -> int:
     """Exit code 0 if every row can be trained on, 1 if not."""
     arguments = _parser().parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    confine(file_bytes=arguments.most_bytes, memory_bytes=_MAX_MEMORY_BYTES)
     try:
         if arguments.addresses or arguments.uploads:
             for name in (addresses if arguments.addresses else uploads)(arguments.file):
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer_core.data", description=__doc__)
     parser.add_argument("file", type=Path, help="the dataset")
     parser.add_argument("--output", type=Path, help="file for the rows; left out if none had to change")
+    parser.add_argument("--most-bytes", type=int, help="what the rows in OUTPUT may take")
     parser.add_argument("--images", type=Path, help="zip or folder with the images that rows name")
     parser.add_argument("--uploaded", type=Path, help="folder of uploaded images, named by their ids")
     parser.add_argument("--fetched", type=Path, help="folder of images that were fetched from their addresses")

@@ -24,7 +24,10 @@ from transformers.models.auto.modeling_auto import (
 
 from trainer_core.models.quantization import Quantization, hold_in_4_bits, quantization_config
 from trainer_core.models.trust import check
+from trainer_core.patience import at_most
 
+_TEMPLATE_SECONDS = 10.0
+"""Of the processor's time, to write one line."""
 Processor = ProcessorMixin | PreTrainedTokenizerBase
 
 
@@ -125,10 +128,11 @@ def _template_of_tokenizer(processor: ProcessorMixin) -> str | dict[str, str] | 
         return None
     words, image = {"type": "text", "text": "?"}, {"type": "image"}
     try:
-        with_image, without = (
-            str(tokenizer.apply_chat_template([{"role": "user", "content": parts}], tokenize=False))
-            for parts in ([image, words], [words])
-        )
+        with at_most(_TEMPLATE_SECONDS):
+            with_image, without = (
+                str(tokenizer.apply_chat_template([{"role": "user", "content": parts}], tokenize=False))
+                for parts in ([image, words], [words])
+            )
     except (TemplateError, TypeError):
         return None
     # One made for text alone writes the parts as Python does.

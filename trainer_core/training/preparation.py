@@ -2,10 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
 from trainer_core.contract.trust import trusted_code
@@ -15,6 +17,7 @@ from trainer_core.data.prepared import Shelf, code_that_encodes
 from trainer_core.data.rendering import Processor
 from trainer_core.models.fingerprint import fingerprint
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
+from trainer_core.patience import TookTooLong
 from trainer_core.training.failures import loading
 from trainer_core.training.forks import each_in_forks
 from trainer_core.training.stopping import StopRequest
@@ -61,8 +64,18 @@ def prepare(
     for rows, look in zip((train_rows, eval_rows), looks, strict=True):
         if rows is not None:
             place = (shelf, rows.named(way, digest(rows.path))) if shelf and way else None
-            rows.prepare(stop.obey, look, place, each_in_forks)
+            with _template_in_time(spec):
+                rows.prepare(stop.obey, look, place, each_in_forks)
     return processor, train_rows, eval_rows
+
+
+@contextmanager
+def _template_in_time(spec: JobSpec) -> Iterator[None]:
+    try:
+        yield
+    except TookTooLong as error:
+        message = f"the base model {spec.base_model!r} cannot be used: its chat template takes too long for one row"
+        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
 
 
 def _way(spec: JobSpec, encoder: Encoder) -> str | None:
