@@ -25,6 +25,8 @@ Filename = Annotated[
 ]
 
 _FORMS = ("multipart/", "application/x-www-form-urlencoded")
+_GROWTH = 2
+"""Rows may take so many times what a dataset may: images grow by a third where they become text."""
 UNBOUNDED = 2**62
 """For `max_body_size` of a route whose body is a file: `receive` bounds it, by what the settings say."""
 
@@ -85,7 +87,8 @@ async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> D
         DatasetRefused: Some row cannot be trained on.
         UncheckableDataset: It took too long, or broke down.
     """
-    options: list[str | Path] = ["--output", arrived.rows_path]
+    most_bytes = _GROWTH * parts.settings.max_upload_bytes
+    options: list[str | Path] = ["--output", arrived.rows_path, "--most-bytes", str(most_bytes)]
     with _in_time(parts.settings.check_seconds):
         uploaded = await _uploaded(arrived, parts.storage, images_id)
         options += ["--uploaded", uploaded]

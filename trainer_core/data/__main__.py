@@ -5,6 +5,7 @@ chat format with the images in it.
 """
 
 import argparse
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ def main() -> int:
             return 0
         report = check_images(arguments.file) if arguments.only_images else _report(arguments)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            print(_too_large(arguments).model_dump_json())  # noqa: T201
+            return 1
         _parser().error(f"{error.filename or arguments.file}: {error.strerror}")
     print(report.model_dump_json())  # noqa: T201 - the report is what this program is for
     return 1 if report.num_faults else 0
@@ -63,6 +67,12 @@ def _report(arguments: argparse.Namespace) -> DatasetReport:
     if arguments.output is not None and not report.is_converted:
         arguments.output.unlink()
     return report
+
+
+def _too_large(arguments: argparse.Namespace) -> DatasetReport:
+    detail = f"its rows take more than {arguments.most_bytes} bytes in the form that training reads; split the file"
+    fault = DatasetFault(code="invalid_file", detail=detail)
+    return DatasetReport(form=form_of_file(arguments.file).value, num_faults=1, faults=(fault,))
 
 
 def _itself(file: Path) -> Path | None:
