@@ -3,16 +3,32 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.dependencies import Parts
+from api.guard import caller
 from api.hosts import KnownHosts
-from api.routes import artifacts, datasets, health, images, inspections, jobs, models, reports, streams, workers
+from api.routes import (
+    artifacts,
+    datasets,
+    health,
+    images,
+    inspections,
+    jobs,
+    keys,
+    models,
+    projects,
+    reports,
+    streams,
+    usage,
+    workers,
+)
 from api.settings import Settings
 from api.signals import told_of_end
 from api.streaming import Streams
+from api.tries import Tries
 from store.database import Database
 from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
@@ -21,6 +37,9 @@ _MAX_BODY_BYTES = 1 << 20
 """Of a request; routes that take files say so themselves."""
 DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
 submit a job, watch it, download the trained checkpoint."""
+
+
+_GUARDED = (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, usage, projects, keys)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -33,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         storage=Storage(settings.storage_root, settings.scratch_dir),
         doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
         streams=Streams(database),
+        tries=Tries(),
     )
     parts.storage.prepare()
 
@@ -56,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = parts
     problems.install(app)
     app.add_middleware(KnownHosts, names=settings.allowed_hosts)
-    for routes in (datasets, images, models, jobs, inspections, reports, streams, artifacts, workers, health):
-        app.include_router(routes.router)
+    for routes in _GUARDED:
+        app.include_router(routes.router, dependencies=[Depends(caller)])
+    app.include_router(health.router)
     return app

@@ -1,6 +1,7 @@
 """What handlers are given: database, storage, settings, the doorbell. Built once, in `create_app`.
 
-No session is: it would be held while the request waits for a thread, and whoever has a thread would wait for it.
+No session is: it would be held while the request waits for a thread, and whoever has a thread would wait for it. A
+handler opens those of its `Caller` (`guard.py`).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from fastapi import Depends, Request
 
 from api.settings import Settings
 from api.streaming import Streams
+from api.tries import Tries
 from store.database import Database
 from store.doorbell import Ringer
 from store.files import Storage
@@ -24,6 +26,7 @@ class Parts:
     storage: Storage
     doorbell: Ringer
     streams: Streams
+    tries: Tries
 
 
 def parts(request: Request) -> Parts:

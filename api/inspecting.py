@@ -9,7 +9,7 @@ from fastapi import Query
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts
+from api.guard import Caller
 from api.views import ReportRead
 from store import inspections
 from store.doorbell import Bell
@@ -27,18 +27,18 @@ REPORTED: dict[str, Any] = {"response_model": ReportRead, "responses": _LATER}
 DRY_RUN: dict[int | str, dict[str, Any]] = {200: {"model": ReportRead, "description": "Of a dry run"}, **_LATER}
 
 
-async def report_on(spec: JobSpec, parts: Parts, wait_seconds: float) -> JSONResponse:
+async def report_on(spec: JobSpec, caller: Caller, wait_seconds: float) -> JSONResponse:
     """Ask for a report about a job that is not submitted, and answer with it, or with where it will be."""
-    inspection_id = await run_in_threadpool(_ask, spec, parts)
-    parts.doorbell.ring(Bell.INSPECTIONS)
-    return await answer(inspection_id, parts, wait_seconds)
+    inspection_id = await run_in_threadpool(_ask, spec, caller)
+    caller.parts.doorbell.ring(Bell.INSPECTIONS)
+    return await answer(inspection_id, caller, wait_seconds)
 
 
-async def answer(inspection_id: str, parts: Parts, wait_seconds: float) -> JSONResponse:
+async def answer(inspection_id: str, caller: Caller, wait_seconds: float) -> JSONResponse:
     """The report that was asked for, or 202 if it is not there in time."""
-    until = time.monotonic() + min(wait_seconds, parts.settings.max_wait_seconds)
+    until = time.monotonic() + min(wait_seconds, caller.parts.settings.max_wait_seconds)
     while True:
-        found = await run_in_threadpool(_look, inspection_id, parts)
+        found = await run_in_threadpool(_look, inspection_id, caller)
         if found.report is not None or time.monotonic() >= until:
             break
         await anyio.sleep(_LOOK_SECONDS)
@@ -46,23 +46,23 @@ async def answer(inspection_id: str, parts: Parts, wait_seconds: float) -> JSONR
     return JSONResponse(found.model_dump(mode="json"), status, headers={"Location": f"/reports/{inspection_id}"})
 
 
-def with_time(report: JobReport, base_model: str, parts: Parts) -> JobReport:
+def with_time(report: JobReport, base_model: str, caller: Caller) -> JobReport:
     """The report, its training time told at the pace of earlier jobs."""
     if report.estimate is None:
         return report
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         seconds = inspections.seconds_at_pace(session, base_model, report.estimate.flops)
     return report.model_copy(update={"estimate": report.estimate.model_copy(update={"seconds": seconds})})
 
 
-def _ask(spec: JobSpec, parts: Parts) -> str:
-    parts.storage.base_model(spec.base_model, hub_models=parts.settings.hub_models)
-    with parts.database.writing() as session:
+def _ask(spec: JobSpec, caller: Caller) -> str:
+    caller.parts.storage.base_model(spec.base_model, hub_models=caller.parts.settings.hub_models)
+    with caller.writing() as session:
         return inspections.request(session, spec)
 
 
-def _look(inspection_id: str, parts: Parts) -> ReportRead:
-    with parts.database.reading() as session:
+def _look(inspection_id: str, caller: Caller) -> ReportRead:
+    with caller.reading() as session:
         found = inspections.get(session, inspection_id)
-    report = None if found.report is None else with_time(found.report, found.spec.base_model, parts)
+    report = None if found.report is None else with_time(found.report, found.spec.base_model, caller)
     return ReportRead(id=found.id, report=report, created_at=found.created_at)

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from api.checking import UncheckableDataset, check, named
 from api.dependencies import Parts
 from api.fetching import Fetcher
+from api.guard import Caller
 from api.uploads import Received, receive
-from store import ids
+from store import ids, quotas
 from store.files import Storage
 from trainer_core.contract.dataset import DatasetReport
 
@@ -55,32 +56,39 @@ class Arrival:
 
 
 @asynccontextmanager
-async def arrival(request: Request, parts: Parts) -> AsyncIterator[Arrival]:
+async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
     """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted.
 
     Raises:
         BodyIsAForm: Nothing of it was read.
-        DatasetTooLarge: No more of it is read.
+        QuotaExceeded: The caller's project has no room.
+        DatasetTooLarge: It is larger than this service or the project takes.
     """
     if request.headers.get("content-type", "").lower().startswith(_FORMS):
         raise BodyIsAForm("send the file itself as the body, not a form: curl -T FILE, not -F")
+    parts = caller.parts
+    room_bytes = await run_in_threadpool(_room_bytes, caller)
     file_id = ids.file_id()
     folder = parts.storage.upload_dir(file_id)
     folder.mkdir()
     try:
-        yield Arrival(
-            file_id, folder, await receive(request.stream(), folder / "file", parts.settings.max_upload_bytes)
-        )
+        yield Arrival(file_id, folder, await receive(request.stream(), folder / "file", room_bytes))
     finally:
         await run_in_threadpool(shutil.rmtree, folder)
 
 
-async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> DatasetReport:
+def _room_bytes(caller: Caller) -> int:
+    with caller.reading() as session:
+        return quotas.upload_room(session, caller.parts.settings.max_upload_bytes)
+
+
+async def check_rows(arrived: Arrival, parts: Parts, project_id: str, images_id: str | None) -> DatasetReport:
     """Check a file of rows, fetch the images that it names by address if that is allowed, and convert it if need be.
 
     Args:
         arrived: The file.
         parts: Where to look for images that were uploaded before.
+        project_id: Whose images rows may name.
         images_id: Uploaded images that rows name by their paths.
 
     Raises:
@@ -90,7 +98,7 @@ async def check_rows(arrived: Arrival, parts: Parts, images_id: str | None) -> D
     most_bytes = _GROWTH * parts.settings.max_upload_bytes
     options: list[str | Path] = ["--output", arrived.rows_path, "--most-bytes", str(most_bytes)]
     with _in_time(parts.settings.check_seconds):
-        uploaded = await _uploaded(arrived, parts.storage, images_id)
+        uploaded = await _uploaded(arrived, parts.storage, project_id, images_id)
         options += ["--uploaded", uploaded]
         if images_id is not None:
             options += ["--images", uploaded / images_id]
@@ -110,21 +118,22 @@ async def check_images(arrived: Arrival, parts: Parts) -> DatasetReport:
         return await check(arrived.path, "--only-images")
 
 
-async def _uploaded(arrived: Arrival, storage: Storage, images_id: str | None) -> Path:
+async def _uploaded(arrived: Arrival, storage: Storage, project_id: str, images_id: str | None) -> Path:
     """Folder with the uploaded images that rows name."""
     if storage.is_folder:
-        return storage.images_dir
+        return storage.images_dir(project_id)
     named_ids = await named(arrived.path, "--uploads")
     folder = arrived.folder / "images"
     folder.mkdir()
-    await run_in_threadpool(_copy, storage, {*named_ids, *([images_id] if images_id else [])}, folder)
+    places = [storage.images_path(project_id, one) for one in {*named_ids, *([images_id] if images_id else [])}]
+    await run_in_threadpool(_copy, storage, places, folder)
     return folder
 
 
-def _copy(storage: Storage, images_ids: Iterable[str], folder: Path) -> None:
-    for images_id in images_ids:
+def _copy(storage: Storage, places: Iterable[Path], folder: Path) -> None:
+    for place in places:
         with suppress(FileNotFoundError):  # the check tells that it was never uploaded
-            storage.copy(storage.images_path(images_id), folder / images_id)
+            storage.copy(place, folder / place.name)
 
 
 async def _fetched(arrived: Arrival) -> Path:

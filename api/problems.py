@@ -16,7 +16,9 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.checking import DatasetRefused, UncheckableDataset
+from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
 from api.intake import BodyIsAForm
+from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
 from store.database import UNAVAILABLE
@@ -26,6 +28,9 @@ from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
+from store.keys import KeyNotFound
+from store.projects import ProjectNotFound
+from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,6 +52,12 @@ class Problem(BaseModel):
 
 
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
+    KeyMissing: (HTTPStatus.UNAUTHORIZED, "missing_key"),
+    KeyInvalid: (HTTPStatus.UNAUTHORIZED, "invalid_key"),
+    ScopeTooSmall: (HTTPStatus.FORBIDDEN, "scope_too_small"),
+    TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
+    ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
+    KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found"),
     JobAlreadyEnded: (HTTPStatus.CONFLICT, "job_already_ended"),
     NotPausable: (HTTPStatus.CONFLICT, "job_not_pausable"),
@@ -67,6 +78,10 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
+}
 
 
 def install(app: FastAPI) -> None:
@@ -75,6 +90,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error, _plain(status, code))
     app.exception_handler(DatasetNotFound)(_unknown_dataset)
     app.exception_handler(DatasetRefused)(_refused)
+    app.exception_handler(QuotaExceeded)(_over_quota)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     for error in UNAVAILABLE:
@@ -98,7 +114,7 @@ def problem(
 
 def _plain(status: HTTPStatus, code: str) -> Any:
     def answer(_request: Request, error: Exception) -> JSONResponse:
-        return problem(status, code, str(error))
+        return problem(status, code, str(error), headers=_HEADERS.get(status))
 
     return answer
 
@@ -119,6 +135,12 @@ def _refused(_request: Request, error: DatasetRefused) -> JSONResponse:
         errors=faults,
         num_faults=error.report.num_faults,
     )
+
+
+def _over_quota(_request: Request, error: QuotaExceeded) -> JSONResponse:
+    # Asking again at once, as some clients do after a 429, changes nothing.
+    headers = {"x-should-retry": "false"}
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

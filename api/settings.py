@@ -10,6 +10,8 @@ from store.settings import StoreSettings
 class Settings(StoreSettings):
     """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
 
+    require_keys: bool = True
+    """Whether requests need a key; if not, whoever reaches the service may do everything."""
     max_upload_bytes: Annotated[int, Field(gt=0)] = 8 * 1024**3
     """Largest dataset that is taken."""
     check_seconds: Annotated[float, Field(gt=0)] = 600

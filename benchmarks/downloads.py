@@ -47,11 +47,12 @@ def measure() -> Section:
         (folder / "nginx").mkdir()
         peer = stack.enter_context(nginx(artifact, folder / "nginx"))
         ours = f"{api.url}/jobs/{of_job}"
+        known = "".join(f"{name}: {value}\r\n" for name, value in api.authorization.items())
         asked = {
             "nginx": (f"{peer}/{_WEIGHTS}", ""),
-            "whole": (f"{ours}/artifacts/{_WEIGHTS}", ""),
-            "range": (f"{ours}/artifacts/{_WEIGHTS}", "Range: bytes=1-\r\n"),
-            "archive": (f"{ours}/archive", ""),
+            "whole": (f"{ours}/artifacts/{_WEIGHTS}", known),
+            "range": (f"{ours}/artifacts/{_WEIGHTS}", f"{known}Range: bytes=1-\r\n"),
+            "archive": (f"{ours}/archive", known),
         }
         _in_turn(asked, 1)
         with _most_memory(api.process) as most:

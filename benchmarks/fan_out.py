@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def _measure(num_readers: int) -> tuple[list[float], list[float], float]:
         api = stack.enter_context(Api(database, folder))
         lease = running_job(database)
         command = ["benchmarks.listening", f"{api.url}/jobs/{lease.job_id}/stream", str(num_readers), str(NUM_STEPS)]
-        listening = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
+        known = os.environ | {"TUNEYARD_API_KEY": api.key}
+        listening = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, env=known)
         assert listening.stdout is not None
         assert listening.stdout.readline() == "ready\n"
         cpu_before, began_at = sum(api.process.cpu_times()[:2]), time.monotonic()

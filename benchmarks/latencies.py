@@ -86,7 +86,7 @@ def _measure(open_databases: Callable[..., AbstractContextManager[dict[str, Data
             _fill(databases[size], number)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             api = stack.enter_context(Api(databases[size], folder))
-            client = stack.enter_context(httpx2.Client(base_url=api.url, timeout=60))
+            client = stack.enter_context(httpx2.Client(base_url=api.url, headers=api.authorization, timeout=60))
             asked[size] = _requests(client, number) | {"claim": partial(_claim, databases[size])}
         compared = {what: _in_turn({size: asked[size][what] for size in SIZES}) for what in asked["many"]}
         curves = {

@@ -1,11 +1,12 @@
 """Many readers of one stream in one process: `python -m benchmarks.listening URL NUM_READERS LAST_STEP`.
 
-Says `ready` once all are connected, then, as JSON, when the first and the last of them had each step, by the clock
-that all processes of a host share.
+The key is in `TUNEYARD_API_KEY`. Says `ready` once all are connected, then, as JSON, when the first and the last of
+them had each step, by the clock that all processes of a host share.
 """
 
 import asyncio
 import json
+import os
 import re
 import resource
 import sys
@@ -36,7 +37,8 @@ async def _read(url: str, last_step: int, heard: Heard, opening: asyncio.Semapho
     address = urlsplit(url)
     async with opening:
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        writer.write(f"GET {address.path}?types=metric HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        known = f"Host: {address.netloc}\r\nAuthorization: Bearer {os.environ['TUNEYARD_API_KEY']}\r\n"
+        writer.write(f"GET {address.path}?types=metric HTTP/1.1\r\n{known}\r\n".encode())
         await reader.readuntil(b"retry:")
     is_open.set()
     step = 0

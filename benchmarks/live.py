@@ -98,7 +98,7 @@ def service(folder: Path, **settings: str) -> Iterator[Service]:
         told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
         url = next(match[1] for match in told if match)
         try:
-            with Tuneyard(url) as tuneyard:
+            with Tuneyard(url, data_dir=folder) as tuneyard:
                 time.sleep(_WARM_SECONDS)
                 yield Service(folder, tuneyard)
         finally:

@@ -12,9 +12,11 @@ import psutil
 
 from client.deployment import api_command
 from client.listening import listen, url_of
-from store import datasets, inspections, leases
+from store import datasets, inspections, keys, leases
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.leases import Lease
+from store.scopes import Scope
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -34,6 +36,9 @@ class Api:
         model.mkdir(parents=True)
         (model / "config.json").write_text("{}")
         _add_dataset(database)
+        self.key = _make_key(database)
+        self.authorization = {"Authorization": f"Bearer {self.key}"}
+        """The headers that carry a key."""
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
         fd = self._listener.fileno()
@@ -79,6 +84,12 @@ def running_job(database: Database) -> Lease:
         lease = leases.claim(session, worker="benchmark", seconds=_LEASE_SECONDS)
     assert lease is not None
     return lease
+
+
+def _make_key(database: Database) -> str:
+    with database.writing() as session:
+        _, key = keys.create(session, project_id=DEFAULT_PROJECT, name="benchmark", scope=Scope.ADMIN)
+    return key
 
 
 def _add_dataset(database: Database) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,9 +53,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")
 def connect(
     ctx: typer.Context,
     url: Annotated[str | None, typer.Option(envvar="TUNEYARD_URL", help="Where the service answers")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="TUNEYARD_API_KEY", help="A key of it; one of this machine has its own")
+    ] = None,
 ) -> None:
     """Fine-tune Hugging Face image-text-to-text models as jobs of a service of your own."""
-    ctx.obj = url
+    ctx.obj = partial(Tuneyard, url, api_key=api_key)
 
 
 @app.command()
@@ -88,7 +92,7 @@ def upload(
     as_json: AsJson = False,
 ) -> None:
     """Upload a dataset; every row is checked before it is taken."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         dataset = transfers.upload(tuneyard, file, images)
     _tell(dataset, f"{dataset.id}  {dataset.num_rows} rows, {dataset.num_images} images", as_json=as_json)
 
@@ -102,7 +106,7 @@ def validate(
 ) -> None:
     """Tell whether a job would run, what its rows hold and what it takes; exits with 1 if it would fail."""
     asked = read_spec(spec)
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         report = tuneyard.validate(_uploaded(tuneyard, asked))
     if as_json:
         typer.echo(report.model_dump_json())
@@ -123,7 +127,7 @@ def submit(
 ) -> None:
     """Queue a job; a dataset that names a local file is uploaded first."""
     asked = read_spec(spec)
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.submit(_uploaded(tuneyard, asked), idempotency_key=idempotency_key)
     _tell(job, f"{job.id} is {job.status}; follow it: tuneyard watch {job.id}", as_json=as_json)
 
@@ -132,7 +136,7 @@ def submit(
 def watch(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Follow a job to its end; exits with 0 if it succeeds, else with 1. Ctrl-C leaves the job running."""
     try:
-        with Tuneyard(ctx.obj) as tuneyard:
+        with ctx.obj() as tuneyard:
             changes = tuneyard.watch(job_id)
             job = _echo_each(changes) if as_json else show_to_end(changes, stdout())
     except KeyboardInterrupt:
@@ -149,7 +153,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """Show every job, newest first."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         jobs = list(tuneyard.jobs(status=status))
     _tell(jobs, job_table(jobs), as_json=as_json)
 
@@ -157,7 +161,7 @@ def list_jobs(
 @app.command()
 def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show one job and what happened to it."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job, events = tuneyard.job(job_id), tuple(tuneyard.events(job_id))
     _tell(job, job_details(job, events), as_json=as_json)
 
@@ -165,7 +169,7 @@ def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
 @app.command()
 def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """End a job: at once if it waits, within seconds if it runs."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.cancel(job_id)
     _tell(job, f"{job.id} is {'cancelled' if job.has_ended else 'being cancelled'}", as_json=as_json)
 
@@ -173,7 +177,7 @@ def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> Non
 @app.command()
 def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Let a job wait; a running one saves a checkpoint and frees its GPU first."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.pause(job_id)
     _tell(job, f"{job.id} is {'paused' if job.status == 'paused' else 'being paused'}", as_json=as_json)
 
@@ -181,7 +185,7 @@ def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
 @app.command()
 def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Queue a paused job; it goes on from its last checkpoint."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.resume(job_id)
     _tell(job, f"{job.id} is {job.status}", as_json=as_json)
 
@@ -189,7 +193,7 @@ def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> Non
 @app.command()
 def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.retry(job_id)
     _tell(job, f"{job.id} is {job.status}", as_json=as_json)
 
@@ -197,7 +201,7 @@ def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
 @app.command("stop-and-save")
 def stop_and_save(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """End a job's training after its current step; what it has learned is its artifact."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         job = tuneyard.stop_and_save(job_id)
     _tell(job, f"{job.id} stops and saves; follow it: tuneyard watch {job.id}", as_json=as_json)
 
@@ -212,7 +216,7 @@ def download(
 ) -> None:
     """Download what a job left, every file verified; a download that broke off goes on where it was."""
     folder = output or Path(job_id)
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         artifact = transfers.download(tuneyard, job_id, folder)
     _tell(artifact, str(folder), as_json=as_json)
 
@@ -225,7 +229,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended")] = False,
 ) -> None:
     """Print what a job's trainer wrote."""
-    with Tuneyard(ctx.obj) as tuneyard:
+    with ctx.obj() as tuneyard:
         for line in tuneyard.follow_logs(job_id) if follow else tuneyard.logs(job_id):
             typer.echo(line.line)
 

@@ -35,6 +35,15 @@ class Deployment:
         """What each part says."""
         return self.data_dir / "logs"
 
+    @property
+    def key_path(self) -> Path:
+        """Admin key of whoever started the service, for the commands of the same account."""
+        return self.data_dir / "admin.key"
+
+    def read_key(self) -> str | None:
+        """The admin key; None before the first start."""
+        return self.key_path.read_text().strip() if self.key_path.exists() else None
+
     def make_folders(self) -> None:
         """Make the folders, and offer the models."""
         for folder in (self._broker_folder, self.logs, self._models):
@@ -49,6 +58,10 @@ class Deployment:
     def run_migrations(self) -> Program:
         """Bring the database to its newest revision."""
         return self._program(Role.MIGRATIONS, _module("migrations"))
+
+    def make_key(self) -> Program:
+        """Have an admin key in `key_path`, unless one is there that opens the service."""
+        return self._program(Role.KEY, [*_module("api.keys"), "--file", str(self.key_path)])
 
     def make_starter(self) -> Starter:
         """Have the starter model made, unless it is there."""

@@ -40,6 +40,7 @@ class EmbeddedService:
         self._processes = Processes(deployment.data_dir)
         self._children: dict[Role, Child] = {}
         self._published: Endpoint | None = None
+        self._key_before = deployment.read_key()
 
     def start(self, stopping: Stopping) -> None:
         """Start everything; returns when the service is ready, or was asked to stop.
@@ -49,10 +50,17 @@ class EmbeddedService:
         """
         starter = self._deployment.make_starter()
         self._keep(self._deployment.run_broker())
-        self._migrate()
+        self._run(self._deployment.run_migrations())
         self._keep(self._deployment.run_api(self._listener.fileno()))
         self._keep(self._deployment.run_worker())
+        self._run(self._deployment.make_key())
         self._wait_until_ready(starter, stopping)
+
+    @property
+    def new_key(self) -> str | None:
+        """The admin key, if this start has made it."""
+        key = self._deployment.read_key()
+        return None if key == self._key_before else key
 
     def tend(self) -> None:
         """Start again what has died, and keep the endpoint file true."""
@@ -73,8 +81,8 @@ class EmbeddedService:
     def _keep(self, program: Program) -> None:
         self._children[program.role] = Child(program)
 
-    def _migrate(self) -> None:
-        program = self._deployment.run_migrations()
+    @staticmethod
+    def _run(program: Program) -> None:
         if exit_code := program.start().wait():
             raise program.ended_at_once(exit_code)
 
@@ -101,7 +109,7 @@ class EmbeddedService:
     def _publish(self) -> None:
         found = self._processes.by_role()
         pids = {role.value: [process.pid for process in found.get(role, ())] for role in _LISTED}
-        endpoint = Endpoint(url=self.url, pids=pids)
+        endpoint = Endpoint(url=self.url, api_key=self._deployment.read_key(), pids=pids)
         if endpoint != self._published:
             endpoint.save(self._deployment.data_dir)
             self._published = endpoint

@@ -39,20 +39,24 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("TUNEYARD_DATA_DIR") or Path.home() / ".tuneyard")
 
 
-def find_url(url: str | None = None, data_dir: Path | None = None) -> str:
-    """The URL given, or that of `TUNEYARD_URL`, or of the service that runs on the data folder.
+def find_service(
+    url: str | None = None, data_dir: Path | None = None, api_key: str | None = None
+) -> tuple[str, str | None]:
+    """Where a service answers, and a key of it: what is given, or the environment names, or the data folder says.
+
+    The folder's key goes to the folder's own service only, whatever URL is given.
 
     Raises:
-        ServiceUnknown: None of the three.
+        ServiceUnknown: No URL is given anywhere, and no service runs on the data folder.
     """
     url = url or (None if data_dir else os.environ.get("TUNEYARD_URL"))
-    if url:
-        return url.rstrip("/")
     data_dir = data_dir or default_data_dir()
-    endpoint = Endpoint.load(data_dir)
-    if endpoint is None:
+    here = Endpoint.load(data_dir)
+    if url is None and here is None:
         raise ServiceUnknown(data_dir)
-    return endpoint.url
+    found = (url or (here.url if here else "")).rstrip("/")
+    key_here = here.api_key if here and here.url == found else None
+    return found, api_key or os.environ.get("TUNEYARD_API_KEY") or key_here
 
 
 def _open_private(path: str, flags: int) -> int:

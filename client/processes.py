@@ -20,6 +20,7 @@ class Role(StrEnum):
     BROKER = "broker"
     MIGRATIONS = "migrations"
     STARTER = "starter"
+    KEY = "key"
     API = "api"
     WORKER = "worker"
     RUNNER = "runner"

@@ -20,13 +20,14 @@ _DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 class Transport:
     """A connection to the service at a URL."""
 
-    def __init__(self, url: str, *, patience_seconds: float) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, patience_seconds: float) -> None:
         if not url.startswith(("http://", "https://")):
             raise UnreadableInput(f"the URL of a service begins with http:// or https://, unlike {url!r}")
         self.url = url
         self._patience_seconds = patience_seconds
         self._http = httpx2.Client(
             base_url=url,
+            headers={} if api_key is None else {"Authorization": f"Bearer {api_key}"},
             timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
             mounts=dict.fromkeys(_DIRECT, httpx2.HTTPTransport()),
         )

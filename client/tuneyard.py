@@ -20,7 +20,7 @@ import httpx2
 from pydantic import TypeAdapter
 
 from client.download import OnBytes, download
-from client.endpoint import find_url
+from client.endpoint import find_service
 from client.errors import UnreadableInput
 from client.streaming import StreamMessage, follow
 from client.transport import Transport
@@ -43,12 +43,21 @@ class Tuneyard:
 
     Args:
         url: Where it answers; by default `TUNEYARD_URL`, or what the data folder says.
+        api_key: A key of the service; by default `TUNEYARD_API_KEY`, or what the data folder says of its own service.
         data_dir: The data folder; by default `TUNEYARD_DATA_DIR`, or `~/.tuneyard`.
         patience_seconds: How long a request that repeats harmlessly is sent again while the service is away.
     """
 
-    def __init__(self, url: str | None = None, *, data_dir: Path | None = None, patience_seconds: float = 2) -> None:
-        self._transport = Transport(find_url(url, data_dir), patience_seconds=patience_seconds)
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        data_dir: Path | None = None,
+        patience_seconds: float = 2,
+    ) -> None:
+        found, key = find_service(url, data_dir, api_key)
+        self._transport = Transport(found, key, patience_seconds=patience_seconds)
 
     def __enter__(self) -> Self:
         return self

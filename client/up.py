@@ -10,7 +10,7 @@ from client.listening import is_public, listen, only_one
 from client.processes import Processes, Role, end, kill
 from client.stopping import Stopping
 
-_PARTS = (Role.WORKER, Role.API, Role.BROKER, Role.MIGRATIONS, Role.STARTER)
+_PARTS = (Role.WORKER, Role.API, Role.BROKER, Role.MIGRATIONS, Role.STARTER, Role.KEY)
 """What an earlier start may have left. Runners and trainers are not among them: they finish their jobs."""
 _GRACE_SECONDS = 5.0
 
@@ -25,14 +25,14 @@ def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]
         _end_leftovers(deployment, say)
         with listen(host, port) as listener, Stopping() as stopping:
             if is_public(listener):
-                say(f"Warning: {host} can be reached from other machines, and whoever reaches it may use the service")
+                say(f"Warning: {host} can be reached from other machines, and keys that they send are not encrypted")
             deployment.make_folders()
             service = EmbeddedService(deployment, listener, say)
             try:
                 service.start(stopping)
                 if not stopping.is_asked:
                     service.tend()
-                    say(_welcome(service.url, deployment))
+                    say(_welcome(service, deployment))
                 while not stopping.is_asked:
                     time.sleep(TICK_SECONDS)
                     service.tend()
@@ -52,12 +52,15 @@ def _end_leftovers(deployment: Deployment, say: Callable[[str], None]) -> None:
         end(left, _GRACE_SECONDS)
 
 
-def _welcome(url: str, deployment: Deployment) -> str:
+def _welcome(service: EmbeddedService, deployment: Deployment) -> str:
+    url = service.url
     return "\n".join(
         (
             f"Tuneyard is ready at {url}",
             f"  data  {deployment.data_dir}",
             f"  docs  {url}/docs",
+            f"  key   {service.new_key or 'as before'}",
+            f"        in {deployment.key_path}, where commands of this account find it",
             f"  next  tuneyard --url {url} submit SPEC.json",
         )
     )

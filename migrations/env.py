@@ -5,7 +5,7 @@ import os
 from alembic import context
 
 from store.database import make_engine
-from store.tables import Table
+from store.tables import Job
 
 
 def _migrate() -> None:
@@ -16,7 +16,7 @@ def _migrate() -> None:
     with engine.connect() as connection:
         context.configure(
             connection=connection,
-            target_metadata=Table.metadata,
+            target_metadata=Job.metadata,
             render_as_batch=True,  # SQLite alters a table by making it anew
             transaction_per_migration=True,
         )

@@ -1,18 +1,26 @@
-"""The connection to the records: SQLite in WAL mode, or PostgreSQL. It knows no table."""
+"""The connection to the records: SQLite in WAL mode, or PostgreSQL. It knows no table.
+
+A session may be a project's: it then finds and changes that project's rows alone, whatever it is asked for.
+"""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Update, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+
+from store.columns import DEFAULT_PROJECT, Owned, Table
 
 UNAVAILABLE = (OperationalError, InterfaceError, NoConnectionFree)
 """Errors of a database that does not answer, or broke off; whether a write has come through is not known then."""
+_PROJECT = "project_id"
+_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
 _CONNECT_SECONDS = 5
@@ -42,15 +50,16 @@ class Database:
         )
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A consistent view; nothing is written."""
-        with self._read() as session:
+    def reading(self, project_id: str | None = None) -> Iterator[Session]:
+        """A consistent view, of one project if it is named; nothing is written."""
+        with self._read(info={_PROJECT: project_id}) as session:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction, committed at the end, undone by any error."""
-        with self._turn, self._write.begin() as session:
+    def writing(self, project_id: str | None = None) -> Iterator[Session]:
+        """One transaction, in one project if it is named, committed at the end, undone by any error."""
+        # Not `sessionmaker.begin`: it would take no `info`.
+        with self._turn, self._write(info={_PROJECT: project_id}) as session, session.begin():
             yield session
 
     def ping(self) -> None:
@@ -61,6 +70,24 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def owner(session: Session) -> str:
+    """Id of the project whose rows the session writes."""
+    return session.info.get(_PROJECT) or DEFAULT_PROJECT
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _see_own_rows(asked: ORMExecuteState) -> None:
+    project_id = asked.session.info.get(_PROJECT)
+    if project_id is not None:
+        owned = with_loader_criteria(Owned, lambda table: table.project_id == project_id, include_aliases=True)
+        asked.statement = asked.statement.options(owned)
+
+
+def upserting(session: Session, table: type[Table]) -> Any:
+    """An INSERT that can say what is to happen to a row that is there."""
+    return _INSERT[session.get_bind().dialect.name](table)
 
 
 def touched(session: Session, statement: Update) -> int:

@@ -4,6 +4,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
+from store.database import owner
 from store.tables import Dataset
 from trainer_core.contract.dataset import DatasetReport
 
@@ -29,6 +30,7 @@ def add(
     session.execute(
         insert(Dataset).values(
             id=dataset_id,
+            project_id=owner(session),
             filename=filename,
             num_bytes=num_bytes,
             sha256=sha256,

@@ -29,9 +29,9 @@ class Storage:
     root/datasets/file-….jsonl
     root/models/starter/                  a registered base model: a Hugging Face folder, or a link to one
     root/jobs/ftjob-…/attempt-1/          a run folder, written by one attempt only
-    root/images/file-…                    an uploaded image, or a zip of them
+    root/images/proj_…/file-…             an uploaded image, or a zip of them
     root/uploads/file-…/                  a file on its way in, and what is made of it
-    root/cache/                           what runs need not do again; never in the bucket, and may be deleted
+    root/cache/proj_…/                    what runs need not do again; never in the bucket, and may be deleted
     ```
 
     A place is a path below `root`. Where the storage is a folder, that is `root`: things are in their places, and there
@@ -77,19 +77,17 @@ class Storage:
         """Place of the rows of a checked dataset."""
         return self.root / "datasets" / f"{dataset_id}.jsonl"
 
-    def images_path(self, images_id: str) -> Path:
+    def images_path(self, project_id: str, images_id: str) -> Path:
         """Place of an uploaded image, or a zip of them."""
-        return self.images_dir / images_id
+        return self.images_dir(project_id) / images_id
 
-    @property
-    def cache_dir(self) -> Path:
-        """Folder of what runs share and can make again."""
-        return self.root / "cache"
+    def cache_dir(self, project_id: str) -> Path:
+        """Folder of what a project's runs share and can make again: no hit tells it what others have."""
+        return self.root / "cache" / project_id
 
-    @property
-    def images_dir(self) -> Path:
-        """Folder of all uploaded images."""
-        return self.root / "images"
+    def images_dir(self, project_id: str) -> Path:
+        """Folder of a project's uploaded images; its rows name them, and nobody else's."""
+        return self.root / "images" / project_id
 
     def run_dir(self, job_id: str, attempt: int) -> Path:
         """Folder of one attempt."""
@@ -104,6 +102,7 @@ class Storage:
         if self._remote is not None:
             self._remote.upload(source, self._key(place))
         elif source != place:
+            place.parent.mkdir(exist_ok=True)
             source.rename(place)
 
     def fetch(self, place: Path) -> Path:

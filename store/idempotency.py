@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
+from store.database import owner
 from store.tables import IdempotencyKey
 from trainer_core.contract.spec import JobSpec
 
@@ -38,7 +39,13 @@ def keep(session: Session, key: str, spec: JobSpec, job_id: str) -> None:
     Raises:
         KeyTaken: It is another request's.
     """
-    values = {"key": key, "spec_sha256": _digest(spec), "job_id": job_id, "created_at": from_now()}
+    values = {
+        "project_id": owner(session),
+        "key": key,
+        "spec_sha256": _digest(spec),
+        "job_id": job_id,
+        "created_at": from_now(),
+    }
     try:
         session.execute(insert(IdempotencyKey).values(**values))
     except IntegrityError as error:
@@ -52,7 +59,9 @@ def job_of(session: Session, key: str, spec: JobSpec) -> str | None:
         KeyReused: That job has another spec.
     """
     found = session.execute(
-        select(IdempotencyKey.job_id, IdempotencyKey.spec_sha256).where(IdempotencyKey.key == key)
+        select(IdempotencyKey.job_id, IdempotencyKey.spec_sha256).where(
+            IdempotencyKey.project_id == owner(session), IdempotencyKey.key == key
+        )
     ).one_or_none()
     if found is None:
         return None

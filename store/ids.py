@@ -16,3 +16,8 @@ def report_id() -> str:
 def file_id() -> str:
     """The id of a file that is uploaded."""
     return f"file-{ULID()}".lower()
+
+
+def project_id() -> str:
+    """A new project's id."""
+    return f"proj_{ULID()}".lower()

@@ -4,6 +4,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
+from store.database import owner
 from store.tables import ImageFile
 
 
@@ -19,6 +20,7 @@ def add(session: Session, *, images_id: str, filename: str, num_bytes: int, sha2
     session.execute(
         insert(ImageFile).values(
             id=images_id,
+            project_id=owner(session),
             filename=filename,
             num_bytes=num_bytes,
             sha256=sha256,

@@ -10,9 +10,9 @@ from statistics import median
 from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.orm import Session
 
-from store import ids, jobs
+from store import ids, jobs, quotas
 from store.clock import from_now
-from store.database import touched
+from store.database import owner, touched
 from store.lifecycle import JobStatus
 from store.tables import Inspection, Job
 from trainer_core.contract.errors import FailureCode
@@ -48,6 +48,7 @@ class Claim:
 
     inspection_id: str
     attempt: int
+    project_id: str
     spec: JobSpec
 
 
@@ -62,7 +63,9 @@ def submit(session: Session, spec: JobSpec) -> Job:
 
     Raises:
         DatasetNotFound: The spec names a dataset that was never uploaded.
+        QuotaExceeded: The project may not have more jobs, hours or bytes.
     """
+    quotas.check_submission(session)
     job = jobs.submit(session, spec)
     _ask(session, spec, job.id)
     return job
@@ -72,7 +75,13 @@ def _ask(session: Session, spec: JobSpec, job_id: str | None) -> str:
     inspection_id = ids.report_id()
     session.execute(
         insert(Inspection).values(
-            id=inspection_id, job_id=job_id, spec=spec, attempt=0, claimed_until=from_now(), created_at=from_now()
+            id=inspection_id,
+            project_id=owner(session),
+            job_id=job_id,
+            spec=spec,
+            attempt=0,
+            claimed_until=from_now(),
+            created_at=from_now(),
         )
     )
     return inspection_id
@@ -127,10 +136,10 @@ def _claimed(session: Session, seconds: float) -> Claim | None:
         update(Inspection)
         .where(Inspection.id == oldest, Inspection.finished_at.is_(None), Inspection.claimed_until <= from_now())
         .values(attempt=Inspection.attempt + 1, claimed_until=from_now(seconds))
-        .returning(Inspection.id, Inspection.attempt, Inspection.spec)
+        .returning(Inspection.id, Inspection.attempt, Inspection.project_id, Inspection.spec)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    return None if row is None else Claim(row.id, row.attempt, row.spec)
+    return None if row is None else Claim(row.id, row.attempt, row.project_id, row.spec)
 
 
 def is_anything_due(session: Session) -> bool:

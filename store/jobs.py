@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Select, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import datasets, events, ids, workers
 from store.clock import from_now
-from store.database import touched
+from store.database import owner, touched
 from store.lifecycle import ENDED, JobStatus, sources
 from store.tables import Inspection, Job
 from trainer_core.contract.events import Phase
@@ -17,7 +17,7 @@ from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
-"""Higher priority first, then whoever has waited longer."""
+"""Of the jobs of a project: higher priority first, then whoever has waited longer."""
 
 LAST_PLACE = 200
 """In the queue that is told; whoever stands behind it is told the same."""
@@ -92,6 +92,7 @@ def submit(session: Session, spec: JobSpec) -> Job:
     session.execute(
         insert(Job).values(
             id=job_id,
+            project_id=owner(session),
             status=JobStatus.VALIDATING,
             spec=spec,
             base_model=spec.base_model,
@@ -171,16 +172,22 @@ def page(
 
 
 def queue_positions(session: Session, among: Iterable[Job]) -> dict[str, int]:
-    """For each waiting job its place in the queue, in the order in which jobs are claimed; 1 starts next.
+    """For each waiting job its place among those of its project, in the order in which they are claimed; 1 is next.
 
     `LAST_PLACE` stands for itself and all behind it: looking further would cost more the longer the queue is.
     """
-    waiting = [job.id for job in among if job.status == JobStatus.QUEUED]
-    if not waiting:
-        return {}
-    first = select(Job.id).where(Job.status == JobStatus.QUEUED).order_by(*CLAIM_ORDER).limit(LAST_PLACE - 1)
-    places = {job_id: place for place, job_id in enumerate(session.scalars(first), start=1)}
-    return {job_id: places.get(job_id, LAST_PLACE) for job_id in waiting}
+    waiting = [job for job in among if job.status == JobStatus.QUEUED]
+    places = {
+        job_id: place
+        for project_id in {job.project_id for job in waiting}
+        for place, job_id in enumerate(session.scalars(_first_of(project_id)), start=1)
+    }
+    return {job.id: places.get(job.id, LAST_PLACE) for job in waiting}
+
+
+def _first_of(project_id: str) -> Select[str]:
+    of_project = (Job.status == JobStatus.QUEUED, Job.project_id == project_id)
+    return select(Job.id).where(*of_project).order_by(*CLAIM_ORDER).limit(LAST_PLACE - 1)
 
 
 def request_cancel(session: Session, job_id: str) -> Job:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from store import events
+from store import events, sharing
 from store.clock import from_now
 from store.database import touched
 from store.jobs import CLAIM_ORDER
@@ -59,11 +59,19 @@ class Failure:
 
 
 def claim(session: Session, *, worker: str, seconds: float, offer: Offer = ANYTHING) -> Lease | None:
-    """Take the best queued job that fits what is offered, by priority and then age; None if none is due."""
+    """Take the best queued job that fits what is offered; None if none is due.
+
+    It is one of the project whose turn it is, and of that project's the one with the highest priority, then the oldest.
+    """
+    claims = (_claim(session, project_id, worker, seconds, offer) for project_id in sharing.turns(session, offer))
+    return next((lease for lease in claims if lease is not None), None)
+
+
+def _claim(session: Session, project_id: str, worker: str, seconds: float, offer: Offer) -> Lease | None:
     owner_token = secrets.token_urlsafe(24)
     best = (
         select(Job.id)
-        .where(Job.status == JobStatus.QUEUED, Job.not_before <= from_now(), offer.fits())
+        .where(Job.project_id == project_id, *sharing.due(offer))
         .order_by(*CLAIM_ORDER)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -238,8 +246,7 @@ def expired(session: Session) -> Iterator[Lease]:
 
 def is_anything_due(session: Session, offer: Offer = ANYTHING) -> bool:
     """True if a queued job could be claimed now."""
-    due = (Job.status == JobStatus.QUEUED, Job.not_before <= from_now(), offer.fits())
-    return session.scalar(select(Job.id).where(*due).limit(1)) is not None
+    return next(sharing.turns(session, offer), None) is not None
 
 
 def _held(lease: Lease) -> tuple[Any, ...]:
@@ -299,6 +306,7 @@ def _release(
         **values,
     )
     _write_attempt(session, lease, ended_at=from_now(), outcome=outcome)
+    sharing.note_use(session, lease.job_id, lease.attempt)
     events.record(session, lease.job_id, lease.attempt, f"job_{target}", message)
 
 

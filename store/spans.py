@@ -9,16 +9,15 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from store.database import upserting
 from store.leases import Lease
 from store.series import Dot, Point, extremes
 from store.tables import MetricSpan
 
 WIDTHS = (16, 64, 256, 1024)
 """In steps: one row for each of them beside sixteen points."""
-_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _KEY = tuple(column.name for column in MetricSpan.__table__.primary_key)
 _SHOWN = (
     MetricSpan.attempt,
@@ -53,7 +52,7 @@ def record(session: Session, lease: Lease, points: Sequence[Point]) -> None:
         for span in _spans(name, [(point.step, point.value) for point in some])
     ]
     if rows:
-        session.execute(_adding(session.get_bind().dialect.name), rows)
+        session.execute(_adding(session), rows)
 
 
 def _by_name(point: Point) -> tuple[str, int]:
@@ -76,8 +75,8 @@ def _summary(dots: Sequence[Dot]) -> Mapping[str, Any]:
     }
 
 
-def _adding(dialect: str) -> Any:
-    statement = _INSERT[dialect](MetricSpan)
+def _adding(session: Session) -> Any:
+    statement = upserting(session, MetricSpan)
     new, is_less, is_greater = (
         statement.excluded,
         statement.excluded.least_value < MetricSpan.least_value,

@@ -1,67 +1,19 @@
 """The tables. Columns only: every query stands in the module of its noun, every change in a migration."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from store.clock import UtcDateTime
+from store.columns import DEFAULT_PROJECT, Owned, RowId, Stored, Table
 from store.lifecycle import JobStatus
 from store.progress import Progress
+from store.scopes import Scope
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
-
-RowId = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite counts up only INTEGER keys."""
-
-
-class Stored(TypeDecorator[Any]):
-    """A pydantic type, kept as JSON."""
-
-    impl = JSON
-    cache_ok = True
-
-    def __init__(self, kind: Any) -> None:
-        super().__init__(none_as_null=True)
-        self.kind = kind
-        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """Dump it; None stays SQL's NULL."""
-        return None if value is None else self._adapter.dump_python(value, mode="json")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """Validate it again: a row is as trustworthy as a request."""
-        return None if value is None else self._adapter.validate_python(value)
-
-
-class Table(DeclarativeBase):
-    """All tables of the service."""
-
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way
-        datetime: UtcDateTime(),
-        str: String(255),
-        int: Integer(),
-        float: Float(),
-        dict[str, Any]: JSON(none_as_null=True),
-    }
 
 
 class Gpu(Closed):
@@ -73,7 +25,59 @@ class Gpu(Closed):
     """Memory."""
 
 
-class Dataset(Table):
+class Project(Table):
+    """Who owns files, jobs and keys, and what it may use; a limit that is None is none."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    share: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Of the slots, beside the shares of the other projects that have jobs waiting."""
+    max_queued_jobs: Mapped[int | None]
+    """That wait or are checked."""
+    max_running_jobs: Mapped[int | None]
+    max_gpu_hours: Mapped[float | None]
+    """In the last 30 days; a place on a CPU counts as a GPU."""
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of one file."""
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Table):
+    """Opens the service to whoever knows its secret, which is not kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """Stands in the key itself, before the secret."""
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str]
+    scope: Mapped[Scope] = mapped_column(String(16))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the whole key."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To the hour."""
+
+    __table_args__ = (Index("ix_api_keys_project", "project_id", "id"),)
+
+
+class UsedHours(Table):
+    """What the attempts of a project's jobs that ended on a day had used of slots."""
+
+    __tablename__ = "used_hours"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    slot_seconds: Mapped[float]
+    num_attempts: Mapped[int]
+
+
+class Dataset(Owned, Table):
     """An uploaded file of training rows, checked when it came."""
 
     __tablename__ = "datasets"
@@ -89,8 +93,10 @@ class Dataset(Table):
     unused_keys: Mapped[tuple[str, ...]] = mapped_column(Stored(tuple[str, ...]), server_default="[]")
     created_at: Mapped[datetime]
 
+    __table_args__ = (Index("ix_datasets_project", "project_id", "id"),)
 
-class ImageFile(Table):
+
+class ImageFile(Owned, Table):
     """An uploaded image, or a zip of them, that rows of datasets may name."""
 
     __tablename__ = "image_files"
@@ -102,8 +108,10 @@ class ImageFile(Table):
     num_images: Mapped[int]
     created_at: Mapped[datetime]
 
+    __table_args__ = (Index("ix_image_files_project", "project_id", "id"),)
 
-class Job(Table):
+
+class Job(Owned, Table):
     """The truth about a job."""
 
     __tablename__ = "jobs"
@@ -148,14 +156,15 @@ class Job(Table):
             name="ck_jobs_running_is_leased",
         ),
         # For each way to list jobs, and for the order of the queue, one in which the rows lie as they are read.
-        Index("ix_jobs_claim", "status", priority.desc(), "queued_at", "id"),
-        Index("ix_jobs_status", "status", "id"),
-        Index("ix_jobs_base_model", "base_model", "id"),
-        Index("ix_jobs_base_model_status", "base_model", "status", "id"),
+        Index("ix_jobs_claim", "status", "project_id", priority.desc(), "queued_at", "id"),
+        Index("ix_jobs_project", "project_id", "id"),
+        Index("ix_jobs_status", "project_id", "status", "id"),
+        Index("ix_jobs_base_model", "project_id", "base_model", "id"),
+        Index("ix_jobs_base_model_status", "project_id", "base_model", "status", "id"),
     )
 
 
-class Inspection(Table):
+class Inspection(Owned, Table):
     """What is to be found out about a job before it trains; of a submitted one, or of one that only might be."""
 
     __tablename__ = "inspections"
@@ -176,11 +185,12 @@ class Inspection(Table):
     )
 
 
-class IdempotencyKey(Table):
+class IdempotencyKey(Owned, Table):
     """What a client called its submission of a job, so that it may send it again."""
 
     __tablename__ = "idempotency_keys"
 
+    project_id: Mapped[str] = mapped_column(primary_key=True, server_default=DEFAULT_PROJECT)
     key: Mapped[str] = mapped_column(primary_key=True)
     spec_sha256: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
@@ -200,7 +210,7 @@ class Attempt(Table):
     runner_pid: Mapped[int | None]
     trainer_pid: Mapped[int | None]
     slots: Mapped[tuple[str, ...]] = mapped_column(Stored(tuple[str, ...]), server_default="[]")
-    """Names of the locks that its processes hold on the worker's host."""
+    """Names of the locks that its processes hold on the worker's host: one a GPU, or one for a place on the CPU."""
     num_batches: Mapped[int] = mapped_column(default=0, server_default="0")
     """Of what its trainer said, written so far."""
     started_at: Mapped[datetime]

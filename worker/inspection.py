@@ -117,7 +117,8 @@ class Inspections:
         with TemporaryDirectory(prefix="tuneyard-report-") as folder:
             spec_path, report_path = f"{folder}/spec.json", f"{folder}/report.json"
             num_bytes = self._settings.cache_bytes
-            order = ReportOrder(spec=spec_path, report=report_path, cache=self._cache, cache_bytes=num_bytes)
+            cache = self._cache(claim.project_id)
+            order = ReportOrder(spec=spec_path, report=report_path, cache=cache, cache_bytes=num_bytes)
             Path(order.spec).write_text(spec.model_dump_json())
             try:
                 self._await(claim, order)
@@ -126,9 +127,8 @@ class Inspections:
                 return JobReport(is_valid=False, problem=Problem(code=found.code, message=found.message))
             return JobReport.model_validate_json(Path(order.report).read_bytes())
 
-    @property
-    def _cache(self) -> str | None:
-        return str(self._storage.cache_dir) if self._settings.cache_bytes else None
+    def _cache(self, project_id: str) -> str | None:
+        return str(self._storage.cache_dir(project_id)) if self._settings.cache_bytes else None
 
     def _resolved(self, claim: Claim) -> JobSpec:
         return resolve(

@@ -21,12 +21,12 @@ from store.database import Database
 from store.files import BaseModelNotFound, Storage
 from store.leases import Failure, Lease, LeaseLost, Wish
 from store.remote import StorageFull, StorageUnavailable
+from store.tables import Job
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.role import take_role
-from trainer_core.contract.spec import JobSpec
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.publishing import Publishing
 from worker.rations import Rations, Watch
@@ -115,10 +115,10 @@ class Runner:
     def _carry_out(self) -> None:
         self._recorder.flush()  # the lease is as old as the claim: from here on it is known how long it lasts
         with self._database.reading() as session:
-            spec = jobs.get(session, self._lease.job_id).spec
+            job = jobs.get(session, self._lease.job_id)
             spent_seconds = leases.seconds_spent(session, self._lease)
-        arguments = self._keeper.during(lambda: self._prepare(spec), self._stop_if_draining)
-        limit_seconds = spec.resources.max_runtime_seconds
+        arguments = self._keeper.during(lambda: self._prepare(job), self._stop_if_draining)
+        limit_seconds = job.spec.resources.max_runtime_seconds
         left_seconds = float("inf") if limit_seconds is None else limit_seconds - spent_seconds
         exit_code, reason = self._train(arguments, left_seconds)
         if reason is StopReason.LEASE_LOST:
@@ -126,9 +126,9 @@ class Runner:
         self._await_published()
         self._finish(exit_code, reason)
 
-    def _prepare(self, spec: JobSpec) -> list[str]:
+    def _prepare(self, job: Job) -> list[str]:
         resolved = resolve(
-            spec,
+            job.spec,
             self._storage,
             hub_models=self._settings.hub_models,
             trusted_code=self._settings.trusted_code,
@@ -138,7 +138,8 @@ class Runner:
         spec_path.write_text(resolved.model_dump_json(indent=1))
         checkpoint = self._newest_checkpoint()
         resume = ["--resume", str(checkpoint)] if checkpoint else []
-        cache = ["--cache", str(self._storage.cache_dir), "--cache-bytes", str(self._settings.cache_bytes)]
+        cache_dir = self._storage.cache_dir(job.project_id)
+        cache = ["--cache", str(cache_dir), "--cache-bytes", str(self._settings.cache_bytes)]
         keeps = cache if self._settings.cache_bytes else []
         return [str(spec_path), "--run-dir", str(self._run_dir), *keeps, *resume]
 

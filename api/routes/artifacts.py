@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from api.archives import tar_stream
-from api.dependencies import PartsDep
+from api.guard import CallerDep
 from api.serving import REDIRECTED, serve
 from api.views import ArtifactRead
 from store import artifacts, jobs
@@ -19,8 +19,8 @@ from trainer_core.contract.manifest import MANIFEST, Manifest
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
 
 
-def _job(job_id: str, parts: PartsDep) -> Job:
-    with parts.database.reading() as session:
+def _job(job_id: str, caller: CallerDep) -> Job:
+    with caller.reading() as session:
         return jobs.get(session, job_id)
 
 
@@ -34,15 +34,15 @@ def _artifact(job: JobDep) -> Artifact:
 ArtifactDep = Annotated[Artifact, Depends(_artifact, scope="function")]
 
 
-def _folder(artifact: ArtifactDep, parts: PartsDep) -> Path:
-    return parts.storage.run_dir(artifact.job_id, artifact.attempt) / artifact.path
+def _folder(artifact: ArtifactDep, caller: CallerDep) -> Path:
+    return caller.parts.storage.run_dir(artifact.job_id, artifact.attempt) / artifact.path
 
 
 FolderDep = Annotated[Path, Depends(_folder)]
 
 
-def _manifest(folder: FolderDep, parts: PartsDep) -> Manifest:
-    with parts.storage.open(folder / MANIFEST) as file:
+def _manifest(folder: FolderDep, caller: CallerDep) -> Manifest:
+    with caller.parts.storage.open(folder / MANIFEST) as file:
         return Manifest.model_validate_json(file.read())
 
 
@@ -57,7 +57,7 @@ def read_artifact(artifact: ArtifactDep, manifest: ManifestDep) -> ArtifactRead:
 
 @router.head("/artifacts/{path:path}", include_in_schema=False)
 @router.get("/artifacts/{path:path}", response_class=FileResponse, responses=REDIRECTED)
-def download_file(path: str, folder: FolderDep, manifest: ManifestDep, parts: PartsDep) -> FileResponse:
+def download_file(path: str, folder: FolderDep, manifest: ManifestDep, caller: CallerDep) -> FileResponse:
     """One file; `Range`, `If-Range` and `HEAD` are answered, the ETag is the file's SHA-256.
 
     Where the storage is a bucket, the answer is a redirect to it.
@@ -67,9 +67,9 @@ def download_file(path: str, folder: FolderDep, manifest: ManifestDep, parts: Pa
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the artifact has no file {path!r}")
     headers = {"ETag": f'"{files[path].sha256}"'}
     return serve(
-        parts.storage,
+        caller.parts.storage,
         folder / path,
-        redirects=parts.settings.redirect_downloads,
+        redirects=caller.parts.settings.redirect_downloads,
         headers=headers,
         media_type="application/octet-stream",
     )
@@ -77,16 +77,16 @@ def download_file(path: str, folder: FolderDep, manifest: ManifestDep, parts: Pa
 
 @router.get("/archive", response_class=StreamingResponse)
 def download_archive(
-    job: JobDep, artifact: ArtifactDep, folder: FolderDep, manifest: ManifestDep, parts: PartsDep
+    job: JobDep, artifact: ArtifactDep, folder: FolderDep, manifest: ManifestDep, caller: CallerDep
 ) -> StreamingResponse:
     """The whole artifact as one tar file, manifest included; its name begins with the spec's suffix."""
     name = f"{job.spec.suffix}-{job.id}" if job.spec.suffix else job.id
     sizes = [(file.path, file.num_bytes) for file in manifest.files]
-    sizes.append((MANIFEST, parts.storage.stat(folder / MANIFEST).st_size))
+    sizes.append((MANIFEST, caller.parts.storage.stat(folder / MANIFEST).st_size))
     headers = {"Content-Disposition": f'attachment; filename="{name}.tar"'}
     stream = tar_stream(
         sizes,
-        lambda path: parts.storage.open(folder / path),
+        lambda path: caller.parts.storage.open(folder / path),
         prefix=name,
         seconds=artifact.created_at.timestamp(),
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts, PartsDep
+from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_rows
 from api.serving import REDIRECTED, serve
 from api.views import DatasetRead
@@ -39,7 +39,7 @@ BODY = {
 async def upload_dataset(
     request: Request,
     response: Response,
-    parts: PartsDep,
+    caller: CallerDep,
     filename: Filename = "dataset.jsonl",
     images: Annotated[str | None, Query(description="Id of a zip of images, uploaded before, that rows name")] = None,
 ) -> Dataset:
@@ -48,51 +48,51 @@ async def upload_dataset(
     The body is the file itself: `curl -X POST -T train.jsonl 'http://…/datasets?filename=train.jsonl'`. It is JSONL in
     OpenAI's chat format, or whatever else docs/datasets.md names; rows are then kept in OpenAI's format.
     """
-    await run_in_threadpool(_look_for_images, parts, images)
-    async with arrival(request, parts) as arrived:
-        report = await check_rows(arrived, parts, images)
-        dataset = await run_in_threadpool(_keep, parts, arrived, filename, report)
+    await run_in_threadpool(_look_for_images, caller, images)
+    async with arrival(request, caller) as arrived:
+        report = await check_rows(arrived, caller.parts, caller.project_id, images)
+        dataset = await run_in_threadpool(_keep, caller, arrived, filename, report)
     response.headers["Location"] = f"/datasets/{dataset.id}"
     return dataset
 
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
-def read_dataset(dataset_id: str, parts: PartsDep) -> Dataset:
+def read_dataset(dataset_id: str, caller: CallerDep) -> Dataset:
     """One dataset."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         return datasets.get(session, dataset_id)
 
 
 @router.get("/{dataset_id}/rows", response_class=FileResponse, responses=REDIRECTED)
-def download_rows(dataset_id: str, parts: PartsDep) -> FileResponse:
+def download_rows(dataset_id: str, caller: CallerDep) -> FileResponse:
     """The rows as they are trained on: JSONL in OpenAI's chat format, images in it.
 
     Where the storage is a bucket, the answer is a redirect to it.
     """
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         dataset = datasets.get(session, dataset_id)
-    place = parts.storage.dataset_path(dataset.id)
+    place = caller.parts.storage.dataset_path(dataset.id)
     return serve(
-        parts.storage,
+        caller.parts.storage,
         place,
-        redirects=parts.settings.redirect_downloads,
+        redirects=caller.parts.settings.redirect_downloads,
         media_type="application/jsonl",
         filename=f"{dataset.id}.jsonl",
     )
 
 
-def _look_for_images(parts: Parts, images_id: str | None) -> None:
+def _look_for_images(caller: Caller, images_id: str | None) -> None:
     """Refuse unknown images before the rows come."""
     if images_id is not None:
-        with parts.database.reading() as session:
+        with caller.reading() as session:
             image_files.get(session, images_id)
 
 
-def _keep(parts: Parts, arrived: Arrival, filename: str, report: DatasetReport) -> Dataset:
+def _keep(caller: Caller, arrived: Arrival, filename: str, report: DatasetReport) -> Dataset:
     """Put checked rows in their place, then write their row: a row never names a file that is not there."""
     rows = arrived.rows_path if report.is_converted else arrived.path
-    parts.storage.publish(rows, parts.storage.dataset_path(arrived.file_id))
-    with parts.database.writing() as session:
+    caller.parts.storage.publish(rows, caller.parts.storage.dataset_path(arrived.file_id))
+    with caller.writing() as session:
         return datasets.add(
             session,
             dataset_id=arrived.file_id,

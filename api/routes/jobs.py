@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies import Parts, PartsDep
 from api.examples import SPECS
+from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.views import JobPage, JobRead
 from store import idempotency, inspections, jobs
@@ -43,7 +43,7 @@ Key = Annotated[
 @router.post("", status_code=HTTPStatus.CREATED, response_model=JobRead, responses=DRY_RUN)
 async def submit_job(
     spec: Spec,
-    parts: PartsDep,
+    caller: CallerDep,
     dry_run: Annotated[bool, Query(description="Tell what is known about the job, and submit none")] = False,  # noqa: FBT002
     idempotency_key: Key = None,
 ) -> Response:
@@ -52,9 +52,9 @@ async def submit_job(
     With an `Idempotency-Key`, sending the same body again within 72 hours answers with the same job.
     """
     if dry_run:
-        return await report_on(spec, parts, parts.settings.max_wait_seconds)
-    job, is_replayed = await run_in_threadpool(_submit, spec, idempotency_key, parts)
-    parts.doorbell.ring(Bell.INSPECTIONS)
+        return await report_on(spec, caller, caller.parts.settings.max_wait_seconds)
+    job, is_replayed = await run_in_threadpool(_submit, spec, idempotency_key, caller)
+    caller.parts.doorbell.ring(Bell.INSPECTIONS)
     return JSONResponse(
         job.model_dump(mode="json"),
         HTTPStatus.CREATED,
@@ -62,25 +62,25 @@ async def submit_job(
     )
 
 
-def _submit(spec: JobSpec, key: str | None, parts: Parts) -> tuple[JobRead, bool]:
+def _submit(spec: JobSpec, key: str | None, caller: Caller) -> tuple[JobRead, bool]:
     """The job, and whether an earlier request with this key has submitted it."""
-    if job := _submitted_before(spec, key, parts):
+    if job := _submitted_before(spec, key, caller):
         return job, True
-    parts.storage.base_model(spec.base_model, hub_models=parts.settings.hub_models)
+    caller.parts.storage.base_model(spec.base_model, hub_models=caller.parts.settings.hub_models)
     try:
-        with parts.database.writing() as session:
+        with caller.writing() as session:
             submitted = inspections.submit(session, spec)
             if key is not None:
                 idempotency.keep(session, key, spec, submitted.id)
             return _view(session, submitted), False
     except KeyTaken:
-        return _submit(spec, key, parts)
+        return _submit(spec, key, caller)
 
 
-def _submitted_before(spec: JobSpec, key: str | None, parts: Parts) -> JobRead | None:
+def _submitted_before(spec: JobSpec, key: str | None, caller: Caller) -> JobRead | None:
     if key is None:
         return None
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         job_id = idempotency.job_of(session, key, spec)
         return None if job_id is None else _view(session, jobs.get(session, job_id))
 
@@ -88,25 +88,25 @@ def _submitted_before(spec: JobSpec, key: str | None, parts: Parts) -> JobRead |
 @router.post("/preview", **REPORTED)
 @router.post("/estimate", **REPORTED)
 @router.post("/validate", **REPORTED)
-async def report_on_job(spec: Spec, parts: PartsDep, wait: WaitSeconds = 60) -> Response:
+async def report_on_job(spec: Spec, caller: CallerDep, wait: WaitSeconds = 60) -> Response:
     """Find out what is known about a job without submitting it.
 
     Whether it would run, and which line is wrong if not; its lengths, duplicates and leaks; its memory, disk and time;
     its first rows as the model will read them, with what of them is trained on. All three answer the same.
     """
-    return await report_on(spec, parts, wait)
+    return await report_on(spec, caller, wait)
 
 
 @router.get("")
 def list_jobs(
-    parts: PartsDep,
+    caller: CallerDep,
     status: JobStatus | None = None,
     base_model: str | None = None,
     after: Annotated[str | None, Query(description="Id of the last job of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobPage:
     """Jobs, newest first."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
         places = jobs.queue_positions(session, found)
         data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
@@ -116,7 +116,7 @@ def list_jobs(
 @router.get("/{job_id}", response_model=JobRead, responses={304: {"description": "Nothing has changed"}})
 async def read_job(
     job_id: str,
-    parts: PartsDep,
+    caller: CallerDep,
     wait: Annotated[
         float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for a change, or for the end")
     ] = 0,
@@ -127,9 +127,9 @@ async def read_job(
     With `wait`, the answer comes once the job differs from the ETag in `If-None-Match`, or, without that header,
     once the job has ended; at the latest after so many seconds.
     """
-    until = time.monotonic() + min(wait, parts.settings.max_wait_seconds)
+    until = time.monotonic() + min(wait, caller.parts.settings.max_wait_seconds)
     while True:
-        job = await run_in_threadpool(_load, parts, job_id)
+        job = await run_in_threadpool(_load, caller, job_id)
         body = job.model_dump_json().encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         is_news = etag != if_none_match if if_none_match else job.status in ENDED
@@ -142,48 +142,48 @@ async def read_job(
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: str, parts: PartsDep) -> JobRead:
+def cancel_job(job_id: str, caller: CallerDep) -> JobRead:
     """End a job: at once if it waits, within seconds if it runs."""
-    with parts.database.writing() as session:
+    with caller.writing() as session:
         return _view(session, jobs.request_cancel(session, job_id))
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: str, parts: PartsDep) -> JobRead:
+def pause_job(job_id: str, caller: CallerDep) -> JobRead:
     """Let a job wait: at once if it is queued; a running one first finishes its step, saves and frees its GPU."""
-    with parts.database.writing() as session:
+    with caller.writing() as session:
         return _view(session, jobs.request_pause(session, job_id))
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: str, parts: PartsDep) -> JobRead:
+def resume_job(job_id: str, caller: CallerDep) -> JobRead:
     """Queue a paused job; it goes on from its last checkpoint, to the bit as if it had never waited."""
-    with parts.database.writing() as session:
+    with caller.writing() as session:
         job = _view(session, jobs.resume(session, job_id))
-    parts.doorbell.ring(Bell.JOBS)
+    caller.parts.doorbell.ring(Bell.JOBS)
     return job
 
 
 @router.post("/{job_id}/retry")
-def retry_job(job_id: str, parts: PartsDep) -> JobRead:
+def retry_job(job_id: str, caller: CallerDep) -> JobRead:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
-    with parts.database.writing() as session:
+    with caller.writing() as session:
         job = _view(session, jobs.retry(session, job_id))
-    parts.doorbell.ring(Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
+    caller.parts.doorbell.ring(Bell.JOBS if job.status == JobStatus.QUEUED else Bell.INSPECTIONS)
     return job
 
 
 @router.post("/{job_id}/stop-and-save")
-def finish_job(job_id: str, parts: PartsDep) -> JobRead:
+def finish_job(job_id: str, caller: CallerDep) -> JobRead:
     """End a job's training after its current step and keep what it has learned: the job succeeds with that."""
-    with parts.database.writing() as session:
+    with caller.writing() as session:
         job = _view(session, jobs.request_finish(session, job_id))
-    parts.doorbell.ring(Bell.JOBS)
+    caller.parts.doorbell.ring(Bell.JOBS)
     return job
 
 
-def _load(parts: Parts, job_id: str) -> JobRead:
-    with parts.database.reading() as session:
+def _load(caller: Caller, job_id: str) -> JobRead:
+    with caller.reading() as session:
         return _view(session, jobs.get(session, job_id))
 
 

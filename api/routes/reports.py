@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.dependencies import PartsDep
+from api.guard import CallerDep
 from api.views import (
     CheckpointList,
     CheckpointRead,
@@ -30,9 +30,9 @@ MaxPoints = Annotated[
 
 
 @router.get("/events")
-def list_events(job_id: str, parts: PartsDep, after: After = 0, limit: Limit = 100) -> EventPage:
+def list_events(job_id: str, caller: CallerDep, after: After = 0, limit: Limit = 100) -> EventPage:
     """What happened, oldest first."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         jobs.get(session, job_id)
         found = events.after(session, job_id, after, limit + 1)
         data = [EventRead.model_validate(event) for event in found[:limit]]
@@ -40,9 +40,9 @@ def list_events(job_id: str, parts: PartsDep, after: After = 0, limit: Limit = 1
 
 
 @router.get("/logs")
-def list_log_lines(job_id: str, parts: PartsDep, after: After = 0, limit: Limit = 1000) -> LogPage:
+def list_log_lines(job_id: str, caller: CallerDep, after: After = 0, limit: Limit = 1000) -> LogPage:
     """What the trainer wrote to stderr, oldest first."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         jobs.get(session, job_id)
         found = logs.after(session, job_id, after, limit + 1)
         data = [LogLineRead.model_validate(line) for line in found[:limit]]
@@ -52,7 +52,7 @@ def list_log_lines(job_id: str, parts: PartsDep, after: After = 0, limit: Limit 
 @router.get("/metrics")
 def read_metrics(
     job_id: str,
-    parts: PartsDep,
+    caller: CallerDep,
     name: str | None = None,
     from_step: Step = None,
     to_step: Step = None,
@@ -63,7 +63,7 @@ def read_metrics(
     A series of more than `max_points` is thinned: its first and its last point are left, and of stretches of equal
     width the least and the greatest. `max_points=all` leaves every point.
     """
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         jobs.get(session, job_id)
         most = None if max_points == "all" else max_points
         found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step, max_points=most)
@@ -71,9 +71,9 @@ def read_metrics(
 
 
 @router.get("/checkpoints")
-def list_checkpoints(job_id: str, parts: PartsDep) -> CheckpointList:
+def list_checkpoints(job_id: str, caller: CallerDep) -> CheckpointList:
     """States that the job can go on from, newest first."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         jobs.get(session, job_id)
         found = checkpoints.of_job(session, job_id)
         return CheckpointList(data=[CheckpointRead.model_validate(checkpoint) for checkpoint in found])

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api.dependencies import PartsDep
+from api.guard import Caller, CallerDep
 from api.messages import TYPES
+from store import jobs
 from store.stream import PLACE, Place
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["reports"])
@@ -51,7 +53,7 @@ class _Stream(EventSourceResponse):
 @router.get("/stream", response_class=StreamingResponse, responses=STREAMED)
 async def stream_job(
     job_id: str,
-    parts: PartsDep,
+    caller: CallerDep,
     types: Types = _ALL,
     last_event_id: LastEventId = None,
     last_event_id_asked: LastEventIdAsked = None,
@@ -62,7 +64,8 @@ async def stream_job(
     docs/streaming.md tells what each message holds.
     """
     since = last_event_id or last_event_id_asked or str(Place())
-    told = await parts.streams.open(
+    await run_in_threadpool(_look_for, job_id, caller)
+    told = await caller.parts.streams.open(
         job_id,
         Place.parse(since.removesuffix(_END)),
         frozenset(types.split(",")),
@@ -71,3 +74,9 @@ async def stream_job(
     if told is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return _Stream(told)
+
+
+def _look_for(job_id: str, caller: Caller) -> None:
+    """Streams know no projects: whose job it is, is looked up before."""
+    with caller.reading() as session:
+        jobs.get(session, job_id)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import PartsDep
+from api.guard import CallerDep
 from api.views import WorkerList, WorkerRead
 from store import workers
 
@@ -10,7 +10,7 @@ router = APIRouter(prefix="/workers", tags=["workers"])
 
 
 @router.get("")
-def list_workers(parts: PartsDep) -> WorkerList:
+def list_workers(caller: CallerDep) -> WorkerList:
     """Workers seen in the last half minute, with their slots, memory and GPUs."""
-    with parts.database.reading() as session:
+    with caller.reading() as session:
         return WorkerList(data=[WorkerRead.model_validate(worker) for worker in workers.alive(session)])

@@ -55,7 +55,7 @@ def service(data_dir: Path) -> Iterator[Tuneyard]:
     command = [sys.executable, "-m", "client", "up", "--port", "0", "--data-dir", str(data_dir)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
-            yield Tuneyard(url_of(process))
+            yield Tuneyard(url_of(process), data_dir=data_dir)
         finally:
             process.send_signal(signal.SIGTERM)
 

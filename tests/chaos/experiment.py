@@ -135,7 +135,7 @@ class Submitter:
         if self._thread.is_alive():
             return False
         try:
-            with Tuneyard(self._instance.url, patience_seconds=5) as tuneyard:
+            with Tuneyard(self._instance.url, api_key=self._instance.api_key, patience_seconds=5) as tuneyard:
                 return all(job.status in ENDED for job in tuneyard.jobs())
         except TuneyardError:
             return False
@@ -145,7 +145,9 @@ class Submitter:
         rows = self._instance.folder / "train.jsonl"
         rows.write_text(f"{json.dumps(ROW)}\n" * 8)
         pause_seconds = plan.seconds / 2 / plan.num_jobs
-        with Tuneyard(self._instance.url, patience_seconds=_PATIENCE_SECONDS) as tuneyard:
+        with Tuneyard(
+            self._instance.url, api_key=self._instance.api_key, patience_seconds=_PATIENCE_SECONDS
+        ) as tuneyard:
             dataset = self._persist(lambda: tuneyard.upload(rows).id)
             for number in range(plan.num_jobs):
                 spec = spec_of(plan, dataset, plan.num_steps) | {"metadata": {"number": str(number)}}

@@ -46,6 +46,7 @@ class Instance:
         """Start everything; returns once every worker looks for jobs."""
         migrations = self._with(self._deployment.run_migrations())
         assert migrations.start().wait() == 0, migrations.log_path.read_text()
+        assert self._with(self._deployment.make_key()).start().wait() == 0
         if self.plan.trainer == "real":
             starter = self._deployment.make_starter()
             _until(starter.is_there, "the starter model")
@@ -56,6 +57,11 @@ class Instance:
             program = self._with(self._deployment.run_worker(), TUNEYARD_WORKER_NAME=name)
             self._keep(name, replace(program, log_path=program.log_path.with_name(f"worker-{name}.log")))
         _until(self._is_ready, "the service")
+
+    @property
+    def api_key(self) -> str:
+        """Opens it."""
+        return self._deployment.key_path.read_text().strip()
 
     def tend(self) -> None:
         """Start again what has died."""

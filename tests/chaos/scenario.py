@@ -35,7 +35,7 @@ class Scenario:
         self.database = Database(instance.database.url)
         self.redis = Redis.from_url(instance.broker.url, decode_responses=True)
         self.doorbell = Doorbell(make_celery(instance.broker.url))
-        self.client = Tuneyard(instance.url, patience_seconds=30)
+        self.client = Tuneyard(instance.url, api_key=instance.api_key, patience_seconds=30)
         rows = instance.folder / "train.jsonl"
         rows.write_text(f"{json.dumps(ROW)}\n" * 8)
         self._dataset = self.client.upload(rows).id

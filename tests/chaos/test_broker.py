@@ -16,6 +16,7 @@ from store.tables import Attempt, Job
 from tests.chaos.instance import Instance, open_folder
 from tests.chaos.plan import undisturbed
 from tests.chaos.scenario import Scenario, carried_out
+from tests.unit.bearing import bearer
 
 SWEEP_SECONDS = {"default": 5.0, "here": 1.0}
 ENDLESS = 100_000
@@ -166,7 +167,8 @@ def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scen
     limitable.until(lambda: limitable.client.job(running).progress, 30)
 
     broker.rlimit(resource.RLIMIT_FSIZE, (1, unlimited))
-    answers = [httpx2.post(f"{limitable.client.url}/jobs", json=limitable.spec(1), trust_env=False) for _ in range(5)]
+    url, key = f"{limitable.client.url}/jobs", bearer(limitable.instance.api_key)
+    answers = [httpx2.post(url, json=limitable.spec(1), headers=key, trust_env=False) for _ in range(5)]
     [ran_on] = limitable.ended([running])
     num_hindered = sum("MISCONF" in log.read_text() for log in limitable.instance.folder.glob("logs/worker-*.log"))
     broker.rlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))

@@ -1,5 +1,6 @@
 """A service started by the real `tuneyard up`, and what tests look at it with."""
 
+import os
 import re
 import signal
 import subprocess
@@ -62,7 +63,7 @@ def running(data_dir: Path) -> Iterator[Service]:
         assert process.stdout is not None
         told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
         url = next(match[1] for match in told if match)
-        with Tuneyard(url) as tuneyard:
+        with Tuneyard(url, data_dir=data_dir) as tuneyard:
             service = Service(process, data_dir, url, tuneyard)
             yield service
         if process.poll() is None:
@@ -81,7 +82,12 @@ def until(look: Callable[[], T], seconds: float) -> T:
 def cli(service: Service, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does."""
     return subprocess.run(
-        [*TUNEYARD, "--url", service.url, *arguments], input=stdin, capture_output=True, text=True, check=False
+        [*TUNEYARD, "--url", service.url, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TUNEYARD_DATA_DIR": str(service.data_dir)},
     )
 
 

@@ -18,9 +18,12 @@ from sqlalchemy import create_engine, text
 from api.app import create_app
 from api.settings import Settings
 from migrations.__main__ import config
-from store import datasets
+from store import datasets, keys
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
+from store.scopes import Scope
+from tests.unit.bearing import bearer
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
@@ -79,6 +82,14 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture
+def api_key(database: Database) -> str:
+    """An admin key of the default project."""
+    with database.writing() as session:
+        _, key = keys.create(session, project_id=DEFAULT_PROJECT, name="tests", scope=Scope.ADMIN)
+    return key
+
+
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[str]:
     """The URL of a bucket on a server that speaks S3."""
@@ -122,7 +133,7 @@ def storage(storage_root: str, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-def service(database_url: str, storage_root: str, tmp_path: Path) -> TestClient:
+def service(database_url: str, api_key: str, storage_root: str, tmp_path: Path) -> TestClient:
     """The API on a host of its own; its rings are heard by nobody."""
     settings = Settings(
         database_url=database_url,
@@ -133,7 +144,7 @@ def service(database_url: str, storage_root: str, tmp_path: Path) -> TestClient:
     )
     app = create_app(settings)
     app.state.parts = replace(app.state.parts, doorbell=CountingDoorbell())
-    return TestClient(app)
+    return TestClient(app, headers=bearer(api_key))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.leases import Lease
+from tests.unit.bearing import bearer
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
@@ -56,8 +57,8 @@ def app(
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as client:
+def client(app: FastAPI, api_key: str) -> Iterator[TestClient]:
+    with TestClient(app, raise_server_exceptions=False, headers=bearer(api_key)) as client:
         yield client
 
 

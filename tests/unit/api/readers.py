@@ -14,9 +14,10 @@ _READ_BYTES = 4096
 class Reader:
     """Reads a stream to its end, coming back with the id of the last whole message after each cut."""
 
-    def __init__(self, url: str, path: str, num_cuts: int, seed: int) -> None:
+    def __init__(self, url: str, path: str, num_cuts: int, seed: int, *, api_key: str) -> None:
         self._address = urlsplit(url)
         self._path = path
+        self._api_key = api_key
         self._cuts_left = num_cuts
         self._random = random.Random(seed)  # noqa: S311 - it only decides where a connection is cut
         self.messages: list[Message] = []
@@ -39,7 +40,8 @@ class Reader:
     def _request(self) -> bytes:
         last_id = next((message.id for message in reversed(self.messages) if message.id), None)
         resumed = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
-        return f"GET {self._path} HTTP/1.0\r\nHost: {self._address.netloc}\r\n{resumed}\r\n".encode()
+        known = f"Host: {self._address.netloc}\r\nAuthorization: Bearer {self._api_key}\r\n"
+        return f"GET {self._path} HTTP/1.0\r\n{known}{resumed}\r\n".encode()
 
     async def _messages(self, reader: asyncio.StreamReader) -> AsyncIterator[Message]:
         """Whole messages of one connection, up to its end or its cut."""

@@ -14,7 +14,7 @@ async def all_at_once(client: TestClient, method: str, path: str) -> list[int]:
     transport = httpx2.ASGITransport(client.app)
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        httpx2.AsyncClient(transport=transport, base_url="http://service") as service,
+        httpx2.AsyncClient(transport=transport, base_url="http://service", headers=client.headers) as service,
     ):
         answers = await asyncio.gather(*(service.request(method, path) for _ in range(MORE_THAN_THREADS)))
     return [answer.status_code for answer in answers]

@@ -231,7 +231,7 @@ def test_a_name_that_means_another_host_when_it_is_asked_again_is_asked_once(
     async def rebinding(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
-    monkeypatch.setattr(fetching.anyio, "getaddrinfo", rebinding)
+    monkeypatch.setattr("anyio.getaddrinfo", rebinding)
     fetcher = Fetcher(lambda number: number == "127.0.0.2", canary.port)
 
     asyncio.run(fetcher.fetch_all([f"https://rebinding.example:{canary.port}/"], tmp_path))
@@ -247,7 +247,7 @@ def test_a_name_that_means_a_private_host_as_well_is_refused(
         found = ("93.184.216.34", "127.0.0.1")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, port)) for number in found]
 
-    monkeypatch.setattr(fetching.anyio, "getaddrinfo", both)
+    monkeypatch.setattr("anyio.getaddrinfo", both)
 
     told = fetched(Fetcher(port=canary.port), f"https://both.example:{canary.port}/", tmp_path)
 

@@ -1,5 +1,6 @@
 """What is answered when the database does not answer: 503 and when to ask again, whatever is asked for."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from tests.unit.bearing import bearer
 from tests.unit.outage import outage
 
 NOBODY = "postgresql+psycopg://user:password@127.0.0.1:1/tuneyard"
@@ -23,9 +25,12 @@ PIXEL = bytes.fromhex(
 BODIES: dict[str, dict[str, object]] = {
     "/datasets": {"content": ROW, "params": {"filename": "train.jsonl"}},
     "/images": {"content": PIXEL, "params": {"filename": "pixel.png"}},
+    "/keys": {"json": {"name": "k"}},
+    "/projects": {"json": {"name": "p"}},
+    "/projects/{project_id}": {"json": {}},
     **{f"/jobs{verb}": {"json": SPEC} for verb in ("", "/validate", "/estimate", "/preview")},
 }
-WITHOUT_DATABASE = {"/healthz", "/models"}
+WITHOUT_DATABASE = {"/healthz"}
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
@@ -39,8 +44,8 @@ def ask_all(client: TestClient, app: FastAPI) -> dict[tuple[str, str], httpx2.Re
     """What each route answers; a wait is long."""
     answers = {}
     for method, path in routes(app):
-        body = dict(BODIES.get(path, {})) if method == "POST" else {"params": {"wait": 60}}
-        filled = path.format(dataset_id="file-1", images_id="file-1", job_id="j", report_id="r", path="config.json")
+        body = dict(BODIES.get(path, {})) if method in {"POST", "PATCH"} else {"params": {"wait": 60}}
+        filled = re.sub(r"{\w+(:path)?}", "unknown", path)
         answers[method, path] = client.request(method, filled, **body)
     return answers
 
@@ -60,13 +65,13 @@ def assert_all_are_unavailable(answers: dict[tuple[str, str], httpx2.Response]) 
 def make_client(tmp_path: Path) -> Iterator[Callable[[str], TestClient]]:
     clients: list[TestClient] = []
 
-    def make(database_url: str) -> TestClient:
+    def make(database_url: str, api_key: str = "ty_0_0") -> TestClient:
         storage_root = tmp_path / "storage"
         settings = Settings(database_url=database_url, broker_url="redis://127.0.0.1:1/0", storage_root=storage_root)
         app = create_app(settings)
         (storage_root / "models" / "starter").mkdir(exist_ok=True)
         (storage_root / "models" / "starter" / "config.json").write_text("{}")
-        clients.append(TestClient(app, raise_server_exceptions=False).__enter__())
+        clients.append(TestClient(app, raise_server_exceptions=False, headers=bearer(api_key)).__enter__())
         return clients[-1]
 
     yield make
@@ -82,9 +87,9 @@ def test_every_route_is_unavailable_without_a_database(make_client: Callable[[st
 
 @on_postgresql
 def test_every_route_is_unavailable_once_the_database_has_gone_and_comes_back_with_it(
-    make_client: Callable[[str], TestClient], database_url: str
+    make_client: Callable[..., TestClient], database_url: str, api_key: str
 ) -> None:
-    client = make_client(database_url)
+    client = make_client(database_url, api_key)
     assert client.get("/jobs").status_code == 200
 
     with outage(database_url):
@@ -107,9 +112,9 @@ def test_who_waits_for_a_job_is_told_when_the_database_goes(client: TestClient, 
 
 @on_postgresql
 def test_a_pool_without_a_free_connection_is_unavailable(
-    make_client: Callable[[str], TestClient], database_url: str
+    make_client: Callable[..., TestClient], database_url: str, api_key: str
 ) -> None:
-    client = make_client(database_url)
+    client = make_client(database_url, api_key)
     engine = client.app.state.parts.database.engine  # type: ignore[attr-defined]
     taken = [engine.connect() for _ in range(engine.pool.size() + engine.pool._max_overflow)]  # noqa: SLF001
     engine.pool._timeout = 0  # noqa: SLF001 - how long it waits is not what is tested

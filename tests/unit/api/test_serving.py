@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from api.serving import CHUNK_BYTES, serve
 from store.files import Storage
 from tests.unit.api.serving import Server
+from tests.unit.bearing import bearer
 from trainer_core.contract.spec import JobSpec
 
 ROWS = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"end"
@@ -83,8 +84,8 @@ def test_without_redirects_a_bucket_is_read_for_whoever_asks(storage: Storage, p
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_of_several_pieces_comes_whole_and_the_connection_goes_on(url: str) -> None:
-    with httpx2.Client() as client:
+def test_a_file_of_several_pieces_comes_whole_and_the_connection_goes_on(url: str, api_key: str) -> None:
+    with httpx2.Client(headers=bearer(api_key)) as client:
         first, second = client.get(url), client.get(url, headers={"Range": "bytes=5-"})
 
     assert (first.content, second.content) == (ROWS, ROWS[5:])
@@ -92,9 +93,9 @@ def test_a_file_of_several_pieces_comes_whole_and_the_connection_goes_on(url: st
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_reader_that_goes_away_in_the_middle_leaves_the_service_as_it_was(url: str) -> None:
+def test_a_reader_that_goes_away_in_the_middle_leaves_the_service_as_it_was(url: str, api_key: str) -> None:
     for _ in range(3):
-        with httpx2.stream("GET", url) as response:
+        with httpx2.stream("GET", url, headers=bearer(api_key)) as response:
             next(response.iter_raw())
 
-    assert httpx2.get(url).content == ROWS
+    assert httpx2.get(url, headers=bearer(api_key)).content == ROWS

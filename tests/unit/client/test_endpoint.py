@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from client.endpoint import ENDPOINT, Endpoint, find_url
+from client.endpoint import ENDPOINT, Endpoint, find_service
 from client.errors import ServiceUnknown
 
-HERE = Endpoint(url="http://127.0.0.1:8001", pids={"api": [1]})
+HERE = Endpoint(url="http://127.0.0.1:8001", api_key="ty_1_a", pids={"api": [1]})
 
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TUNEYARD_URL", raising=False)
+    monkeypatch.delenv("TUNEYARD_API_KEY", raising=False)
     monkeypatch.delenv("TUNEYARD_DATA_DIR", raising=False)
 
 
@@ -35,20 +36,20 @@ def test_data_folder_without_a_service_is_told(tmp_path: Path, content: str | No
         (tmp_path / ENDPOINT).write_text(content)
 
     with pytest.raises(ServiceUnknown, match=str(tmp_path)):
-        find_url(data_dir=tmp_path)
+        find_service(data_dir=tmp_path)
 
 
 def test_url_of_the_data_folder_is_found(tmp_path: Path) -> None:
     HERE.save(tmp_path)
 
-    assert find_url(data_dir=tmp_path) == HERE.url
+    assert find_service(data_dir=tmp_path) == (HERE.url, HERE.api_key)
 
 
 def test_data_folder_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     HERE.save(tmp_path)
     monkeypatch.setenv("TUNEYARD_DATA_DIR", str(tmp_path))
 
-    assert find_url() == HERE.url
+    assert find_service() == (HERE.url, HERE.api_key)
 
 
 def test_url_of_the_environment_goes_before_the_usual_data_folder(
@@ -58,12 +59,26 @@ def test_url_of_the_environment_goes_before_the_usual_data_folder(
     monkeypatch.setenv("TUNEYARD_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("TUNEYARD_URL", "http://other:1/")
 
-    assert find_url() == "http://other:1"
+    assert find_service() == ("http://other:1", None)
 
 
 def test_what_is_given_goes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     HERE.save(tmp_path)
     monkeypatch.setenv("TUNEYARD_URL", "http://other:1")
 
-    assert find_url("http://given:2", tmp_path) == "http://given:2"
-    assert find_url(data_dir=tmp_path) == HERE.url
+    assert find_service("http://given:2", tmp_path) == ("http://given:2", None)
+    assert find_service(data_dir=tmp_path) == (HERE.url, HERE.api_key)
+
+
+def test_key_of_the_data_folder_goes_to_its_own_service_only(tmp_path: Path) -> None:
+    HERE.save(tmp_path)
+
+    assert find_service(HERE.url, tmp_path) == (HERE.url, HERE.api_key)
+    assert find_service("http://stranger:1", tmp_path) == ("http://stranger:1", None)
+
+
+def test_key_that_is_given_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEYARD_API_KEY", "ty_2_b")
+
+    assert find_service("http://a:1") == ("http://a:1", "ty_2_b")
+    assert find_service("http://a:1", api_key="ty_3_c") == ("http://a:1", "ty_3_c")

@@ -8,6 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from store import inspections, jobs, leases, metrics
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.lifecycle import JobStatus
 from store.tables import Job
@@ -32,7 +33,9 @@ READS: dict[str, Read] = {
     "of a status": page(JobStatus.FAILED),
     "of a base model": page(None, "starter"),
     "of both": page(JobStatus.FAILED, "starter", "ftjob-1"),
-    "places in the queue": lambda session: jobs.queue_positions(session, [Job(id="ftjob-1", status=JobStatus.QUEUED)]),
+    "places in the queue": lambda session: jobs.queue_positions(
+        session, [Job(id="ftjob-1", project_id=DEFAULT_PROJECT, status=JobStatus.QUEUED)]
+    ),
     "a claim": lambda session: leases.claim(session, worker="w", seconds=90),
     "whether there is anything to claim": leases.is_anything_due,
     "leases that ran out": lambda session: list(leases.expired(session)),
@@ -56,7 +59,7 @@ def test_nothing_is_sorted_and_no_table_is_read_through(database: Database, spec
 def plans(database: Database, read: Read) -> list[str]:
     """How the database carries out what is read, where tables are too large to be read through."""
     asked: list[tuple[str, Any]] = []
-    with database.writing() as session:
+    with database.writing(DEFAULT_PROJECT) as session:
         connection = session.connection()
         listen = (connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
         event.listen(*listen)

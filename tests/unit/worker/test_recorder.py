@@ -62,8 +62,8 @@ class Unreliable(Database):
         self._is_first = True
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        with super().writing() as session:
+    def writing(self, project_id: str | None = None) -> Iterator[Session]:
+        with super().writing(project_id) as session:
             yield session
             if self._is_first and not self._commits:
                 self._break_off()

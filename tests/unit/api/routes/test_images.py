@@ -71,7 +71,7 @@ def test_what_is_no_image_is_refused(client: TestClient, storage: Storage, conte
     problem = client.post("/images", content=content).json()
 
     assert (problem["code"], problem["errors"][0]["code"]) == ("invalid_dataset", "invalid_image")
-    assert not [*(storage.root / "uploads").iterdir(), *storage.images_dir.iterdir()]
+    assert not [*(storage.root / "uploads").iterdir(), *storage.images_dir("proj_default").glob("*")]
 
 
 @EVERY_KIND

@@ -43,14 +43,14 @@ async def read_while_it_runs(readers: list[Reader], database: Database, lease: L
 
 @pytest.mark.parametrize("num_readers", [200, pytest.param(1000, marks=pytest.mark.long)])
 def test_readers_that_are_cut_off_miss_nothing_and_hear_nothing_twice(
-    server: Server, database: Database, lease: Lease, num_readers: int
+    server: Server, database: Database, lease: Lease, api_key: str, num_readers: int
 ) -> None:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < 2 * num_readers + 100:
         pytest.skip(f"this process may open {files} files only")
     path = f"/jobs/{lease.job_id}/stream"
-    readers = [Reader(server.url, path, NUM_CUTS, seed) for seed in range(num_readers)]
-    truth = Reader(server.url, path, 0, 0)
+    readers = [Reader(server.url, path, NUM_CUTS, seed, api_key=api_key) for seed in range(num_readers)]
+    truth = Reader(server.url, path, 0, 0, api_key=api_key)
 
     asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), timeout=60 + num_readers / 4))
 
@@ -76,9 +76,9 @@ async def read_over_a_restart(readers: list[Reader], server: Server, database: D
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_next(
-    server: Server, database: Database, lease: Lease
+    server: Server, database: Database, lease: Lease, api_key: str
 ) -> None:
-    readers = [Reader(server.url, f"/jobs/{lease.job_id}/stream", 0, seed) for seed in range(10)]
+    readers = [Reader(server.url, f"/jobs/{lease.job_id}/stream", 0, seed, api_key=api_key) for seed in range(10)]
 
     asyncio.run(asyncio.wait_for(read_over_a_restart(readers, server, database, lease), timeout=60))
 
@@ -88,10 +88,10 @@ def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_nex
 
 
 def test_the_python_client_reads_on_when_the_service_was_killed(
-    server: Server, database: Database, lease: Lease
+    server: Server, database: Database, lease: Lease, api_key: str
 ) -> None:
     tell_step(database, lease, 1)
-    with Tuneyard(server.url) as tuneyard:
+    with Tuneyard(server.url, api_key=api_key) as tuneyard:
         told = tuneyard.stream(lease.job_id, types=("metric", "log"))
         messages = [next(told), next(told)]
 

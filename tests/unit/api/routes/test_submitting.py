@@ -20,6 +20,7 @@ from store.database import Database
 from store.files import Storage
 from store.tables import Event, Inspection, Job
 from tests.unit.api.serving import Server
+from tests.unit.bearing import bearer
 from trainer_core.contract.spec import JobSpec
 
 NUM_CLIENTS = 4
@@ -40,15 +41,15 @@ def broker_process(broker: Broker, tmp_path: Path) -> Iterator[subprocess.Popen[
         process.kill()
 
 
-def get(server: Server, path: str) -> dict[str, object]:
-    with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+def get(server: Server, path: str, api_key: str) -> dict[str, object]:
+    with httpx2.Client(base_url=server.url, headers=bearer(api_key), timeout=30, trust_env=False) as http:
         answer: dict[str, object] = http.get(path).json()
     return answer
 
 
-def post(server: Server, spec: JobSpec) -> tuple[int, float]:
+def post(server: Server, spec: JobSpec, api_key: str) -> tuple[int, float]:
     """Submit a job; the status of the answer, and the seconds until it came."""
-    with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+    with httpx2.Client(base_url=server.url, headers=bearer(api_key), timeout=30, trust_env=False) as http:
         begun_at = time.perf_counter()
         answer = http.post("/jobs", json=spec.model_dump(mode="json"))
         return answer.status_code, time.perf_counter() - begun_at
@@ -65,13 +66,13 @@ def server(database_url: str, storage: Storage, tmp_path: Path) -> Iterator[Serv
     ("num_jobs", "num_kills"), [(60, 4), pytest.param(500, 20, marks=pytest.mark.long)], ids=["few", "many"]
 )
 def test_every_submission_is_one_job_however_often_the_api_is_killed(
-    server: Server, database: Database, spec: JobSpec, num_jobs: int, num_kills: int
+    server: Server, database: Database, spec: JobSpec, api_key: str, num_jobs: int, num_kills: int
 ) -> None:
     told: list[str] = []
     answered = threading.Condition()
 
     def submit() -> None:
-        with Tuneyard(server.url, patience_seconds=60) as tuneyard:
+        with Tuneyard(server.url, api_key=api_key, patience_seconds=60) as tuneyard:
             for _ in range(num_jobs // NUM_CLIENTS):
                 job = tuneyard.submit(spec)
                 with answered:
@@ -97,8 +98,8 @@ def test_every_submission_is_one_job_however_often_the_api_is_killed(
     assert num_rows == [num_jobs, num_jobs]
 
 
-def test_another_body_under_a_used_key_is_refused(server: Server, spec: JobSpec) -> None:
-    with Tuneyard(server.url, patience_seconds=30) as tuneyard:
+def test_another_body_under_a_used_key_is_refused(server: Server, spec: JobSpec, api_key: str) -> None:
+    with Tuneyard(server.url, api_key=api_key, patience_seconds=30) as tuneyard:
         tuneyard.submit(spec, idempotency_key="k")
 
         with pytest.raises(ApiError, match="idempotency_key_reused"):
@@ -107,14 +108,19 @@ def test_another_body_under_a_used_key_is_refused(server: Server, spec: JobSpec)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_broker_that_hangs_holds_up_no_submission(
-    broker: Broker, broker_process: subprocess.Popen[bytes], database_url: str, storage: Storage, spec: JobSpec
+    broker: Broker,
+    broker_process: subprocess.Popen[bytes],
+    database_url: str,
+    storage: Storage,
+    spec: JobSpec,
+    api_key: str,
 ) -> None:
     with Server(database_url, storage.root.parent, broker.url) as server:
-        assert get(server, "/readyz")["database"]
+        assert get(server, "/readyz", api_key)["database"]
         broker_process.send_signal(signal.SIGSTOP)
 
         with ThreadPoolExecutor(10) as clients:
-            answers = list(clients.map(lambda _: post(server, spec), range(100)))
+            answers = list(clients.map(lambda _: post(server, spec, api_key), range(100)))
 
         broker_process.send_signal(signal.SIGCONT)
         log = server.log

@@ -1,0 +1,124 @@
+"""Who asks, and whether they may: one dependency that stands before every route but those that anybody may read.
+
+A handler gets its `Caller`, whose sessions see one project's rows alone. What a request needs follows from its method;
+routers for operators ask for more with `operators_only`.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
+
+from api.dependencies import Parts, PartsDep
+from store import keys, projects
+from store.columns import DEFAULT_PROJECT
+from store.keys import Bearer
+from store.scopes import Scope
+
+_READING = frozenset({"GET", "HEAD"})
+_SCHEME = HTTPBearer(auto_error=False, description="A key of this service: `Authorization: Bearer ty_…`")
+
+
+class KeyMissing(Exception):
+    """No key was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("send a key of this service: Authorization: Bearer ty_…")
+
+
+class KeyInvalid(Exception):
+    """The key opens nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such key, or it has expired or been revoked; ask whoever runs this service")
+
+
+class ScopeTooSmall(Exception):
+    """The key may not do this."""
+
+    def __init__(self, scope: Scope, needed: Scope) -> None:
+        super().__init__(f"this needs a key with the scope {needed}; the scope of this one is {scope}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever asks, in the project that they act for."""
+
+    parts: Parts
+    project_id: str
+    scope: Scope
+    key_id: str | None
+    """None where keys are not asked for."""
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session that sees the project's rows alone."""
+        return self.parts.database.reading(self.project_id)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """A session that sees and changes the project's rows alone."""
+        return self.parts.database.writing(self.project_id)
+
+    def everywhere(self) -> AbstractContextManager[Session]:
+        """A session that sees and changes the rows of every project: for operators alone."""
+        assert self.scope == Scope.ADMIN
+        return self.parts.database.writing()
+
+
+def caller(
+    request: Request,
+    parts: PartsDep,
+    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_SCHEME)],
+    tuneyard_project: Annotated[
+        str | None, Header(description="Id of the project to act for; heard from admin keys only")
+    ] = None,
+) -> Caller:
+    """Whoever asks.
+
+    Raises:
+        KeyMissing, KeyInvalid, TooManyTries: They have not said who they are.
+        ScopeTooSmall: They may not do this.
+    """
+    if not parts.settings.require_keys:
+        return _acting_for(tuneyard_project, Caller(parts, DEFAULT_PROJECT, Scope.ADMIN, None))
+    if sent is None:
+        raise KeyMissing
+    found = _bearer(parts, sent.credentials, request.client.host if request.client else "")
+    needed = Scope.READ if request.method in _READING else Scope.SUBMIT
+    known = Caller(parts, found.project_id, found.scope, found.key_id)
+    _demand(known, needed)
+    return _acting_for(tuneyard_project, known)
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+
+
+def operators_only(caller: CallerDep) -> None:
+    """Let nobody pass without an admin key."""
+    _demand(caller, Scope.ADMIN)
+
+
+def _bearer(parts: Parts, key: str, address: str) -> Bearer:
+    with parts.database.reading() as session:
+        found = keys.bearer(session, key)
+    if found is None:
+        parts.tries.count(address)
+        raise KeyInvalid
+    if found.is_use_unnoted:
+        with parts.database.writing() as session:
+            keys.note_use(session, found.key_id)
+    return found
+
+
+def _demand(caller: Caller, needed: Scope) -> None:
+    if not caller.scope.includes(needed):
+        raise ScopeTooSmall(caller.scope, needed)
+
+
+def _acting_for(project_id: str | None, caller: Caller) -> Caller:
+    if project_id is None or caller.scope != Scope.ADMIN:
+        return caller
+    with caller.parts.database.reading() as session:
+        return Caller(caller.parts, projects.get(session, project_id).id, caller.scope, caller.key_id)

@@ -1,0 +1,50 @@
+"""The admin key that the first start makes."""
+
+import stat
+import subprocess
+import sys
+
+import httpx2
+
+from tests.e2e.live_service import Service
+
+
+def test_the_first_start_keeps_its_key_for_its_owner_alone(service: Service) -> None:
+    path = service.data_dir / "admin.key"
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert service.endpoint().api_key == path.read_text().strip()
+
+
+def test_the_first_start_shows_its_key(service: Service) -> None:
+    assert service.process.stdout is not None
+
+    told = [service.process.stdout.readline() for _ in range(3)]
+
+    assert (service.data_dir / "admin.key").read_text().strip() in "".join(told)
+
+
+def test_the_key_is_nowhere_else(service: Service) -> None:
+    secret = (service.data_dir / "admin.key").read_text().strip().rpartition("_")[2].encode()
+    own = {"admin.key", "endpoint.json"}
+
+    files = [path for path in service.data_dir.rglob("*") if path.is_file() and path.name not in own]
+
+    assert any(path.name == "tuneyard.db" for path in files)
+    assert [path for path in files if path.stat().st_size < 1 << 26 and secret in path.read_bytes()] == []
+
+
+def test_without_a_key_nothing_is_told(service: Service) -> None:
+    answer = httpx2.get(f"{service.url}/jobs", trust_env=False)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_key")
+
+
+def test_the_command_says_where_a_key_comes_from(service: Service) -> None:
+    command = [sys.executable, "-m", "client", "--url", service.url, "list"]
+    environment = {"PATH": "/usr/bin:/bin", "TUNEYARD_DATA_DIR": "/nowhere"}
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "TUNEYARD_API_KEY" in done.stderr
