@@ -102,6 +102,26 @@ def test_nobody_waits_for_longer_than_there_is_time(client: TestClient, job_id: 
     assert client.get(f"/jobs/{job_id}", params={"wait": wait}).status_code == 422
 
 
+@on_sqlite
+def test_words_that_a_shell_would_obey_are_words_or_refused(
+    client: TestClient, job_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert job_id
+    monkeypatch.chdir(tmp_path)
+    words = '"; touch x; "'
+    fields = ["base_model", "revision", "train_dataset", "eval_dataset", "suffix"]
+    how = {"Idempotency-Key": words}
+
+    refused = [client.post("/jobs", json=SPEC | {field: words}, headers=how).status_code for field in fields]
+    taken = client.post("/jobs", json=SPEC | {"metadata": {words: words}}, headers=how)
+    uploaded = client.post("/datasets", params={"filename": words, "images": words}, content=b"{}")
+
+    assert refused == [422] * len(fields)
+    assert (taken.status_code, taken.json()["spec"]["metadata"]) == (201, {words: words})
+    assert uploaded.status_code in (404, 422)
+    assert not (tmp_path / "x").exists()
+
+
 class Opened:
     """What this process opens, lists or looks at."""
 
