@@ -65,17 +65,7 @@ def load_model(
             _skeleton(config, trust_remote_code=trust_remote_code), quantization, dtype
         )
     if pretrained:
-        model, found = auto.from_pretrained(
-            name,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            use_safetensors=True,  # whatever else holds weights is a pickle, and a pickle is a program
-            output_loading_info=True,
-            **kwargs,
-        )
-        if found["missing_keys"]:
-            # transformers would fill them with random numbers.
-            raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
+        model = _pretrained(auto, name, dtype=dtype, trust_remote_code=trust_remote_code, **kwargs)
     else:
         how = {key: value for key, value in kwargs.items() if key not in source}
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
@@ -83,6 +73,15 @@ def load_model(
     _keep_unpacked(model)
     if quantization == "nf4":
         hold_in_4_bits(model)
+    return model
+
+
+def _pretrained(auto: Any, name: str, **kwargs: Any) -> Any:
+    # Whatever else holds weights is a pickle, and a pickle is a program.
+    model, found = auto.from_pretrained(name, use_safetensors=True, output_loading_info=True, **kwargs)
+    if found["missing_keys"]:
+        # transformers would fill them with random numbers.
+        raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
     return model
 
 
