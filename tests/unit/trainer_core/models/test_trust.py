@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from trainer_core.models.trust import UntrustedModel, check
 from trainer_core.module import HFAutoModelForImageTextToText
 from trainer_core.training.preparation import hub_source
 
-COMMIT, OTHER = "a" * 40, "b" * 40
+COMMIT, OTHER = os.urandom(20).hex(), os.urandom(20).hex()
+"""Of this run: a process keeps the code of a commit that it has imported."""
 CODE = """
 import pathlib
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -168,6 +170,8 @@ def hub(text_model_dir: Path, canary: Path, tmp_path: Path, monkeypatch: pytest.
     (repository / "refs" / "main").write_text(COMMIT)
     for name, value in (("HF_HUB_OFFLINE", True), ("HF_HUB_CACHE", str(tmp_path / "hub"))):
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     return repository
 
 
