@@ -11,6 +11,7 @@ from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
 from api.guard import caller
+from api.hosts import KnownHosts
 from api.openai import chat, document, files, fine_tuning, permissions, uploads, webhooks
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
@@ -39,6 +40,8 @@ from store.database import Database
 from store.doorbell import Doorbell, Ringer, make_celery
 from store.files import Storage
 
+_MAX_BODY_BYTES = 1 << 20
+"""Of a request; routes that take files say so themselves."""
 DESCRIPTION = """Fine-tune Hugging Face image-text-to-text models on your own machines: upload a dataset,
 submit a job, watch it, download the trained checkpoint."""
 
@@ -95,11 +98,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         description=DESCRIPTION,
         lifespan=lifespan,
+        max_body_size=_MAX_BODY_BYTES,
         responses={"4XX": {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )
     app.state.parts = parts
     problems.install(app)
     app.add_exception_handler(ChatRefused, refusal)
+    app.add_middleware(KnownHosts, names=settings.allowed_hosts)
     for routes in _GUARDED:
         app.include_router(routes.router, dependencies=[Depends(caller)])
     app.include_router(health.router)

@@ -15,6 +15,7 @@ import anyio
 
 from store.remote import StorageFull
 from trainer_core.contract.dataset import DatasetReport
+from trainer_core.contract.environment import allowed
 
 
 class DatasetRefused(Exception):
@@ -65,7 +66,7 @@ async def named(path: Path, what: Literal["--addresses", "--uploads"]) -> list[s
 
 async def _read(path: Path, options: Sequence[str | Path]) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "trainer_core.data", str(path), *map(str, options)]
-    return await anyio.run_process(command, check=False, stderr=subprocess.PIPE)
+    return await anyio.run_process(command, check=False, stderr=subprocess.PIPE, env=allowed(os.environ))
 
 
 def _broken_down(done: subprocess.CompletedProcess[bytes]) -> UncheckableDataset | StorageFull:

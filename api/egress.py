@@ -15,7 +15,8 @@ from anyio import CapacityLimiter, to_thread
 _MAX_LOOKUPS = 256
 """Threads that wait for name servers."""
 _PORTS = {"http": 80, "https": 443}
-_NAT64 = IPv6Network("64:ff9b::/96")
+_WITH_IPV4 = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""Whose last four bytes are an IPv4 address: behind NAT64, and of old."""
 
 
 class AddressRefused(Exception):
@@ -118,6 +119,6 @@ def is_public(number: str) -> bool:
 def _wrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
-    nat64 = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
-    found = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()), nat64)
+    last = IPv4Address(int(address) & 0xFFFFFFFF) if any(address in one for one in _WITH_IPV4) else None
+    found = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()), last)
     return [one for one in found if one is not None]

@@ -18,7 +18,9 @@ from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 
 _LOOK_SECONDS = 0.1
-WaitSeconds = Annotated[float, Query(ge=0, description="Seconds to wait for the report; it is made all the same")]
+WaitSeconds = Annotated[
+    float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the report; it is made all the same")
+]
 _LATER: dict[int | str, dict[str, Any]] = {
     202: {"model": ReportRead, "description": "Not there yet: ask again where Location says"}
 }

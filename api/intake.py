@@ -25,6 +25,16 @@ Filename = Annotated[
     str, Query(min_length=1, max_length=255, description="What the file is called where it comes from")
 ]
 
+_FORMS = ("multipart/", "application/x-www-form-urlencoded")
+_GROWTH = 2
+"""Rows may take so many times what a dataset may: images grow by a third where they become text."""
+UNBOUNDED = 2**62
+"""For `max_body_size` of a route whose body is a file: `receive` bounds it, by what the settings say."""
+
+
+class BodyIsAForm(Exception):
+    """The file was sent as a form, where the body must be the file itself."""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -50,9 +60,12 @@ async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
     """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted.
 
     Raises:
+        BodyIsAForm: Nothing of it was read.
         QuotaExceeded: The caller's project has no room.
         DatasetTooLarge: It is larger than this service or the project takes.
     """
+    if request.headers.get("content-type", "").lower().startswith(_FORMS):
+        raise BodyIsAForm("send the file itself as the body, not a form: curl -T FILE, not -F")
     parts = caller.parts
     most_bytes = await run_in_threadpool(room_bytes, caller)
     file_id = ids.file_id()
@@ -87,7 +100,8 @@ async def check_rows(arrived: Arrival, parts: Parts, project_id: str, images_id:
         DatasetRefused: Some row cannot be trained on.
         UncheckableDataset: It took too long, or broke down.
     """
-    options: list[str | Path] = ["--output", arrived.rows_path]
+    most_bytes = _GROWTH * parts.settings.max_upload_bytes
+    options: list[str | Path] = ["--output", arrived.rows_path, "--most-bytes", str(most_bytes)]
     with _in_time(parts.settings.check_seconds):
         uploaded = await _uploaded(arrived, parts.storage, project_id, images_id)
         options += ["--uploaded", uploaded]

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from api.checking import DatasetRefused, UncheckableDataset
 from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
+from api.intake import BodyIsAForm
 from api.openai import errors
 from api.openai.files import InvalidField
 from api.openai.fine_tuning import BadParameter
@@ -47,6 +48,9 @@ from store.uploads import PartNotFound, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
+_MAX_ERRORS = 20
+_MAX_CHARACTERS = 300
+"""An answer says what is wrong with a request; it does not send it back."""
 log = logging.getLogger(__name__)
 
 
@@ -96,6 +100,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     EndpointUnreachable: (HTTPStatus.BAD_REQUEST, "webhook_endpoint_unreachable"),
     AddressRefused: (HTTPStatus.BAD_REQUEST, "invalid_url"),
     DatasetTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "dataset_too_large"),
+    BodyIsAForm: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "body_is_a_form"),
     UncheckableDataset: (HTTPStatus.UNPROCESSABLE_ENTITY, "uncheckable_dataset"),
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
@@ -178,9 +183,18 @@ def _bad_parameter(_request: Request, error: BadParameter) -> JSONResponse:
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    places = [{"location": _location(one["loc"]), "detail": _in_words(one)} for one in error.errors()]
-    detail = "; ".join(f"{one['location']}: {one['detail']}" for one in places)
+    found = error.errors()
+    places = [
+        {"location": _shortened(_location(one["loc"])), "detail": _shortened(_in_words(one))}
+        for one in found[:_MAX_ERRORS]
+    ]
+    more = [f"and {len(found) - _MAX_ERRORS} more"] if len(found) > _MAX_ERRORS else []
+    detail = "; ".join([*(f"{one['location']}: {one['detail']}" for one in places), *more])
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=places)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
 
 
 def _location(loc: tuple[Any, ...]) -> str:

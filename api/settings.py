@@ -31,6 +31,9 @@ class Settings(StoreSettings):
     through this service, for clients that do not reach the bucket."""
     chat_wait_seconds: Annotated[float, Field(gt=0)] = 10
     """How long a chat waits for a free slot."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which the service answers, as a JSON list: `["tuneyard.example.com", "*.lab.example.com"]`. It always
+    answers to IP addresses, to names without a dot and to its host's own name; `["*"]` lets it answer to every name."""
     max_wait_seconds: Annotated[float, Field(gt=0)] = 60
     """Longest time that `GET /jobs/{id}?wait=` waits."""
     webhook_private_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = frozenset()

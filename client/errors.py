@@ -38,6 +38,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "missing_key": "Give one with --api-key or TUNEYARD_API_KEY; `tuneyard up` says where its own lies",
         "no_artifact": "See why the job left nothing: tuneyard show JOB",
         "storage_full": "Free room on the disk of the service, then try again",
+        "unknown_host": "Reach the service by its address, or name this host in TUNEYARD_ALLOWED_HOSTS where it runs",
         "unknown_dataset": "Upload the file first: tuneyard upload FILE; or name a local file in the spec",
         "unknown_model": "Name one of these, or register a folder: tuneyard up --model NAME=FOLDER",
     }

@@ -9,6 +9,8 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
+from store.hearing import HearingTransport
+
 
 class Bell(StrEnum):
     """What there may be to do; the name of the task that looks."""
@@ -24,6 +26,12 @@ _RING_LIVES_SECONDS = 30
 log = logging.getLogger(__name__)
 
 
+class Rings(HearingTransport):
+    """Hears these bells."""
+
+    bells = frozenset(Bell)
+
+
 class BrokerConnection(Connection):
     """A connection that is tried again every two seconds, however long the broker has been away."""
 
@@ -31,6 +39,10 @@ class BrokerConnection(Connection):
         """Kombu would wait longer each time, up to half a minute."""
         super().ensure_connection(*args, **{"interval_step": 0, **kwargs})  # type: ignore[no-untyped-call]
         return self
+
+    def get_transport_cls(self) -> type[Rings]:
+        """Only rings are heard."""
+        return Rings
 
 
 def make_celery(broker_url: str) -> Celery:
@@ -45,6 +57,7 @@ def make_celery(broker_url: str) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_send_task_events=False,
+        worker_enable_remote_control=False,  # whoever reaches the broker must not be able to stop workers
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

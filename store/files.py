@@ -12,8 +12,8 @@ from typing import IO
 
 from store.remote import Remote
 
-HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
+HUB_ID = re.compile(f"{_NAME.pattern}/{_NAME.pattern}")
 _OLD_SECONDS = 24 * 3600
 """After which an upload that is still coming in has been given up, and a copy that no job uses is not kept."""
 

@@ -15,6 +15,7 @@ from socket import socket
 from types import ModuleType
 from typing import TextIO
 
+from trainer_core.confinement import confine
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
@@ -48,6 +49,7 @@ def _carry_out(order: Order, line: socket) -> int:
     if isinstance(order, ReportOrder):
         from trainer_core.reporter import make_report  # noqa: PLC0415 - it is there already
 
+        confine(file_bytes=order.cache_bytes or None)
         die_with_line(line)
         return make_report(order)
     if isinstance(order, ChatOrder):
@@ -67,6 +69,7 @@ def _main(arguments: argparse.Namespace, line: socket | None = None) -> int:
     stop.listen_to_signals()
     is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
     if arguments.supervised:
+        confine(file_bytes=arguments.file_bytes)
         _tie(arguments.supervised, stop, line, is_first=is_first)
     teller = Teller(_claim_stdout())
     try:
@@ -150,6 +153,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--adapter", type=Path, action="append", help=adapter)
     parser.add_argument("--cache", type=Path, help="folder for what runs share: features of images, encoded rows")
     parser.add_argument("--cache-bytes", type=int, default=CACHE_BYTES, help="what that may take (50 GiB)")
+    parser.add_argument("--file-bytes", type=int, help="largest file that may be written, where it is supervised")
     parser.add_argument(
         "--supervised",
         type=float,

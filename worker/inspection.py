@@ -16,12 +16,14 @@ from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
+from store.leases import Failure
 from store.remote import StorageFull, StorageUnavailable
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.orders import ReportOrder
 from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
+from worker.rations import Rations, Watch
 from worker.reporter import BrokenDown, Reporter
 from worker.resolution import resolve, source_of
 from worker.settings import WorkerSettings
@@ -36,6 +38,14 @@ log = logging.getLogger(__name__)
 
 class NobodyWants(Exception):
     """The job was cancelled, another is at it, or this worker stops."""
+
+
+class Overdrawn(Exception):
+    """Making the report took more of this host than a trainer may take."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class Inspections:
@@ -110,7 +120,11 @@ class Inspections:
             cache = self._cache(claim.project_id)
             order = ReportOrder(spec=spec_path, report=report_path, cache=cache, cache_bytes=num_bytes)
             Path(order.spec).write_text(spec.model_dump_json())
-            self._await(claim, order)
+            try:
+                self._await(claim, order)
+            except Overdrawn as error:
+                found = error.failure
+                return JobReport(is_valid=False, problem=Problem(code=found.code, message=found.message))
             return JobReport.model_validate_json(Path(order.report).read_bytes())
 
     def _cache(self, project_id: str) -> str | None:
@@ -119,13 +133,25 @@ class Inspections:
     def _resolved(self, claim: Claim) -> JobSpec:
         with self._database.reading() as session:
             origin = trained_models.origin(session, claim.spec.base_model, claim.spec.revision)
-        source = source_of(origin, self._storage, hub_models=self._settings.hub_models)
+        source = source_of(
+            origin,
+            self._storage,
+            hub_models=self._settings.hub_models,
+            trusted_code=self._settings.trusted_code,
+        )
         return resolve(claim.spec, source, self._storage)
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         with closing(Reporter(self._warm, order)) as reporter:
+            watch = None
             while not reporter.has_answered(_LOOK_SECONDS):
                 self._beat(claim)
+                if watch is None and reporter.pid is not None:
+                    folder = Path(order.report).parent
+                    watch = Watch(reporter.pid, folder, Rations.of(self._settings, folder))
+                if watch is not None and (failure := watch.overdrawn()):
+                    reporter.kill()
+                    raise Overdrawn(failure)
 
     def _beat(self, claim: Claim) -> None:
         """See whether to go on, and keep the claim."""

@@ -34,11 +34,12 @@ from trainer_core.contract.events import (
     StoppedEarly,
     StorageTroubled,
     TowerLeft,
+    Truncated,
 )
+from worker.cap import Cap
 
 _MAX_BATCH = 500
 _MAX_WAIT_SECONDS = 1.0
-_MAX_LOG_LINES = 100_000
 _MAX_LINE_CHARACTERS = 8_192
 
 
@@ -61,7 +62,7 @@ class Recorder:
         """What is being written, or was when the database broke off."""
         self._pids: dict[str, int] = {}
         self._first_step = 0
-        self._num_log_lines = 0
+        self._cap = Cap()
         self._num_batches = 0
         self.written_at = time.monotonic()
         """When the newest write that came through was begun: the lease is sure to last from there."""
@@ -74,12 +75,9 @@ class Recorder:
         """Keep an event or a line of the log for the next write."""
         if isinstance(said, RunStarted):
             self._first_step = said.first_step
-        if isinstance(said, str):
-            self._num_log_lines += 1
-            if self._num_log_lines > _MAX_LOG_LINES:
-                return
-            said = _shortened(said, is_last=self._num_log_lines == _MAX_LOG_LINES)
-        self._waiting.append(said)
+        kept = self._cap.kept(said)
+        if kept is not None:
+            self._waiting.append(_shortened(kept) if isinstance(kept, str) else kept)
 
     def is_due(self, beat_seconds: float) -> bool:
         """True if enough waits, or has waited long enough, or the lease wants renewing."""
@@ -197,6 +195,8 @@ def in_words(event: RunEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one sent
             return f"Checkpoint of step {event.step} deleted: newer ones are kept"
         case StorageTroubled():
             return event.message
+        case Truncated():
+            return f"The run says too much: of its {event.what}, no more than {event.most:,} are kept"
         case ArtifactVerified():
             return "Artifact read back: it computes what was trained"
         case RunSucceeded():
@@ -217,10 +217,8 @@ def _loss(value: float | None) -> str:
     return "loss not finite" if value is None else f"loss {value:.4f}"
 
 
-def _shortened(line: str, *, is_last: bool) -> str:
+def _shortened(line: str) -> str:
     line = line.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL keeps no NUL
-    if is_last:
-        return f"… log cut here: it has reached {_MAX_LOG_LINES} lines"
     if len(line) <= _MAX_LINE_CHARACTERS:
         return line
     return f"{line[:_MAX_LINE_CHARACTERS]} … ({len(line)} characters)"

@@ -5,6 +5,7 @@ import time
 
 from trainer_core.contract.line import hear, say
 from trainer_core.contract.orders import ReportOrder
+from worker.rations import kill_family
 from worker.warm import NotThere, Warm
 
 _PATIENCE_SECONDS = 300.0
@@ -29,7 +30,8 @@ class Reporter:
             raise BrokenDown(str(error)) from error
         self._warm = warm
         self._order = order
-        self._is_ordered = False
+        self.pid: int | None = None
+        """Of the process that makes it, once it is there."""
         self._begun_at = time.monotonic()
 
     def has_answered(self, seconds: float) -> bool:
@@ -45,7 +47,8 @@ class Reporter:
         heard, _ = hear(self._line)
         if not heard:
             raise BrokenDown("whoever made the report is gone")
-        if not self._is_ordered:
+        if self.pid is None:
+            self.pid = int(heard)
             self._give_order()
             return False
         if heard != "0":
@@ -56,14 +59,18 @@ class Reporter:
         """Have no more of it: the process ends with the line."""
         self._line.close()
 
+    def kill(self) -> None:
+        """End the process, which has not answered yet, and whatever it has started."""
+        assert self.pid is not None
+        kill_family(self.pid)
+
     def _give_order(self) -> None:
-        self._is_ordered = True
         try:
             say(self._line, self._order.model_dump_json())
         except OSError as error:
             raise BrokenDown("whoever should make the report is gone") from error
 
     def _check_patience(self) -> None:
-        if not self._is_ordered and time.monotonic() - self._begun_at > _PATIENCE_SECONDS:
+        if self.pid is None and time.monotonic() - self._begun_at > _PATIENCE_SECONDS:
             self._warm.end()  # it is frozen, or its host is: the next one that is needed is another
             raise BrokenDown(f"the warm trainer has not forked within {_PATIENCE_SECONDS:.0f} s")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from store.files import BaseModelNotFound, Storage
@@ -9,6 +10,7 @@ from store.trained_models import Left, Origin
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.sources import ModelSource
 from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.trust import TrustedCode, pinned_revision
 
 
 def resolve(spec: JobSpec, source: ModelSource, storage: Storage) -> JobSpec:
@@ -36,15 +38,18 @@ def resolve(spec: JobSpec, source: ModelSource, storage: Storage) -> JobSpec:
     )
 
 
-def source_of(origin: Origin, storage: Storage, *, hub_models: bool) -> ModelSource:
-    """Have on this host all that a model is made of.
+def source_of(
+    origin: Origin, storage: Storage, *, hub_models: bool, trusted_code: Sequence[TrustedCode] = ()
+) -> ModelSource:
+    """Have on this host all that a model is made of; a model whose code is trusted gets the commit at which it is.
 
     Raises:
         BaseModelNotFound: The base model is neither registered nor a hub id that may be used, or what a job has left is
             not there any more, or not whole.
         StorageUnavailable: Not all of it came.
     """
-    base_model, revision = origin.base_model, origin.revision
+    base_model = origin.base_model
+    revision = pinned_revision(base_model, origin.revision, trusted_code)
     if origin.whole is not None:
         found, revision = str(_left(origin.whole, storage)), None
     else:
@@ -74,7 +79,11 @@ def _dataset(dataset_id: str, storage: Storage) -> str:
 
 def _base_model(name: str, storage: Storage, *, hub_models: bool) -> str:
     found = storage.base_model(name, hub_models=hub_models)
-    return str(storage.fetch_base_model(found)) if isinstance(found, Path) else found
+    if isinstance(found, Path):
+        return str(storage.fetch_base_model(found))
+    if Path(found).exists():  # transformers would take this worker's folder for the model
+        raise BaseModelNotFound(f"no base model {name!r}: a folder of this worker has the same path")
+    return found
 
 
 def _left(left: Left, storage: Storage) -> Path:

@@ -31,6 +31,7 @@ from trainer_core.contract.role import take_role
 from trainer_core.contract.sources import ModelSource
 from worker.keeping import Cancelled, Keeper, Untrusted
 from worker.publishing import Publishing
+from worker.rations import Rations, Watch
 from worker.recorder import Recorder
 from worker.resolution import own_copy, resolve, source_of
 from worker.resuming import newest_checkpoint
@@ -85,6 +86,7 @@ class Runner:
         self._keeper = Keeper(settings, database, lease, self._recorder)
         self._is_draining = False
         self._last_word: RunSucceeded | RunFailed | None = None
+        self._overdrawn: Failure | None = None
 
     def drain(self, *_: object) -> None:
         """Save and give the job back (a signal handler)."""
@@ -142,7 +144,12 @@ class Runner:
         return [str(spec_path), "--run-dir", str(self._run_dir), *adapters, *keeps, *resume]
 
     def _source(self, job: Job, origin: Origin) -> ModelSource:
-        source = source_of(origin, self._storage, hub_models=self._settings.hub_models)
+        source = source_of(
+            origin,
+            self._storage,
+            hub_models=self._settings.hub_models,
+            trusted_code=self._settings.trusted_code,
+        )
         return source if origin.whole is None else own_copy(source, job.base_model, self._run_dir)
 
     def _newest_checkpoint(self) -> Path | None:
@@ -161,11 +168,13 @@ class Runner:
         if line is not None:
             warm = self._keeper.during(lambda: hear_of(line, _WARM_SECONDS), self._stop_if_draining)
         trusted_until = self._keeper.trusted_until
-        process = self._start([*arguments, "--supervised", str(trusted_until)], warm)
+        rations = Rations.of(self._settings, self._run_dir)
+        bounds = ["--supervised", str(trusted_until), "--file-bytes", str(rations.disk_bytes)]
+        process = self._start([*arguments, *bounds], warm)
         trainer = Trainer(process, trusted_until=trusted_until)
         stopping = Stopping(trainer, self._settings)
         try:
-            self._supervise(trainer, stopping, left_seconds)
+            self._supervise(trainer, stopping, Watch(trainer.pid, self._run_dir, rations), left_seconds)
         finally:
             exit_code = trainer.end()
         self._hear_rest(trainer)
@@ -183,7 +192,7 @@ class Runner:
             self._line.close()  # should it still come to be there, it is not needed
         return Started([*self._settings.trainer_command, *arguments], os.environ, self._locks)
 
-    def _supervise(self, trainer: Trainer, stopping: Stopping, left_seconds: float) -> None:
+    def _supervise(self, trainer: Trainer, stopping: Stopping, watch: Watch, left_seconds: float) -> None:
         self._recorder.introduce(runner_pid=os.getpid(), trainer_pid=trainer.pid)
         ends_at = time.monotonic() + left_seconds
         while not trainer.has_ended():
@@ -194,6 +203,9 @@ class Runner:
                 stopping.ask(StopReason.DRAIN)
             if time.monotonic() > ends_at:
                 stopping.ask(StopReason.MAX_RUNTIME)
+            if failure := watch.overdrawn():
+                self._overdrawn = failure
+                stopping.ask(StopReason.OVERDRAWN)
             stopping.press()
 
     def _keep_lease(self, stopping: Stopping) -> None:
@@ -241,6 +253,8 @@ class Runner:
             self._publish(word)
         elif reason is StopReason.CANCEL:
             conclude(leases.cancel)
+        elif reason is StopReason.OVERDRAWN and self._overdrawn:
+            conclude(leases.fail, self._overdrawn)
         elif reason is StopReason.MAX_RUNTIME:
             conclude(leases.fail, Failure(FailureCode.MAX_RUNTIME_EXCEEDED, _TOO_LONG))
         elif isinstance(word, RunFailed):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from store.settings import StoreSettings
 from trainer_core.contract.orders import CACHE_BYTES
+from trainer_core.contract.trust import TrustedCode
 
 
 class WorkerSettings(StoreSettings):
@@ -21,8 +22,18 @@ class WorkerSettings(StoreSettings):
 
     It is started ahead with `--warm`, and then forks for each run and each check of a job.
     """
+    trusted_code: tuple[TrustedCode, ...] = ()
+    """Models of the hub whose own code may run in trainers here, each at one commit: `["org/name@<40 digits>"]`. A job
+    that names no revision of such a model gets this commit; of every other model, code is never run."""
     warm_idle_seconds: Annotated[float, Field(ge=0)] = math.inf
     """How long the warm trainer, which holds 560 MB, stays without work; jobs then start in ten seconds, not in two."""
+    trainer_memory_bytes: Annotated[int, Field(gt=0)] | None = None
+    """What a trainer and its processes may take of the host's memory; None: nine tenths of it. A job that takes more
+    fails."""
+    trainer_processes: Annotated[int, Field(gt=0)] = 512
+    """Most processes of one trainer, itself included."""
+    trainer_disk_bytes: Annotated[int, Field(gt=0)] | None = None
+    """Most that an attempt may write into its folder; None: nine tenths of what is free when it starts."""
     num_slots: Annotated[int, Field(gt=0)] = 1
     """Jobs that run here on the CPU at the same time; every GPU takes jobs of its own."""
     lease_seconds: Annotated[float, Field(gt=0)] = 90

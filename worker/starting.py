@@ -9,10 +9,10 @@ from contextlib import suppress
 from signal import SIGKILL
 from typing import IO, Literal, Protocol
 
+from trainer_core.contract.environment import allowed
 from trainer_core.contract.line import hear, say
 from trainer_core.contract.orders import ChatOrder, RunOrder
 from trainer_core.contract.role import ROLE_VARIABLE
-from worker.environment import allowed
 
 
 class Process(Protocol):

@@ -22,6 +22,8 @@ class StopReason(StrEnum):
     """The job ran longer than its spec allows."""
     CANCEL = "cancel"
     """Somebody asked for the job's end."""
+    OVERDRAWN = "overdrawn"
+    """It took more of its host than it may: others would suffer."""
     UNTRUSTED = "untrusted"
     """The lease could not be renewed for so long that it may end at any time: every second counts."""
     LEASE_LOST = "lease_lost"
@@ -29,7 +31,7 @@ class StopReason(StrEnum):
 
 
 _URGENCY = list(StopReason)
-_AT_ONCE = {StopReason.UNTRUSTED, StopReason.LEASE_LOST}
+_AT_ONCE = {StopReason.OVERDRAWN, StopReason.UNTRUSTED, StopReason.LEASE_LOST}
 
 
 class Stopping:

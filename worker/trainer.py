@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO
 
@@ -14,10 +15,16 @@ from pydantic import ValidationError
 
 from trainer_core.contract.control import LEASE, Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
+from worker.rations import kill_family
 from worker.starting import Process
 
 _TRUST_STEP_SECONDS = 0.5
 """A trainer is told of a renewed lease if it gains so much."""
+
+_MAX_EVENT_CHARACTERS = 4 << 20
+_MAX_LINE_CHARACTERS = 1 << 16
+_MAX_UNHEARD = 2_000
+_PAUSE_SECONDS = 0.01
 
 
 class Trainer:
@@ -29,6 +36,7 @@ class Trainer:
         os.set_blocking(process.stdin.fileno(), False)
         self.said: queue.SimpleQueue[RunEvent | str] = queue.SimpleQueue()
         """Events, and lines of its log as strings, in the order in which they came."""
+        self._is_ending = threading.Event()
         self._readers = [
             threading.Thread(target=self._hear_events, args=(process.stdout,), daemon=True),
             threading.Thread(target=self._hear_log, args=(process.stderr,), daemon=True),
@@ -61,12 +69,15 @@ class Trainer:
             os.write(self._process.stdin.fileno(), f"{line}\n".encode())
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to its whole group."""
+        """Send a signal to its whole group; SIGKILL reaches those of its family too that have left it."""
+        if number == signal.SIGKILL and not self.has_ended():
+            kill_family(self.pid)
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
     def end(self) -> int:
-        """End whatever is left of its group, hear the rest of what it said, and tell its exit code."""
+        """End whatever is left of its family, hear the rest of what it said, and tell its exit code."""
+        self._is_ending.set()
         self.signal(signal.SIGKILL)
         exit_code = self._process.wait()
         for reader in self._readers:
@@ -75,12 +86,19 @@ class Trainer:
         return exit_code
 
     def _hear_events(self, lines: IO[str]) -> None:
-        for line in lines:
+        for line in self._heard(lines, _MAX_EVENT_CHARACTERS):
             try:
                 self.said.put(RUN_EVENT.validate_json(line))
             except ValidationError:
                 self.said.put(line.rstrip("\n"))
 
     def _hear_log(self, lines: IO[str]) -> None:
-        for line in lines:
+        for line in self._heard(lines, _MAX_LINE_CHARACTERS):
             self.said.put(line.rstrip("\n"))
+
+    def _heard(self, lines: IO[str], most: int) -> Iterator[str]:
+        """Lines, a very long one in pieces; no more than can be taken, so that who says too much has to wait."""
+        while line := lines.readline(most):
+            yield line
+            while self.said.qsize() > _MAX_UNHEARD and not self._is_ending.wait(_PAUSE_SECONDS):
+                pass

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from trainer_core.contract.environment import allowed
 from trainer_core.contract.line import say
 from trainer_core.contract.role import ROLE_VARIABLE, STANDBY
-from worker.environment import allowed
 
 _HEALTHY_SECONDS = 60.0
 """One that ended sooner is not started again ahead: its command may not know `--warm`."""

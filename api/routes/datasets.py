@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.intake import Arrival, Filename, arrival, check_rows
+from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_rows
 from api.serving import REDIRECTED, serve
 from api.views import DatasetRead
 from store import datasets
@@ -33,7 +33,9 @@ BODY = {
 }
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=DatasetRead, openapi_extra=BODY)
+@router.post(
+    "", status_code=HTTPStatus.CREATED, response_model=DatasetRead, openapi_extra=BODY, max_body_size=UNBOUNDED
+)
 async def upload_dataset(
     request: Request,
     response: Response,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.intake import Arrival, Filename, arrival, check_images
+from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_images
 from api.views import ImagesRead
 from store import images
 from store.tables import ImageFile
@@ -21,7 +21,7 @@ BODY = {
 }
 
 
-@router.post("", status_code=HTTPStatus.CREATED, response_model=ImagesRead, openapi_extra=BODY)
+@router.post("", status_code=HTTPStatus.CREATED, response_model=ImagesRead, openapi_extra=BODY, max_body_size=UNBOUNDED)
 async def upload_images(
     request: Request, response: Response, caller: CallerDep, filename: Filename = "images.zip"
 ) -> ImageFile:

@@ -118,7 +118,9 @@ def list_jobs(
 async def read_job(
     job_id: str,
     caller: CallerDep,
-    wait: Annotated[float, Query(ge=0, description="Seconds to wait for a change, or for the end")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for a change, or for the end")
+    ] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One job.

@@ -35,6 +35,8 @@ class FailureCode(StrEnum):
     """The spec asks for a GPU that the worker does not have. Lower resources.gpus, or start a worker that has one."""
     STORAGE_FULL = "storage_full"
     """The storage has no room for a checkpoint. Free room and submit the job again."""
+    TOO_MANY_PROCESSES = "too_many_processes"
+    """The run started more processes than the operator allows. Lower resources.num_loader_workers or cpu_processes."""
     MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
     """The job ran longer than resources.max_runtime_seconds. Raise the limit or train for less."""
     INFRA_EXHAUSTED = "infra_exhausted"

@@ -245,6 +245,16 @@ class StorageTroubled(_Event):
     message: str
 
 
+class Truncated(_Event):
+    """The run says more than is kept of one attempt; told once of each kind, by the runner."""
+
+    type: Literal["truncated"] = "truncated"
+    what: Literal["log", "steps", "events"]
+    """Lines of the log, steps with their metrics, or events of other kinds."""
+    most: int
+    """So many were kept."""
+
+
 class ArtifactVerified(_Event):
     """The artifact was read back in a fresh process and scores rows as the trained model does."""
 
@@ -303,6 +313,7 @@ RunEvent = Annotated[
     | CheckpointFailed
     | CheckpointDeleted
     | StorageTroubled
+    | Truncated
     | ArtifactVerified
     | RunSucceeded
     | RunStopped

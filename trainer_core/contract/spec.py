@@ -11,9 +11,11 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
 
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+REVISION = r"^[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_][A-Za-z0-9_-]*)*$"
+"""Of git, without what would lead elsewhere where it becomes a path: the hub's cache keeps a file of this name."""
 Interval = Literal["epoch"] | PositiveInt
 """How often: at each epoch's end, or every so many optimizer steps."""
 
@@ -95,11 +97,11 @@ class Hyperparameters(Closed):
     learning_rate_schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_ratio: Fraction = 0.03
     """Part of all steps in which the learning rate rises from 0."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0, le=1e9)] | None = 1.0
     optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     """adamw_8bit keeps its state in a quarter of the memory (bitsandbytes)."""
-    neftune_noise_alpha: Annotated[float, Field(gt=0)] | None = None
+    neftune_noise_alpha: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Strength of the noise on the embedded tokens while training (Jain et al. 2023)."""
     gradient_checkpointing: bool = False
     """Compute the language model's activations twice instead of keeping them."""
@@ -135,7 +137,7 @@ class EarlyStopping(Closed):
 
     patience: PositiveInt = 3
     """Evaluations in a row without improvement."""
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    min_delta: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Least change that counts as one."""
 
 
@@ -169,7 +171,7 @@ class Checkpointing(Closed):
     """When a checkpoint is written, and how many are kept."""
 
     every: Interval = "epoch"
-    every_minutes: Annotated[float, Field(gt=0)] | None = 10.0
+    every_minutes: Annotated[float, Field(gt=0, le=1e6)] | None = 10.0
     """One is written too when so many minutes have passed since the last; None: it does not matter how many."""
     keep_last: PositiveInt = 2
     keep_best: bool = True
@@ -213,7 +215,7 @@ class JobSpec(Closed):
     base_model: Reference
     """Name of a registered base model, a Hugging Face hub id (`organisation/name`), or a trained model to go on from
     (`ft:…`, with `:ckpt-step-<N>` behind it for a checkpoint)."""
-    revision: Annotated[str, StringConstraints(pattern=r"^[\w./-]{1,128}$")] | None = None
+    revision: Annotated[str, StringConstraints(max_length=128, pattern=REVISION)] | None = None
     """Commit, tag or branch of a hub model."""
     train_dataset: Reference
     """Id of an uploaded dataset."""

@@ -5,13 +5,14 @@ chat format with the images in it.
 """
 
 import argparse
-import resource
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from trainer_core.confinement import confine
 from trainer_core.contract.dataset import DatasetFault, DatasetReport
 from trainer_core.data.conversion import addresses, check_images, convert, uploads
 from trainer_core.data.images import InvalidImage
@@ -25,7 +26,7 @@ _MAX_MEMORY_BYTES = 4 * 1024**3
 def main() -> int:
     """Exit code 0 if every row can be trained on, 1 if not."""
     arguments = _parser().parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    confine(file_bytes=arguments.most_bytes, memory_bytes=_MAX_MEMORY_BYTES)
     try:
         if arguments.addresses or arguments.uploads:
             for name in (addresses if arguments.addresses else uploads)(arguments.file):
@@ -33,6 +34,9 @@ def main() -> int:
             return 0
         report = check_images(arguments.file) if arguments.only_images else _report(arguments)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            print(_too_large(arguments).model_dump_json())  # noqa: T201
+            return 1
         _parser().error(f"{error.filename or arguments.file}: {error.strerror}")
     print(report.model_dump_json())  # noqa: T201 - the report is what this program is for
     return 1 if report.num_faults else 0
@@ -42,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer_core.data", description=__doc__)
     parser.add_argument("file", type=Path, help="the dataset")
     parser.add_argument("--output", type=Path, help="file for the rows; left out if none had to change")
+    parser.add_argument("--most-bytes", type=int, help="what the rows in OUTPUT may take")
     parser.add_argument("--images", type=Path, help="zip or folder with the images that rows name")
     parser.add_argument("--uploaded", type=Path, help="folder of uploaded images, named by their ids")
     parser.add_argument("--fetched", type=Path, help="folder of images that were fetched from their addresses")
@@ -62,6 +67,12 @@ def _report(arguments: argparse.Namespace) -> DatasetReport:
     if arguments.output is not None and not report.is_converted:
         arguments.output.unlink()
     return report
+
+
+def _too_large(arguments: argparse.Namespace) -> DatasetReport:
+    detail = f"its rows take more than {arguments.most_bytes} bytes in the form that training reads; split the file"
+    fault = DatasetFault(code="invalid_file", detail=detail)
+    return DatasetReport(form=form_of_file(arguments.file).value, num_faults=1, faults=(fault,))
 
 
 def _itself(file: Path) -> Path | None:

@@ -201,8 +201,8 @@ def _turns(value: Any, name: str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as error:
-            raise NotARow(f"{name}: a text that is not JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise NotARow(f"{name}: a text that is not JSON, or is nested too deep") from error
     if isinstance(value, Mapping) and value and all(isinstance(one, list) for one in value.values()):
         value = [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
     if not isinstance(value, list):

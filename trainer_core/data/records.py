@@ -7,7 +7,7 @@ import json
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,6 +29,11 @@ BOM = b"\xef\xbb\xbf"
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _BATCH_ROWS = 8
 """Of a table in memory; each may have ten images of 10 MB."""
+_MAX_DEPTH = 200
+"""Of JSON; no row needs ten."""
+_MAX_RATIO = 100
+"""Between rows and the zip that they come in, where they are many; what is smaller by more is made to fill a disk."""
+_MANY_BYTES = 100 * 1024**2
 _ROW_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json", ".parquet", ".tar"})
 _TAR_MAGIC = slice(257, 262)
 
@@ -110,7 +115,17 @@ def row_files(archive: zipfile.ZipFile) -> list[str]:
     if len({re.sub(r"\d+", "#", name) for name in found}) > 1:
         detail = f"the archive has several files of rows: {', '.join(found[:5])}; leave one of them in it"
         raise InvalidDataset([_broken(None, detail)])
+    _check_size([archive.getinfo(name) for name in found])
     return found
+
+
+def _check_size(files: Sequence[zipfile.ZipInfo]) -> None:
+    unpacked, packed = (
+        sum(sizes) for sizes in zip(*((one.file_size, one.compress_size) for one in files), strict=True)
+    )
+    if unpacked > _MANY_BYTES + _MAX_RATIO * packed:
+        detail = f"its rows are more than {_MAX_RATIO} times as large as the zip; upload them as they are"
+        raise InvalidDataset([_broken(None, detail)])
 
 
 @contextmanager
@@ -148,12 +163,22 @@ def _items(file: IO[bytes], within: str | None) -> Iterator[Record]:
 
     number = 0
     try:
-        for number, item in enumerate(ijson.items(_without_mark(file), "item", use_float=True), 1):
+        events = _not_deep(ijson.basic_parse(_without_mark(file), use_float=True), ijson.JSONError)
+        for number, item in enumerate(ijson.items(ijson.parse(events), "item"), 1):
             content = item if isinstance(item, dict) else json.dumps(item).encode()
             yield Record(Place(number, file=within), content)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         detail = f"from here on the file is not JSON: {error}"
         raise InvalidDataset([Place(number + 1, file=within).fault("not_json", detail)]) from error
+
+
+def _not_deep(events: Iterable[tuple[str, Any]], error: type[Exception]) -> Iterator[tuple[str, Any]]:
+    depth = 0
+    for event, value in events:
+        depth += event.startswith("start_") - event.startswith("end_")
+        if depth > _MAX_DEPTH:
+            raise error(f"nested deeper than {_MAX_DEPTH} levels")
+        yield event, value
 
 
 def _without_mark(file: IO[bytes]) -> IO[bytes]:

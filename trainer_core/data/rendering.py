@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
 from trainer_core.data.rows import ImagePart, Message, Row, TextPart
 from trainer_core.data.spans import Span, UnstableTemplate, assistant_spans
+from trainer_core.patience import at_most
 
 Processor = ProcessorMixin | PreTrainedTokenizerBase
 TrainOn = Literal["answers", "last_answer", "everything"]
@@ -21,6 +22,11 @@ _BETWEEN = "\n"
 """Stands between question and answer where no template says what should."""
 _PRINTED_PART = "{'type': 'text'"
 """What a template that was made for text alone writes in place of a message."""
+_TEMPLATE_SECONDS = 10.0
+"""Of the processor's time, for one row; a long one takes milliseconds."""
+_TEMPLATE_ERRORS = (TemplateError, TypeError, OverflowError, MemoryError, RecursionError)
+"""What a template comes to that does not fit the row, or that was made to do harm: its sandbox gives it no range of
+more than 100,000, and nothing of Python's own."""
 _TRIED_SIDE = 56
 """Pixels of the image that a processor is tried with."""
 
@@ -76,6 +82,7 @@ class Renderer:
 
         Raises:
             UnrenderableRow: The template does not take the row, or there is none and the row is no question and answer.
+            TookTooLong: The template computes for longer than any needs.
         """
         if not self._processor.chat_template:
             return self._completion(row)
@@ -108,7 +115,7 @@ class Renderer:
     def _written(self, row: Row) -> tuple[str, list[Span]]:
         try:
             text, spans = assistant_spans(row.messages, self._templated(row.messages), self._render)
-        except (TemplateError, TypeError) as error:
+        except _TEMPLATE_ERRORS as error:
             raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
         if _PRINTED_PART in text and not any(_PRINTED_PART in one.words for one in row.messages):
             raise UnrenderableRow("the model's chat template takes text alone, not texts and images as parts")
@@ -123,9 +130,10 @@ class Renderer:
         return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]
 
     def _render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool) -> str:
-        text = self._processor.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        with at_most(_TEMPLATE_SECONDS):
+            text = self._processor.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
+            )
         assert isinstance(text, str)
         return text
 

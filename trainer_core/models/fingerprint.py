@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from trainer_core.models.loading import Processor
+from trainer_core.models.loading import Processor, open_config
 
 _WEIGHTS = {".bin", ".gguf", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth", ".safetensors"}
 
@@ -29,7 +29,7 @@ def fingerprint(name: str, **source: Any) -> str | None:
     """A digest of the folder's other files, or the commit of a hub model; None if neither is known."""
     folder = Path(name)
     if not folder.is_dir():
-        commit: str | None = getattr(AutoConfig.from_pretrained(name, **source), "_commit_hash", None)
+        commit: str | None = getattr(open_config(name, **source), "_commit_hash", None)
         return f"{name}@{commit}" if commit else None
     digest = sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in _WEIGHTS):

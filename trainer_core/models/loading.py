@@ -23,7 +23,11 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from trainer_core.models.quantization import Quantization, hold_in_4_bits, quantization_config
+from trainer_core.models.trust import check
+from trainer_core.patience import at_most
 
+_TEMPLATE_SECONDS = 10.0
+"""Of the processor's time, to write one line."""
 Processor = ProcessorMixin | PreTrainedTokenizerBase
 
 
@@ -44,25 +48,24 @@ def load_model(
         quantization: For the language model alone; tower, projector and head stay as they are.
 
     Raises:
+        UntrustedModel: It wants code to run that nobody has allowed.
+        OSError: Its weights are not in safetensors.
         ValueError: The model is of a kind that is not trained here, weights are missing, or random ones should be
             quantised.
         TrainerError: The model cannot be quantised in this way.
     """
     if quantization != "none" and not pretrained:
         raise ValueError("random weights cannot be quantised: only pretrained ones are")
-    source = {key: kwargs[key] for key in ("revision", "token", "cache_dir") if key in kwargs}
+    source = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "code_revision") if key in kwargs}
     config = _decoder_config(name, trust_remote_code=trust_remote_code, **source)
     auto = _auto_class(config)
     dtype = dtype or config.dtype or default_dtype
     if quantization != "none":
-        kwargs["quantization_config"] = quantization_config(_skeleton(config), quantization, dtype)
-    if pretrained:
-        model, found = auto.from_pretrained(
-            name, dtype=dtype, trust_remote_code=trust_remote_code, output_loading_info=True, **kwargs
+        kwargs["quantization_config"] = quantization_config(
+            _skeleton(config, trust_remote_code=trust_remote_code), quantization, dtype
         )
-        if found["missing_keys"]:
-            # transformers would fill them with random numbers.
-            raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
+    if pretrained:
+        model = _pretrained(auto, name, dtype=dtype, trust_remote_code=trust_remote_code, **kwargs)
     else:
         how = {key: value for key, value in kwargs.items() if key not in source}
         model = auto.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code, **how)
@@ -73,6 +76,15 @@ def load_model(
     return model
 
 
+def _pretrained(auto: Any, name: str, **kwargs: Any) -> Any:
+    # Whatever else holds weights is a pickle, and a pickle is a program.
+    model, found = auto.from_pretrained(name, use_safetensors=True, output_loading_info=True, **kwargs)
+    if found["missing_keys"]:
+        # transformers would fill them with random numbers.
+        raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys'])[:3])}, …")
+    return model
+
+
 def load_skeleton(name: str, *, dtype: torch.dtype, attention: str | None = None, **source: Any) -> PreTrainedModel:
     """A model with shapes and no weights: it takes no memory and computes nothing.
 
@@ -80,8 +92,9 @@ def load_skeleton(name: str, *, dtype: torch.dtype, attention: str | None = None
         dtype: Of the weights that it does not have.
         attention: Name of an attention function; None means the model's own.
     """
-    config = AutoConfig.from_pretrained(name, **source)
-    return _skeleton(config, dtype=dtype, **({"attn_implementation": attention} if attention else {}))
+    config = open_config(name, **source)
+    how = {"attn_implementation": attention} if attention else {}
+    return _skeleton(config, dtype=dtype, trust_remote_code=source.get("trust_remote_code", False), **how)
 
 
 def _skeleton(config: PreTrainedConfig, **how: Any) -> PreTrainedModel:
@@ -114,10 +127,11 @@ def _template_of_tokenizer(processor: ProcessorMixin) -> str | dict[str, str] | 
         return None
     words, image = {"type": "text", "text": "?"}, {"type": "image"}
     try:
-        with_image, without = (
-            str(tokenizer.apply_chat_template([{"role": "user", "content": parts}], tokenize=False))
-            for parts in ([image, words], [words])
-        )
+        with at_most(_TEMPLATE_SECONDS):
+            with_image, without = (
+                str(tokenizer.apply_chat_template([{"role": "user", "content": parts}], tokenize=False))
+                for parts in ([image, words], [words])
+            )
     except (TemplateError, TypeError):
         return None
     # One made for text alone writes the parts as Python does.
@@ -126,14 +140,14 @@ def _template_of_tokenizer(processor: ProcessorMixin) -> str | dict[str, str] | 
 
 def context_tokens(name: str, **kwargs: Any) -> int | None:
     """How many tokens a model was made to read at once, where its config says so."""
-    config = AutoConfig.from_pretrained(name, **kwargs).get_text_config()
+    config = open_config(name, **kwargs).get_text_config()
     found: int | None = getattr(config, "max_position_embeddings", None)
     return found if found is not None and found > 0 else None  # XLNet's says -1
 
 
 def required_inputs(name: str, **kwargs: Any) -> frozenset[str]:
     """What a model's forward pass cannot do without, BLIP-2's pixels say; nothing where it is not transformers' own."""
-    config = AutoConfig.from_pretrained(name, **kwargs)
+    config = open_config(name, **kwargs)
     known: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING if _reads_images(config) else MODEL_FOR_CAUSAL_LM_MAPPING
     if type(config) not in known:
         return frozenset()
@@ -150,7 +164,17 @@ def demanded_inputs(kind: Any) -> frozenset[str]:
 
 def own_dtype(name: str, **kwargs: Any) -> torch.dtype:
     """Of the weights as they lie in a model's folder."""
-    return AutoConfig.from_pretrained(name, **kwargs).dtype or torch.float32
+    return open_config(name, **kwargs).dtype or torch.float32
+
+
+def open_config(name: str, *, trust_remote_code: bool = False, **source: Any) -> Any:
+    """The config of a model, once it has been looked through.
+
+    Raises:
+        UntrustedModel: It wants code to run that nobody has allowed.
+    """
+    check(name, trust_remote_code=trust_remote_code, **source)
+    return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code, **source)
 
 
 def _decoder_config(name: str, **kwargs: Any) -> Any:
@@ -159,7 +183,7 @@ def _decoder_config(name: str, **kwargs: Any) -> Any:
     Raises:
         ValueError: It is an encoder-decoder, whose answers are no continuation of what it reads, or no language model.
     """
-    config = AutoConfig.from_pretrained(name, **kwargs)
+    config = open_config(name, **kwargs)
     if config.is_encoder_decoder or config.get_text_config().is_encoder_decoder:
         kind = f"it is an encoder-decoder ({config.model_type})"
         raise ValueError(f"{kind}; only models that read and write in one sequence can be trained")

@@ -13,6 +13,8 @@ from transformers import PreTrainedModel
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.hub import cached_file
 
+from trainer_core.models.trust import of_files
+
 
 def keep_passed_over(model: PreTrainedModel, folder: Path, base_model: str, **source: Any) -> None:
     """Save a model once more, with what its base's files hold beside it, if there is anything."""
@@ -40,7 +42,7 @@ def _files_by_weight(name: str, **source: Any) -> dict[str, str]:
 
 
 def _file(name: str, file: str, **source: Any) -> str | None:
-    return cached_file(name, file, _raise_exceptions_for_missing_entries=False, **source)
+    return cached_file(name, file, _raise_exceptions_for_missing_entries=False, **of_files(source))
 
 
 def _read(path: str, name: str) -> Tensor:

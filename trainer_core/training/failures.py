@@ -9,8 +9,8 @@ import torch
 
 from trainer_core.contract.errors import FailureCode, TrainerError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-"""The device is full, or what this user may have of it."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The device is full, or what this user, or one file, may have of it."""
 
 
 def failure_of(error: Exception) -> TrainerError:

@@ -26,6 +26,7 @@ from trainer_core.models.head import are_many, mean_loss_by_parts
 from trainer_core.models.loading import load_model
 from trainer_core.models.parts import frozen_beside_language, language_model
 from trainer_core.models.sight import Sight
+from trainer_core.models.trust import of_own_folder
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
 from trainer_core.training.decisions import Decisions
@@ -87,6 +88,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         images: Images | None = None,
     ) -> None:
         super().__init__(spec.base_model, processor=processor, default_dtype=device.dtype, **hub_source(spec))
+        self.kwargs = hub_source(spec)
         self.automatic_optimization = False
         self.spec = spec
         self.result: StepResult | None = None
@@ -133,7 +135,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         if isinstance(method, Lora):
             base = load_model(self.model_name, dtype=dtype, quantization=method.quantization, **self.kwargs)
         elif self._checkpoint is not None:
-            base = load_model(str(self._checkpoint), dtype=dtype)
+            base = load_model(str(self._checkpoint), dtype=dtype, **of_own_folder(self.kwargs))
         else:
             base = load_model(self.model_name, dtype=dtype, **self.kwargs)
         self.have_it_stop(base)
@@ -169,7 +171,8 @@ class FineTuning(HFAutoModelForImageTextToText):
     def load_weights(self, folder: Path) -> None:
         """Put the weights of a checkpoint in place of the model's own."""
         if not isinstance(self.spec.method, Lora):
-            self.model.load_state_dict(load_model(str(folder), dtype=self.default_dtype).state_dict())
+            saved = load_model(str(folder), dtype=self.default_dtype, **of_own_folder(self.kwargs))
+            self.model.load_state_dict(saved.state_dict())
             return
         from peft import load_peft_weights, set_peft_model_state_dict  # noqa: PLC0415 - takes a second to import
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
-from transformers import AutoConfig
 
 from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec, Lora
+from trainer_core.models.loading import open_config
+from trainer_core.training.preparation import hub_source
 
 _WITH = ("tuneyard", "torch", "transformers", "pytorch-lightning", "peft", "bitsandbytes")
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -69,7 +70,7 @@ def _state_of_base(spec: JobSpec) -> str:
         files = sorted(path for pattern in _WEIGHTS for path in Path(spec.base_model).glob(pattern))
         hashes = [f"{path.name} {sha256_of(path)}" for path in files]
         return f"SHA-256 of its weights: {'; '.join(hashes)}"
-    commit = getattr(AutoConfig.from_pretrained(spec.base_model, revision=spec.revision), "_commit_hash", None)
+    commit = getattr(open_config(spec.base_model, **hub_source(spec)), "_commit_hash", None)
     return f"commit {commit or spec.revision or 'unknown'}"
 
 

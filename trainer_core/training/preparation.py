@@ -1,18 +1,23 @@
 """What a run needs before its model: a processor that can write chats, and rows that can be trained on."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.manifest import sha256_of
 from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.trust import trusted_code
 from trainer_core.data.dataset import EncodedRows, Look, open_rows
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.prepared import Shelf, code_that_encodes
 from trainer_core.data.rendering import Processor
 from trainer_core.models.fingerprint import fingerprint
 from trainer_core.models.loading import context_tokens, load_processor, required_inputs
+from trainer_core.patience import TookTooLong
 from trainer_core.training.failures import loading
 from trainer_core.training.forks import each_in_forks
 from trainer_core.training.stopping import StopRequest
@@ -21,8 +26,10 @@ Digest = Callable[[Path], str]
 
 
 def hub_source(spec: JobSpec) -> dict[str, Any]:
-    """Keywords of `from_pretrained` that say which state of a hub model is meant."""
-    return {"revision": spec.revision} if spec.revision else {}
+    """Keywords of `from_pretrained` that say which state of a hub model is meant, and whether its code may run."""
+    is_trusted = f"{spec.base_model}@{spec.revision}" in trusted_code(os.environ)
+    revision = {"revision": spec.revision} if spec.revision else {}
+    return revision | ({"trust_remote_code": True} if is_trusted else {})
 
 
 def prepare(
@@ -57,8 +64,18 @@ def prepare(
     for rows, look in zip((train_rows, eval_rows), looks, strict=True):
         if rows is not None:
             place = (shelf, rows.named(way, digest(rows.path))) if shelf and way else None
-            rows.prepare(stop.obey, look, place, each_in_forks)
+            with _template_in_time(spec):
+                rows.prepare(stop.obey, look, place, each_in_forks)
     return processor, train_rows, eval_rows
+
+
+@contextmanager
+def _template_in_time(spec: JobSpec) -> Iterator[None]:
+    try:
+        yield
+    except TookTooLong as error:
+        message = f"the base model {spec.base_model!r} cannot be used: its chat template takes too long for one row"
+        raise TrainerError(FailureCode.BASE_MODEL_UNUSABLE, message) from error
 
 
 def _way(spec: JobSpec, encoder: Encoder) -> str | None:

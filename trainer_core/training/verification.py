@@ -24,6 +24,7 @@ from trainer_core.data.encoding import IGNORED
 from trainer_core.models.adapters import read_adapter
 from trainer_core.models.loading import load_model
 from trainer_core.models.quantization import Quantization
+from trainer_core.models.trust import of_own_folder
 from trainer_core.module import Batch
 
 _TOLERANCE = {torch.float32: 1e-3}
@@ -110,7 +111,7 @@ def _alone() -> dict[str, str]:
 
 def _trained(order: Order, dtype: torch.dtype) -> nn.Module:
     if order.base_model is None:
-        return load_model(order.artifact, dtype=dtype)
+        return load_model(order.artifact, dtype=dtype, **of_own_folder(order.source))
     base = load_model(order.base_model, dtype=dtype, quantization=order.quantization, **order.source)
     return read_adapter(base, Path(order.artifact))
 
@@ -120,7 +121,7 @@ def _unquantised(order: Order, dtype: torch.dtype) -> Iterator[nn.Module]:
     assert order.base_model is not None
     yield read_adapter(load_model(order.base_model, dtype=dtype, **order.source), Path(order.artifact))
     gc.collect()
-    yield load_model(str(Path(order.artifact) / MERGED), dtype=dtype)
+    yield load_model(str(Path(order.artifact) / MERGED), dtype=dtype, **of_own_folder(order.source))
 
 
 def _of_targets(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:

@@ -149,6 +149,7 @@ def test_a_host_that_the_operator_trusts_may_be_private_and_without_tls() -> Non
         ("100.64.0.1", False),
         ("224.0.0.1", False),
         ("::ffff:127.0.0.1", False),
+        ("::127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
         ("fe80::1%eth0", False),

@@ -1,9 +1,11 @@
 """Images from their addresses: over real TLS from a server on this machine, which is allowed here alone."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import trustme
 
 from api import fetching
+from api.egress import is_public
 from api.fetching import Fetcher
 from trainer_core.contract.dataset import fetched_name
 
@@ -137,3 +140,97 @@ def test_an_address_that_is_not_public_is_never_asked(address: str, tmp_path: Pa
     asyncio.run(Fetcher().fetch_all([address.encode(errors="replace").decode()], tmp_path))
 
     assert [path.suffix for path in tmp_path.iterdir()] == [".reason"]
+
+
+class Canary:
+    """A port of this host that counts whoever connects, before he has said a word."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def hits(self) -> int:
+        """How many have come."""
+        self._listener.settimeout(0)
+        found = 0
+        with suppress(BlockingIOError):
+            while True:
+                self._listener.accept()[0].close()
+                found += 1
+        return found
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    canary = Canary()
+    yield canary
+    canary.close()
+
+
+def test_the_canary_counts_whoever_comes(canary: Canary) -> None:
+    for _ in range(2):
+        socket.create_connection(("127.0.0.1", canary.port)).close()
+
+    assert canary.hits() == 2
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0", "localhost", "localhost.", "[::1]",
+     "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]", "ok\\@127.0.0.1",
+     "ok@127.0.0.1", "127.0.0.1#@ok", "127.0.0.1%00.example.com", "①②⑦.⓪.⓪.①"],
+)  # fmt: skip
+def test_no_way_to_write_this_host_reaches_it(canary: Canary, host: str, tmp_path: Path) -> None:
+    urls = [f"https://{host}:{canary.port}/", f"https://{host}/"]
+
+    asyncio.run(Fetcher(port=canary.port).fetch_all(urls, tmp_path))
+
+    assert {path.suffix for path in tmp_path.iterdir()} == {".reason"}
+    assert canary.hits() == 0
+
+
+def test_a_redirect_to_this_host_is_not_followed(server: Server, authority: trustme.CA, tmp_path: Path) -> None:
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    is_first = iter([True])
+    fetcher = Fetcher(lambda number: next(is_first, False) or is_public(number), server.server_port, tls)
+
+    asked_for = url(server, f"to/~127.0.0.1:{server.server_port}/secret")
+
+    assert "not a public address" in str(fetched(fetcher, asked_for, tmp_path))
+    assert [path for path, _ in server.asked] == [f"/to/~127.0.0.1:{server.server_port}/secret"]
+
+
+def test_a_name_that_means_another_host_when_it_is_asked_again_is_asked_once(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["127.0.0.2", *["127.0.0.1"] * 9])
+
+    def rebinding(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", rebinding)
+    fetcher = Fetcher(lambda number: number == "127.0.0.2", canary.port)
+
+    asyncio.run(fetcher.fetch_all([f"https://rebinding.example:{canary.port}/"], tmp_path))
+
+    assert canary.hits() == 0
+    assert len(list(answers)) == 9  # whoever resolves the name a second time may reach another host
+
+
+def test_a_name_that_means_a_private_host_as_well_is_refused(
+    canary: Canary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def both(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        found = ("93.184.216.34", "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, port)) for number in found]
+
+    monkeypatch.setattr("socket.getaddrinfo", both)
+
+    told = fetched(Fetcher(port=canary.port), f"https://both.example:{canary.port}/", tmp_path)
+
+    assert "not a public address" in str(told)
+    assert canary.hits() == 0

@@ -220,3 +220,22 @@ def test_a_base_model_that_is_gone_is_told(make: Make, database: Database, spec:
     assert problem is not None
     assert problem.code == "base_model_unusable"
     assert status(database, job_id) == JobStatus.FAILED
+
+
+TAKES_MEMORY = """
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(4096) * 2560))
+        time.sleep(0.005)
+"""
+
+
+def test_a_report_that_takes_too_much_memory_is_ended_and_is_the_job_s_own_fault(
+    make: Make, database: Database, job_id: str, pids_path: Path
+) -> None:
+    make(TAKES_MEMORY, trainer_memory_bytes=300_000_000).run_due()
+
+    with database.reading() as session:
+        job = jobs.get(session, job_id)
+    assert (job.status, job.failure_code) == (JobStatus.FAILED, "out_of_memory")
+    assert are_gone(pids_path)

@@ -7,17 +7,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from store import logs
+from store import events, logs
 from store.database import Database
 from store.leases import Lease
-from worker import recorder
+from worker import cap
 from worker.recorder import Recorder
 
 
-def test_a_flood_of_log_lines_is_cut_and_says_so(
+def test_a_flood_of_log_lines_is_cut_and_an_event_says_so(
     database: Database, lease: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "_MAX_LOG_LINES", 3)
+    monkeypatch.setitem(cap.MOST, "log", 3)
     one = Recorder(database, lease, 90)
 
     for number in range(10):
@@ -26,7 +26,9 @@ def test_a_flood_of_log_lines_is_cut_and_says_so(
 
     with database.reading() as session:
         lines = [line.line for line in logs.after(session, lease.job_id, 0, 100)]
-    assert lines == ["line 0", "line 1", "… log cut here: it has reached 3 lines"]
+        [told] = [event for event in events.after(session, lease.job_id, 0, 100) if event.type == "truncated"]
+    assert lines == ["line 0", "line 1", "line 2"]
+    assert (told.data["what"], told.data["most"]) == ("log", 3)
 
 
 def test_a_long_line_is_shortened_and_says_so(database: Database, lease: Lease) -> None:

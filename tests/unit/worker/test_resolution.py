@@ -90,3 +90,31 @@ def test_a_run_keeps_the_model_that_it_goes_on_from(storage: Storage, tmp_path: 
 
     assert kept.base_model == str(tmp_path / "base" / "ft:organisation--model:p::j")
     assert (Path(kept.base_model) / "model.safetensors").read_text() == "3"
+
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+
+
+def test_a_job_on_a_trusted_model_gets_the_commit_that_is_trusted(storage: Storage) -> None:
+    trusted = (f"org/other@{OTHER}", f"org/own@{COMMIT}", f"org/own@{OTHER}")
+
+    found = source_of(Origin("org/own"), storage, hub_models=True, trusted_code=trusted)
+
+    assert (found.base_model, found.revision) == ("org/own", COMMIT)
+
+
+@pytest.mark.parametrize(("name", "revision"), [("org/own", "main"), ("org/own", OTHER), ("org/free", None)])
+def test_other_revisions_and_models_stay_what_they_are(storage: Storage, name: str, revision: str | None) -> None:
+    found = source_of(Origin(name, revision), storage, hub_models=True, trusted_code=(f"org/own@{COMMIT}",))
+
+    assert found.revision == revision
+
+
+def test_a_hub_id_is_never_a_folder_of_the_worker(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "etc" / "model").mkdir(parents=True)
+
+    with pytest.raises(BaseModelNotFound, match="same path"):
+        source_of(Origin("etc/model"), storage, hub_models=True)

@@ -17,6 +17,7 @@ from trainer_core.training.failures import failure_of, loading
         (MemoryError(), FailureCode.OUT_OF_MEMORY),
         (OSError(errno.ENOSPC, "No space left on device"), FailureCode.STORAGE_FULL),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), FailureCode.STORAGE_FULL),
+        (OSError(errno.EFBIG, "File too large"), FailureCode.STORAGE_FULL),
         (RuntimeError("I/O error: No space left on device (os error 28)"), FailureCode.STORAGE_FULL),
         (TrainerError(FailureCode.NON_FINITE_LOSS, "NaN"), FailureCode.NON_FINITE_LOSS),
         (ZeroDivisionError(), FailureCode.INTERNAL_ERROR),

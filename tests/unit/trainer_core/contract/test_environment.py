@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.environment import allowed
+from trainer_core.contract.environment import allowed
 
 
 @pytest.mark.parametrize(
