@@ -21,10 +21,13 @@ demo: setup ## the main job: train the starter model to read handwritten digits,
 up: setup ## start the service here and keep it running (Ctrl-C stops it)
 	$(BIN)/tuneyard up
 
-test: setup ## the whole test suite
+clients: setup ## make .venv-clients with the clients of OpenAI that the tests run, pinned
+	$(BIN)/python -m tests.clients.environments
+
+test: setup clients ## the whole test suite
 	$(BIN)/python -m pytest
 
-test-all: setup ## the same with the long matrices: every family with every method, learned by heart
+test-all: setup clients ## the same with the long matrices: every family with every method, learned by heart
 	$(BIN)/python -m pytest -m ''
 
 SEEDS ?= 1
@@ -58,6 +61,6 @@ pins: setup ## renew constraints.txt from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove .venv and everything built
-	rm -rf .venv .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up test test-all chaos bench-setup bench families check pins clean
+.PHONY: help setup demo up clients test test-all chaos bench-setup bench families check pins clean

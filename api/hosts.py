@@ -13,6 +13,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import problem
@@ -40,7 +41,7 @@ class KnownHosts:
             await self._app(scope, receive, send)
             return
         detail = "This service does not answer to the name in the Host header; TUNEYARD_ALLOWED_HOSTS says to which"
-        await problem(HTTPStatus.BAD_REQUEST, "unknown_host", detail)(scope, receive, send)
+        await problem(Request(scope), HTTPStatus.BAD_REQUEST, "unknown_host", detail)(scope, receive, send)
 
     def knows(self, host: str) -> bool:
         """True if a `Host` header names this service: by address, by a name of the local network alone, or as told."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -115,9 +116,11 @@ class Recorder:
         if columns := self._newest():
             leases.write(session, self._lease, **columns)
         told = [said for said in self._batch if not isinstance(said, str)]
-        for event in told:
-            self._record(session, event)
-        metrics.record(session, self._lease, (point for event in told for point in points(event)))
+        for _, some in groupby(told, key=lambda event: isinstance(event, StepCompleted)):
+            together = list(some)  # in the order in which it was said, and steps at once
+            metrics.record(session, self._lease, (point for event in together for point in points(event)))
+            for event in together:
+                self._record(session, event)
         logs.record(session, self._lease, (said for said in self._batch if isinstance(said, str)))
 
     def _newest(self) -> dict[str, Any]:

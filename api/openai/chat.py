@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from api.guard import Caller, CallerDep
+from api.intake import UNBOUNDED
 from api.openai import chat_body
 from api.openai.answers import Asked, HungUp, follow, streamed, whole
 from api.openai.chat_body import ChatBody
@@ -64,7 +65,7 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-@router.post("/completions", openapi_extra=_BODY, responses=_ANSWERS)
+@router.post("/completions", openapi_extra=_BODY, responses=_ANSWERS, max_body_size=UNBOUNDED)
 async def complete_chat(request: Request, caller: CallerDep) -> Response:
     """Answer a chat, in OpenAI's shapes; docs/chat.md tells what is done and what is not.
 

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api.guard import Caller, CallerDep
-from api.intake import Arrival, room_bytes
+from api.intake import UNBOUNDED, Arrival, room_bytes
 from api.openai.file_views import FileDeleted, FilePage, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
@@ -73,7 +73,7 @@ class InvalidField(HTTPException):
         super().__init__(HTTPStatus.BAD_REQUEST, f"{self.param}: {first['msg']}")
 
 
-@router.post("", openapi_extra=BODY)
+@router.post("", openapi_extra=BODY, max_body_size=UNBOUNDED)
 async def create_file(request: Request, caller: CallerDep, repeat: RepeatDep) -> FileRead:
     """Upload a file. One for fine-tuning is checked row by row; with faults it is kept with the status `error`."""
     parts = caller.parts

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.intake import Arrival, room_bytes
+from api.intake import UNBOUNDED, Arrival, room_bytes
 from api.openai.file_views import PartRead, UploadRead
 from api.openai.files import LivesSeconds, UploadPurpose
 from api.openai.filing import Filed, Label, put, record, withdraw
@@ -97,7 +97,7 @@ def create_upload(asked: NewUpload, caller: CallerDep) -> UploadRead:
         return UploadRead.of(upload)
 
 
-@router.post("/{upload_id}/parts", openapi_extra=PART_BODY)
+@router.post("/{upload_id}/parts", openapi_extra=PART_BODY, max_body_size=UNBOUNDED)
 async def create_part(upload_id: str, request: Request, caller: CallerDep) -> PartRead:
     """Send a part of at most 64 MiB; parts may come in any order and at the same time."""
     most_bytes = await run_in_threadpool(_part_room, caller, upload_id)

@@ -56,9 +56,9 @@ class Service:
 
 
 @contextmanager
-def running(data_dir: Path) -> Iterator[Service]:
+def running(data_dir: Path, *options: str) -> Iterator[Service]:
     """A service on a free port, on one slot."""
-    command = [*TUNEYARD, "up", "--port", "0", "--slots", "1", "--data-dir", str(data_dir)]
+    command = [*TUNEYARD, "up", "--port", "0", "--slots", "1", "--data-dir", str(data_dir), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
