@@ -170,7 +170,7 @@ def _step(point: Metric, job: Job) -> dict[str, Any]:
 def _event(event: Event, job: Job) -> dict[str, Any]:
     if event.type == "evaluation_completed":
         total = job.progress.total_steps if job.progress else None
-        data = {**_metrics(event.data["step"], None, event.data["loss"]), "total_steps": total}
+        data = {**_metrics(event.data["step"], None, event.data.get("loss")), "total_steps": total}
         return {"level": "info", "message": event.message, "type": "metrics", "data": data}
     words = _MESSAGES.get(event.type)
     message = words.format(job=job, data=event.data) if words else event.message
