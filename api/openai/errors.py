@@ -25,6 +25,7 @@ _CODES: Mapping[str, tuple[HTTPStatus | None, str, str | None]] = {
     "unknown_dataset": (HTTPStatus.BAD_REQUEST, "invalid_file", "training_file"),
     "invalid_dataset": (HTTPStatus.BAD_REQUEST, "invalid_file_format", "file"),
     "uncheckable_dataset": (HTTPStatus.BAD_REQUEST, "invalid_file_format", "file"),
+    "invalid_url": (None, "invalid_url", "url"),
     "dataset_too_large": (None, "file_too_large", "file"),
 }
 """For codes that OpenAI calls otherwise: the status, if it is another, the code, and the parameter at fault."""

@@ -17,7 +17,7 @@ from store.database import Database
 from store.scopes import Scope
 from tests.unit.bearing import bearer
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/v1/openapi.json"}
 PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}
 READING = {"GET", "HEAD"}
 MakeKey = Callable[..., str]

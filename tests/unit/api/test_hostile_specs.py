@@ -49,6 +49,10 @@ def _numbers(
         yield path, schema["type"]
 
 
+KINDS = {"method": "lora", "objective": "dpo"}
+"""Which of several types has numbers."""
+
+
 def numbers(model: type[BaseModel]) -> list[tuple[str, ...]]:
     """Where a spec holds numbers, by its schema: a field that is added is tried as well."""
     schema = model.model_json_schema()
@@ -60,7 +64,7 @@ def body(path: tuple[str, ...], number: str) -> bytes:
     spec: dict[str, Any] = json.loads(json.dumps(SPEC))
     place = spec
     for name in path[:-1]:
-        place = place.setdefault(name, {"type": "lora"} if name == "method" else {})
+        place = place.setdefault(name, {"type": KINDS[name]} if name in KINDS else {})
     place[path[-1]] = "HERE"
     return json.dumps(spec).replace('"HERE"', number).encode()
 

@@ -104,7 +104,7 @@ def test_an_endpoint_is_answered_with_its_secret_once(client: TestClient, create
 def test_an_address_that_is_not_public_is_refused_when_it_is_given(client: TestClient, created: Any, url: str) -> None:
     answers = [client.post(PATH, json=BODY | {"url": url}), client.post(f"{PATH}/{created['id']}", json={"url": url})]
 
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, "invalid_url")] * 2
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [(400, "invalid_url")] * 2
     assert client.get(f"{PATH}/{created['id']}").json()["url"] == URL
 
 
@@ -122,7 +122,7 @@ def test_an_address_that_is_not_public_is_refused_when_it_is_given(client: TestC
 def test_what_is_not_an_endpoint_is_refused(client: TestClient, created: Any, change: dict[str, Any]) -> None:
     answers = [client.post(PATH, json=BODY | change), client.post(f"{PATH}/{created['id']}", json=change)]
 
-    assert {answer.status_code for answer in answers} == {422}
+    assert {answer.status_code for answer in answers} == {400}
 
 
 def test_an_endpoint_is_changed_in_parts(client: TestClient, created: Any) -> None:
@@ -144,7 +144,7 @@ def test_an_endpoint_that_was_deleted_is_not_there(client: TestClient, created: 
     path = f"{PATH}/{created['id']}"
 
     assert client.delete(path).json() == {"id": created["id"], "object": "webhook_endpoint.deleted", "deleted": True}
-    assert client.delete(path).json()["code"] == "webhook_endpoint_not_found"
+    assert client.delete(path).json()["error"]["code"] == "webhook_endpoint_not_found"
 
 
 def test_pages_say_where_they_end(client: TestClient, created: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_project_has_only_so_many_endpoints(client: TestClient) -> None:
     answers = [client.post(PATH, json=BODY) for _ in range(MAX_ENDPOINTS + 1)]
 
     assert [answer.status_code for answer in answers] == [200] * MAX_ENDPOINTS + [400]
-    assert answers[-1].json()["code"] == "too_many_webhook_endpoints"
+    assert answers[-1].json()["error"]["code"] == "too_many_webhook_endpoints"
 
 
 def test_the_types_of_events_begin_with_those_of_openai(client: TestClient) -> None:
@@ -191,7 +191,7 @@ def test_an_endpoint_of_another_project_is_not_there(
 
     answer = client.request(method, f"{PATH}/{other.id}{path}", json=body)
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "webhook_endpoint_not_found")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "webhook_endpoint_not_found")
     assert client.get(PATH).json()["data"] == []
 
 
@@ -219,7 +219,7 @@ def test_a_test_that_nobody_answers_says_so(client: TestClient) -> None:
 
     answer = client.post(f"{PATH}/{nobody['id']}/test", json={"event_type": "fine_tuning.job.failed"})
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "webhook_endpoint_unreachable")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "webhook_endpoint_unreachable")
 
 
 @pytest.mark.parametrize("keeps_old", [True, False])
@@ -279,4 +279,4 @@ def test_what_was_refused_is_told_by_hand_at_once(
 def test_a_delivery_that_is_not_there_is_not_retried(client: TestClient, created: Any) -> None:
     answer = client.post(f"{PATH}/{created['id']}/deliveries/whd_1/retry")
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "webhook_delivery_not_found")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "webhook_delivery_not_found")
