@@ -103,9 +103,9 @@ def test_no_more_jobs_run_than_the_project_may(database: Database, spec: JobSpec
 
 
 def test_a_project_that_has_used_its_hours_starts_no_job(database: Database, spec: JobSpec) -> None:
+    queue(database, spec, "proj_default")
     with database.writing() as session:
         projects.change(session, "proj_default", max_gpu_hours=0.0)
-    queue(database, spec, "proj_default")
 
     with database.reading() as session:
         assert list(sharing.turns(session, ANYTHING)) == []
