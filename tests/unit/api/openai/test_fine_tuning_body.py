@@ -129,4 +129,4 @@ def test_a_checkpoint_to_go_on_from_stands_in_the_models_place() -> None:
 
 def test_hyperparameters_of_another_method_are_refused() -> None:
     with pytest.raises(ValidationError, match="dpo"):
-        CreateJob(model="starter", training_file="file-1", method={"type": "supervised", "dpo": {}})  # type: ignore[arg-type]
+        CreateJob(model="starter", training_file="file-1", method={"type": "supervised", "dpo": {}})
