@@ -4,6 +4,7 @@ A problem says what is wrong (`title`, `detail`), where (`errors`), and which ki
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -107,6 +108,8 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
+_TRIED = re.compile(r"literal\[.*\]|constrained-\w+")
+"""What stands in a place for the type that was tried there, of several: no key that anybody has sent."""
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "60"},
@@ -200,7 +203,7 @@ def _shortened(text: str) -> str:
 def _location(loc: tuple[Any, ...]) -> str:
     """`("body", "method", "lora", "rank")` → `method.lora.rank`; the source stays where nothing else names a place."""
     inner = loc[1:] if len(loc) > 1 else loc
-    return ".".join(str(part) for part in inner)
+    return ".".join(str(part) for part in inner if not _TRIED.fullmatch(str(part)))
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ finds what the retry has made. Two first tries with the same body are two reques
 
 import hashlib
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -83,9 +83,20 @@ def keep(session: Session, key: str | None, what: str, body_sha256: str, answer_
         else:
             new = {name: values[name] for name in ("answer_id", "is_retry", "created_at")}
             adding = upserting(session, Submission).values(**values)
-            session.execute(adding.on_conflict_do_update(index_elements=("project_id", "name"), set_=new))
+            adding = adding.on_conflict_do_update(
+                index_elements=("project_id", "name"), set_=new, where=_is_past(is_retry=is_retry)
+            )
+            if session.scalar(adding.returning(Submission.name)) is None:  # written since `made_before` has looked
+                raise KeyTaken(name)
     except IntegrityError as error:
         raise KeyTaken(name) from error
+
+
+def _is_past(*, is_retry: bool) -> ColumnElement[bool]:
+    """Whether what stands under a body's name is not what this request has made: as `made_before` sees it."""
+    if is_retry:
+        return Submission.created_at <= from_now(-_RETRIED_SECONDS)
+    return or_(not_(Submission.is_retry), Submission.created_at <= from_now(-_LATE_SECONDS))
 
 
 def forget_old(session: Session) -> None:

@@ -5,9 +5,9 @@ Whatever is not OpenAI's own stands beside it, in the body or among the hyperpar
 
 import re
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from trainer_core.contract.spec import (
     Checkpointing,
@@ -100,6 +100,13 @@ class Method(_Asked):
     dpo: DpoMethod | None = None
     reinforcement: dict[str, Any] | None = None
     """Refused: there are no graders here."""
+
+    @model_validator(mode="after")
+    def _has_no_other(self) -> Self:
+        others = {"supervised", "dpo", "reinforcement"} - {self.type}
+        if found := sorted(name for name in others if getattr(self, name) is not None):
+            raise ValueError(f"type is {self.type}, and {found[0]} would be left unread")
+        return self
 
 
 class Integration(_Asked):

@@ -51,7 +51,8 @@ def ask_all(client: TestClient, app: FastAPI) -> dict[tuple[str, str], httpx2.Re
 
 
 def told(answer: httpx2.Response) -> tuple[int, str, bool]:
-    return answer.status_code, answer.json().get("code"), "Retry-After" in answer.headers
+    body = answer.json()
+    return answer.status_code, body.get("error", body).get("code"), "Retry-After" in answer.headers
 
 
 def assert_all_are_unavailable(answers: dict[tuple[str, str], httpx2.Response]) -> None:
