@@ -9,8 +9,8 @@ from tests.unit.api.openai.rows import rows
 
 def uploaded(client: TestClient, content: bytes | None = None) -> str:
     """Id of a file to train on, by default one of ten good rows."""
-    form = {"files": {"file": ("train.jsonl", rows(10) if content is None else content)}}
-    answer = client.post("/v1/files", data={"purpose": "fine-tune"}, **form)
+    file = {"file": ("train.jsonl", rows(10) if content is None else content)}
+    answer = client.post("/v1/files", data={"purpose": "fine-tune"}, files=file)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
 
