@@ -21,8 +21,8 @@ def settings(database_url: str, storage: Storage, storage_root: str) -> WorkerSe
         storage_root=storage_root,
         scratch_dir=storage.root,
         worker_name="w",
-        word_grace_seconds=0.2,
-        drain_grace_seconds=0.2,
+        word_grace_seconds=1,  # a trainer has to be there before it hears
+        drain_grace_seconds=1,
         kill_grace_seconds=0.2,
     )
 
