@@ -7,8 +7,7 @@ finds what the retry has made. Two first tries with the same body are two reques
 
 import hashlib
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
@@ -62,8 +61,20 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
     return found.answer_id
 
 
-def keep(session: Session, key: str | None, what: str, body_sha256: str, answer_id: str, *, is_retry: bool) -> None:
+def keep(
+    session: Session,
+    key: str | None,
+    what: str,
+    body_sha256: str,
+    answer_id: str,
+    *,
+    is_retry: bool,
+    replaces: str | None = None,
+) -> None:
     """Keep what a request has made.
+
+    Args:
+        replaces: Id of what it had made before, if that is gone.
 
     Raises:
         KeyTaken: Another request with this key, or another try of this one, was faster; nothing must be committed.
@@ -77,15 +88,15 @@ def keep(session: Session, key: str | None, what: str, body_sha256: str, answer_
         "is_retry": is_retry,
         "created_at": from_now(),
     }
-    try:
-        if key is not None:
-            session.execute(insert(Submission).values(**values))
-        else:
-            new = {name: values[name] for name in ("answer_id", "is_retry", "created_at")}
-            adding = upserting(session, Submission).values(**values)
-            session.execute(adding.on_conflict_do_update(index_elements=("project_id", "name"), set_=new))
-    except IntegrityError as error:
-        raise KeyTaken(name) from error
+    new = {column: values[column] for column in ("body_sha256", "answer_id", "is_retry", "created_at")}
+    # What another request has kept under a key stays, unless it is gone or too old to be found.
+    is_free = or_(Submission.answer_id == replaces, Submission.created_at <= from_now(-_KEPT_SECONDS))
+    adding = upserting(session, Submission).values(**values)
+    adding = adding.on_conflict_do_update(
+        index_elements=("project_id", "name"), set_=new, where=None if key is None else is_free
+    )
+    if session.scalar(adding.returning(Submission.name)) is None:
+        raise KeyTaken(name)
 
 
 def forget_old(session: Session) -> None:
