@@ -26,6 +26,7 @@ class UploadNotPending(Exception):
     def __init__(self, upload: Upload) -> None:
         status = "expired" if upload.status == UploadStatus.PENDING else upload.status
         super().__init__(f"upload {upload.id} is {status}; create a new one")
+        self.upload = upload
 
 
 class PartNotFound(Exception):
@@ -119,6 +120,20 @@ def parts(session: Session, upload_id: str, part_ids: Sequence[str]) -> Sequence
 def part_ids(session: Session, upload_id: str) -> Sequence[str]:
     """Ids of all that has come of an upload."""
     return session.scalars(select(UploadPart.id).where(UploadPart.upload_id == upload_id)).all()
+
+
+def cancel(session: Session, upload_id: str) -> Upload:
+    """Cancel an upload; doing so twice changes nothing.
+
+    Raises:
+        UploadNotFound, UploadNotPending: It is complete, or has expired.
+    """
+    try:
+        return end(session, upload_id, UploadStatus.CANCELLED)
+    except UploadNotPending as error:
+        if error.upload.status != UploadStatus.CANCELLED:
+            raise
+        return error.upload
 
 
 def end(session: Session, upload_id: str, status: UploadStatus, file_id: str | None = None) -> Upload:
