@@ -23,7 +23,7 @@ from api.uploads import DatasetTooLarge, Received
 from store import ids, stored_files, uploads
 from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 from store.files import Storage
-from store.uploads import UploadNotPending
+from store.uploads import TooManyBytes, UploadNotPending
 
 router = APIRouter(prefix="/v1/uploads", tags=["openai: files"])
 
@@ -116,14 +116,14 @@ async def create_part(upload_id: str, request: Request, caller: CallerDep) -> Pa
 def _part_room(caller: Caller, upload_id: str) -> int:
     with caller.reading() as session:
         upload = uploads.pending(session, upload_id)
-    return min(MAX_PART_BYTES, upload.num_bytes)
+    return min(MAX_PART_BYTES, upload.num_bytes, room_bytes(caller))
 
 
 def _add_part(caller: Caller, upload_id: str, part_id: str, num_bytes: int) -> UploadPart:
     try:
         with caller.writing() as session:
             return uploads.add_part(session, upload_id, part_id, num_bytes)
-    except UploadNotPending:
+    except (UploadNotPending, TooManyBytes):
         caller.parts.storage.delete(caller.parts.storage.file_path(part_id))
         raise
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from api.openai import uploads
 from store import projects
 from store.clock import from_now
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.file_tables import Upload
 from tests.unit.api.openai.rows import rows
@@ -147,6 +148,28 @@ def test_a_completed_upload_is_not_cancelled(client: TestClient) -> None:
     complete(client, upload_id, send(client, upload_id, CONTENT).json()["id"])
 
     assert client.post(f"/v1/uploads/{upload_id}/cancel").json()["error"]["code"] == "upload_not_pending"
+
+
+def test_parts_have_at_most_twice_the_bytes_that_were_announced(client: TestClient, app: FastAPI) -> None:
+    upload_id = create(client, 4)
+    taken = [send(client, upload_id, b"abcd").status_code for _ in range(2)]
+
+    refused = send(client, upload_id, b"a")
+
+    assert (taken, refused.status_code) == ([200, 200], 400)
+    assert refused.json()["error"]["code"] == "too_many_bytes"
+    storage = app.state.parts.storage
+    assert len(storage.files(storage.root / "files")) == 2
+
+
+def test_a_part_that_the_project_has_no_room_for_is_refused(client: TestClient, database: Database) -> None:
+    upload_id = create(client, 4)
+    with database.writing() as session:
+        projects.change(session, DEFAULT_PROJECT, max_storage_bytes=3)
+
+    assert send(client, upload_id, b"abcd").status_code == 413
+    assert send(client, upload_id, b"abc").status_code == 200
+    assert send(client, upload_id, b"d").json()["error"]["code"] == "insufficient_quota"
 
 
 def test_an_upload_that_was_waited_for_too_long_takes_nothing(client: TestClient, database: Database) -> None:
