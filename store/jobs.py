@@ -292,6 +292,7 @@ def retry(session: Session, job_id: str) -> Job:
     Raises:
         JobNotFound: There is no such job.
         NotRetriable: It neither failed nor was cancelled.
+        DatasetNotFound: What it was to learn from is gone.
     """
     unsuccessful = {JobStatus.FAILED, JobStatus.CANCELLED}
     if _move(session, job_id, JobStatus.QUEUED, unsuccessful, Job.queued_at.is_not(None), **_WAITING, **_AFRESH):
@@ -302,7 +303,9 @@ def retry(session: Session, job_id: str) -> Job:
         _tell(session, job_id, "job_validating", "Job retried; its rows are being checked")
     else:
         raise NotRetriable(get(session, job_id))
-    return get(session, job_id)
+    job = get(session, job_id)
+    check_datasets(session, job.spec)
+    return job
 
 
 def request_finish(session: Session, job_id: str) -> Job:
