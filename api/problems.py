@@ -45,7 +45,7 @@ from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
-from store.uploads import PartNotFound, UploadNotFound, UploadNotPending
+from store.uploads import PartNotFound, TooManyBytes, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,6 +76,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     EventNotFound: (HTTPStatus.NOT_FOUND, "event_not_found"),
     UploadNotFound: (HTTPStatus.NOT_FOUND, "upload_not_found"),
     UploadNotPending: (HTTPStatus.BAD_REQUEST, "upload_not_pending"),
+    TooManyBytes: (HTTPStatus.BAD_REQUEST, "too_many_bytes"),
     PartNotFound: (HTTPStatus.BAD_REQUEST, "part_not_found"),
     WrongBytes: (HTTPStatus.BAD_REQUEST, "wrong_bytes"),
     StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from store import datasets, events, ids, workers
 from store.clock import from_now
 from store.database import owner, touched
+from store.file_tables import StoredFile
 from store.lifecycle import ENDED, JobStatus, sources
 from store.tables import Artifact, Inspection, Job
 from trainer_core.contract.events import Phase
@@ -112,8 +113,13 @@ def record(session: Session, spec: JobSpec) -> Job:
 
 
 def check_datasets(session: Session, spec: JobSpec) -> None:
-    """Raise `DatasetNotFound` if the spec names a dataset that was never uploaded."""
-    for reference in dataset_ids(spec):
+    """Raise `DatasetNotFound` if the spec names a dataset that was never uploaded, or is gone.
+
+    Until the session ends, none of them can be deleted.
+    """
+    named = dataset_ids(spec)
+    session.execute(select(StoredFile.id).where(StoredFile.id.in_(named)).with_for_update(read=True))
+    for reference in named:
         datasets.get(session, reference)
 
 
@@ -286,6 +292,7 @@ def retry(session: Session, job_id: str) -> Job:
     Raises:
         JobNotFound: There is no such job.
         NotRetriable: It neither failed nor was cancelled.
+        DatasetNotFound: What it was to learn from is gone.
     """
     unsuccessful = {JobStatus.FAILED, JobStatus.CANCELLED}
     if _move(session, job_id, JobStatus.QUEUED, unsuccessful, Job.queued_at.is_not(None), **_WAITING, **_AFRESH):
@@ -296,7 +303,9 @@ def retry(session: Session, job_id: str) -> Job:
         _tell(session, job_id, "job_validating", "Job retried; its rows are being checked")
     else:
         raise NotRetriable(get(session, job_id))
-    return get(session, job_id)
+    job = get(session, job_id)
+    check_datasets(session, job.spec)
+    return job
 
 
 def request_finish(session: Session, job_id: str) -> Job:

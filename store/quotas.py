@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from store import projects, sharing
 from store.clock import from_now
 from store.database import owner
-from store.file_tables import StoredFile
+from store.file_tables import StoredFile, Upload, UploadPart, UploadStatus
 from store.lifecycle import JobStatus
 from store.tables import Artifact, Attempt, Checkpoint, Job, Project, UsedHours
 
@@ -45,7 +45,7 @@ class Usage:
     gpu_hours: float
     """In the last 30 days, those of running jobs with them; a place on a CPU counts as a GPU."""
     storage_bytes: int
-    """Of files that were uploaded, of checkpoints and artifacts."""
+    """Of files that were uploaded, of parts of those that are not complete, of checkpoints and artifacts."""
     days: Sequence[DayUsed]
 
 
@@ -124,7 +124,9 @@ def _storage_bytes(session: Session, project_id: str) -> int:
         _sum(table.num_bytes).join(Job, Job.id == table.job_id).where(Job.project_id == project_id)
         for table in (Checkpoint, Artifact)
     )
-    return sum(int(session.scalar(one) or 0) for one in (of_files, *of_jobs))
+    of_uploads = _sum(UploadPart.num_bytes).join(Upload, Upload.id == UploadPart.upload_id)
+    of_uploads = of_uploads.where(Upload.project_id == project_id, Upload.status == UploadStatus.PENDING)
+    return sum(int(session.scalar(one) or 0) for one in (of_files, of_uploads, *of_jobs))
 
 
 def _sum(column: InstrumentedAttribute[int]) -> Select[int]:

@@ -83,10 +83,15 @@ def get(session: Session, file_id: str) -> StoredFile:
     Raises:
         StoredFileNotFound: There is none, or none any more.
     """
-    found = session.scalar(select(StoredFile).where(StoredFile.id == file_id, is_there()))
+    found = find(session, file_id)
     if found is None:
         raise StoredFileNotFound(file_id)
     return found
+
+
+def find(session: Session, file_id: str) -> StoredFile | None:
+    """The file with this id; None if there is none, or none any more."""
+    return session.scalar(select(StoredFile).where(StoredFile.id == file_id, is_there()))
 
 
 def page(

@@ -7,14 +7,14 @@ finds what the retry has made. Two first tries with the same body are two reques
 
 import hashlib
 
-from sqlalchemy import ColumnElement, delete, insert, not_, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
 from store.database import owner, upserting
 from store.file_tables import Submission
 from store.idempotency import KeyReused, KeyTaken
+from store.tables import Project
 
 _KEPT_SECONDS = 72 * 3600.0
 _RETRIED_SECONDS = 1800.0
@@ -43,6 +43,11 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
     Raises:
         KeyReused: The key came with another body.
     """
+    if key is None:
+        # A first try and its retry have no key that only one of them can keep: whichever comes second waits here until
+        # the first is committed, and finds what it has made.
+        of_owner = select(Project.id).where(Project.id == owner(session))
+        session.execute(of_owner.with_for_update(key_share=True))
     name = name_of(key, what, body_sha256)
     since = _KEPT_SECONDS if key is not None else _RETRIED_SECONDS if is_retry else _LATE_SECONDS
     of_name = (Submission.project_id == owner(session), Submission.name == name)
@@ -62,8 +67,20 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
     return found.answer_id
 
 
-def keep(session: Session, key: str | None, what: str, body_sha256: str, answer_id: str, *, is_retry: bool) -> None:
+def keep(
+    session: Session,
+    key: str | None,
+    what: str,
+    body_sha256: str,
+    answer_id: str,
+    *,
+    is_retry: bool,
+    replaces: str | None = None,
+) -> None:
     """Keep what a request has made.
+
+    Args:
+        replaces: Id of what it had made before, if that is gone.
 
     Raises:
         KeyTaken: Another request with this key, or another try of this one, was faster; nothing must be committed.
@@ -77,26 +94,15 @@ def keep(session: Session, key: str | None, what: str, body_sha256: str, answer_
         "is_retry": is_retry,
         "created_at": from_now(),
     }
-    try:
-        if key is not None:
-            session.execute(insert(Submission).values(**values))
-        else:
-            new = {name: values[name] for name in ("answer_id", "is_retry", "created_at")}
-            adding = upserting(session, Submission).values(**values)
-            adding = adding.on_conflict_do_update(
-                index_elements=("project_id", "name"), set_=new, where=_is_past(is_retry=is_retry)
-            )
-            if session.scalar(adding.returning(Submission.name)) is None:  # written since `made_before` has looked
-                raise KeyTaken(name)
-    except IntegrityError as error:
-        raise KeyTaken(name) from error
-
-
-def _is_past(*, is_retry: bool) -> ColumnElement[bool]:
-    """Whether what stands under a body's name is not what this request has made: as `made_before` sees it."""
-    if is_retry:
-        return Submission.created_at <= from_now(-_RETRIED_SECONDS)
-    return or_(not_(Submission.is_retry), Submission.created_at <= from_now(-_LATE_SECONDS))
+    new = {column: values[column] for column in ("body_sha256", "answer_id", "is_retry", "created_at")}
+    # What another request has kept under a key stays, unless it is gone or too old to be found.
+    is_free = or_(Submission.answer_id == replaces, Submission.created_at <= from_now(-_KEPT_SECONDS))
+    adding = upserting(session, Submission).values(**values)
+    adding = adding.on_conflict_do_update(
+        index_elements=("project_id", "name"), set_=new, where=None if key is None else is_free
+    )
+    if session.scalar(adding.returning(Submission.name)) is None:
+        raise KeyTaken(name)
 
 
 def forget_old(session: Session) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from store import ids
@@ -11,6 +11,8 @@ from store.database import owner, touched
 from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 
 _PENDING_SECONDS = 3600
+_MOST_TIMES = 2
+"""So often what was announced may come: parts whose answer was lost are sent again."""
 
 
 class UploadNotFound(Exception):
@@ -26,6 +28,17 @@ class UploadNotPending(Exception):
     def __init__(self, upload: Upload) -> None:
         status = "expired" if upload.status == UploadStatus.PENDING else upload.status
         super().__init__(f"upload {upload.id} is {status}; create a new one")
+        self.upload = upload
+
+
+class TooManyBytes(Exception):
+    """The parts of an upload grow beyond what was announced."""
+
+    def __init__(self, upload: Upload, num_bytes: int) -> None:
+        super().__init__(
+            f"the parts of upload {upload.id} would have {num_bytes} bytes, more than {_MOST_TIMES} times the "
+            f"{upload.num_bytes} that were announced; complete it, or create a new one"
+        )
 
 
 class PartNotFound(Exception):
@@ -93,8 +106,14 @@ def add_part(session: Session, upload_id: str, part_id: str, num_bytes: int) -> 
 
     Raises:
         UploadNotFound, UploadNotPending: It takes none.
+        TooManyBytes: It would have more than was announced, by far.
     """
-    pending(session, upload_id)
+    session.execute(select(Upload.id).where(Upload.id == upload_id).with_for_update())  # one part at a time is counted
+    upload = pending(session, upload_id)
+    sent = select(func.coalesce(func.sum(UploadPart.num_bytes), 0)).where(UploadPart.upload_id == upload_id)
+    total_bytes = int(session.scalar(sent) or 0) + num_bytes
+    if total_bytes > _MOST_TIMES * upload.num_bytes:
+        raise TooManyBytes(upload, total_bytes)
     session.execute(
         insert(UploadPart).values(id=part_id, upload_id=upload_id, num_bytes=num_bytes, created_at=from_now())
     )
@@ -119,6 +138,20 @@ def parts(session: Session, upload_id: str, part_ids: Sequence[str]) -> Sequence
 def part_ids(session: Session, upload_id: str) -> Sequence[str]:
     """Ids of all that has come of an upload."""
     return session.scalars(select(UploadPart.id).where(UploadPart.upload_id == upload_id)).all()
+
+
+def cancel(session: Session, upload_id: str) -> Upload:
+    """Cancel an upload; doing so twice changes nothing.
+
+    Raises:
+        UploadNotFound, UploadNotPending: It is complete, or has expired.
+    """
+    try:
+        return end(session, upload_id, UploadStatus.CANCELLED)
+    except UploadNotPending as error:
+        if error.upload.status != UploadStatus.CANCELLED:
+            raise
+        return error.upload
 
 
 def end(session: Session, upload_id: str, status: UploadStatus, file_id: str | None = None) -> Upload:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -110,20 +111,23 @@ def _digest(label: Label, arrived: Arrival) -> str:
 
 def _made_before(caller: Caller, repeat: Repeat, digest: str) -> StoredFile | None:
     with caller.writing() as session:
-        file_id = repeat.made_before(session, _WHAT, digest)
-        return None if file_id is None else stored_files.get(session, file_id)
+        return _found(session, repeat.made_before(session, _WHAT, digest))
+
+
+def _found(session: Session, file_id: str | None) -> StoredFile | None:
+    return None if file_id is None else stored_files.find(session, file_id)
 
 
 def _keep(caller: Caller, repeat: Repeat, digest: str, filed: Filed) -> StoredFile:
     storage = caller.parts.storage
     try:
         with caller.writing() as session:
-            file_id = repeat.made_before(session, _WHAT, digest)  # by a try that came in beside this one
-            if file_id is None:
+            made = repeat.made_before(session, _WHAT, digest)  # by a try that came in beside this one
+            found = _found(session, made)
+            if found is None:  # or it has been deleted since: this is a new one
                 file = record(session, storage, filed)
-                repeat.keep(session, _WHAT, digest, file.id)
+                repeat.keep(session, _WHAT, digest, file.id, replaces=made)
                 return file
-            found = stored_files.get(session, file_id)
     except KeyTaken:
         return _keep(caller, repeat, digest, filed)
     withdraw(storage, filed)

@@ -26,13 +26,15 @@ class Repeat:
         """
         return submissions.made_before(session, self.key, what, body_sha256, is_retry=self.is_retry)
 
-    def keep(self, session: Session, what: str, body_sha256: str, answer_id: str) -> None:
-        """Keep what it has made.
+    def keep(
+        self, session: Session, what: str, body_sha256: str, answer_id: str, *, replaces: str | None = None
+    ) -> None:
+        """Keep what it has made, in the place of what it had made before if that is gone.
 
         Raises:
             KeyTaken: Another one was faster; nothing must be committed.
         """
-        submissions.keep(session, self.key, what, body_sha256, answer_id, is_retry=self.is_retry)
+        submissions.keep(session, self.key, what, body_sha256, answer_id, is_retry=self.is_retry, replaces=replaces)
 
 
 def _repeat(

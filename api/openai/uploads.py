@@ -20,10 +20,10 @@ from api.openai.files import LivesSeconds, UploadPurpose
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
 from api.uploads import DatasetTooLarge, Received
-from store import ids, uploads
+from store import ids, stored_files, uploads
 from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 from store.files import Storage
-from store.uploads import UploadNotPending
+from store.uploads import TooManyBytes, UploadNotPending
 
 router = APIRouter(prefix="/v1/uploads", tags=["openai: files"])
 
@@ -116,28 +116,48 @@ async def create_part(upload_id: str, request: Request, caller: CallerDep) -> Pa
 def _part_room(caller: Caller, upload_id: str) -> int:
     with caller.reading() as session:
         upload = uploads.pending(session, upload_id)
-    return min(MAX_PART_BYTES, upload.num_bytes)
+    return min(MAX_PART_BYTES, upload.num_bytes, room_bytes(caller))
 
 
 def _add_part(caller: Caller, upload_id: str, part_id: str, num_bytes: int) -> UploadPart:
     try:
         with caller.writing() as session:
             return uploads.add_part(session, upload_id, part_id, num_bytes)
-    except UploadNotPending:
+    except (UploadNotPending, TooManyBytes):
         caller.parts.storage.delete(caller.parts.storage.file_path(part_id))
         raise
 
 
 @router.post("/{upload_id}/complete")
 async def complete_upload(upload_id: str, asked: Completion, caller: CallerDep) -> UploadRead:
-    """Make the file of its parts, in the order in which they are named, and check it as any other."""
+    """Make the file of its parts, in the order in which they are named, and check it as any other.
+
+    A client that sends this again because it has heard no answer gets the file that it has made before.
+    """
+    try:
+        return await _make(upload_id, asked, caller)
+    except UploadNotPending:
+        if told := await run_in_threadpool(_made_before, caller, upload_id):
+            return told
+        raise
+
+
+def _made_before(caller: Caller, upload_id: str) -> UploadRead | None:
+    """What an upload has become; None if it was never completed, or its file is gone."""
+    with caller.reading() as session:
+        upload = uploads.get(session, upload_id)
+        file = None if upload.file_id is None else stored_files.find(session, upload.file_id)
+    return None if file is None else UploadRead.of(upload, file)
+
+
+async def _make(upload_id: str, asked: Completion, caller: Caller) -> UploadRead:
     storage = caller.parts.storage
     upload, chosen = await run_in_threadpool(_chosen, caller, upload_id, asked)
     file_id = ids.file_id()
     folder = storage.upload_dir(file_id)
     folder.mkdir()
     try:
-        received = await run_in_threadpool(_join, storage, chosen, folder / "file", asked.md5)
+        received = await run_in_threadpool(_join, caller, chosen, folder / "file", asked.md5)
         label = Label(upload.purpose, upload.filename, upload.lives_seconds)
         filed = await put(Arrival(file_id, folder, received), label, caller)
         told = await run_in_threadpool(_complete, caller, upload_id, filed)
@@ -157,7 +177,17 @@ def _chosen(caller: Caller, upload_id: str, asked: Completion) -> tuple[Upload, 
     return upload, chosen
 
 
-def _join(storage: Storage, chosen: Sequence[UploadPart], path: Path, md5: str | None) -> Received:
+def _join(caller: Caller, chosen: Sequence[UploadPart], path: Path, md5: str | None) -> Received:
+    try:
+        return _written(caller.parts.storage, chosen, path, md5)
+    except FileNotFoundError:
+        # Another request may have completed the upload, or cancelled it, and cleared its parts away.
+        with caller.reading() as session:
+            uploads.pending(session, chosen[0].upload_id)
+        raise
+
+
+def _written(storage: Storage, chosen: Sequence[UploadPart], path: Path, md5: str | None) -> Received:
     whole, check, num_bytes = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("wb") as file:
         for part in chosen:
@@ -185,9 +215,9 @@ def _complete(caller: Caller, upload_id: str, filed: Filed) -> UploadRead:
 
 @router.post("/{upload_id}/cancel")
 def cancel_upload(upload_id: str, caller: CallerDep) -> UploadRead:
-    """Give an upload up; what has come of it is deleted."""
+    """Give an upload up; what has come of it is deleted. Doing so twice changes nothing."""
     with caller.writing() as session:
-        upload = uploads.end(session, upload_id, UploadStatus.CANCELLED)
+        upload = uploads.cancel(session, upload_id)
         part_ids = uploads.part_ids(session, upload_id)
     _clear(caller.parts.storage, part_ids)
     return UploadRead.of(upload)

@@ -1,16 +1,15 @@
 """Endpoints that are deleted while a job moves of which they are to be told."""
 
 import threading
-import time
 
 import pytest
-from sqlalchemy import text
 
 from store import jobs, leases, webhooks
 from store.database import Database
 from store.leases import Lease
 from store.webhook_tables import WebhookEndpoint
 from tests.unit.hooked import add_endpoint, told
+from tests.unit.locked import wait_for_lock
 from tests.unit.queued import claim_submitted
 from trainer_core.contract.spec import JobSpec
 
@@ -44,19 +43,6 @@ def test_deleting_an_endpoint_never_undoes_the_move_that_it_is_told_of(
         assert jobs.get(session, lease.job_id).status == "succeeded"
         assert webhooks.page(session, after=None, limit=1) == []
     assert told(database) == []
-
-
-def wait_for_lock(database: Database) -> None:
-    """Return once somebody waits for somebody else's transaction."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        with database.reading() as session:
-            if session.execute(waiting).scalar_one():
-                return
-    raise TimeoutError
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

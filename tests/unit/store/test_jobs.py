@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store import inspections, jobs, leases
+from store import inspections, jobs, leases, stored_files
 from store.clock import from_now
 from store.database import Database
 from store.datasets import DatasetNotFound
@@ -305,6 +305,18 @@ def test_a_retried_job_that_was_refused_is_checked_again(database: Database, spe
 
     with database.reading() as session:
         assert jobs.get(session, job_id).status == JobStatus.QUEUED
+
+
+def test_a_job_whose_file_was_deleted_is_not_retried(database: Database, spec: JobSpec) -> None:
+    job_id = failed(database, spec)
+    with database.writing() as session:
+        stored_files.delete(session, spec.train_dataset)
+
+    with pytest.raises(DatasetNotFound), database.writing() as session:
+        jobs.retry(session, job_id)
+
+    with database.reading() as session:
+        assert jobs.get(session, job_id).status == JobStatus.FAILED
 
 
 def test_a_waiting_job_cannot_be_retried(database: Database, spec: JobSpec) -> None:

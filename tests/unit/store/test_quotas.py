@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import update
 
-from store import inspections, leases, projects, quotas
+from store import inspections, leases, projects, quotas, uploads
 from store.clock import from_now
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
+from store.file_tables import Purpose
 from store.quotas import QuotaExceeded
 from store.tables import Attempt, UsedHours
 from tests.unit.queued import claim_submitted
@@ -71,6 +72,20 @@ def test_a_full_storage_takes_neither_jobs_nor_files(database: Database, spec: J
         submit(database, spec)
     with database.reading(DEFAULT_PROJECT) as session, pytest.raises(QuotaExceeded):
         quotas.upload_room(session, 1000)
+
+
+def test_parts_count_as_long_as_their_upload_is_pending(database: Database) -> None:
+    told = []
+    with database.writing(DEFAULT_PROJECT) as session:
+        upload = uploads.add(
+            session, purpose=Purpose.BATCH, filename="a", mime_type="text/plain", num_bytes=7, lives_seconds=None
+        )
+        uploads.add_part(session, upload.id, "part-1", 7)
+        told.append(quotas.usage(session, DEFAULT_PROJECT).storage_bytes)
+        uploads.cancel(session, upload.id)
+        told.append(quotas.usage(session, DEFAULT_PROJECT).storage_bytes)
+
+    assert told == [7, 0]
 
 
 def test_the_room_of_an_upload_is_what_all_limits_leave(database: Database, spec: JobSpec) -> None:

@@ -1,32 +1,54 @@
-"""Requests that are sent again while they are still being answered."""
+"""Requests that are sent again, under a key of their client's or as they are."""
 
 import pytest
+from sqlalchemy import update
 
 from store import submissions
+from store.clock import from_now
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
+from store.file_tables import Submission
 from store.idempotency import KeyTaken
 
+WHAT = "thing"
 BODY = "0" * 64
 
 
-def keep(database: Database, answer_id: str, *, is_retry: bool) -> None:
-    """Keep what a request has made that has looked before any other had made something."""
-    with database.writing() as session:
-        submissions.keep(session, None, "job", BODY, answer_id, is_retry=is_retry)
+def keep(database: Database, answer_id: str, key: str | None = "k", replaces: str | None = None) -> None:
+    with database.writing(DEFAULT_PROJECT) as session:
+        submissions.keep(session, key, WHAT, BODY, answer_id, is_retry=False, replaces=replaces)
 
 
-@pytest.mark.parametrize("is_retry", [False, True])
-def test_of_a_request_and_its_retry_that_race_one_is_kept(database: Database, is_retry: bool) -> None:  # noqa: FBT001
-    keep(database, "first", is_retry=is_retry)
+def made(database: Database, key: str | None = "k") -> str | None:
+    with database.writing(DEFAULT_PROJECT) as session:
+        return submissions.made_before(session, key, WHAT, BODY, is_retry=True)
+
+
+def test_what_was_kept_under_a_key_is_not_overwritten(database: Database) -> None:
+    keep(database, "a")
 
     with pytest.raises(KeyTaken):
-        keep(database, "second", is_retry=not is_retry)
+        keep(database, "b")
+
+    assert made(database) == "a"
 
 
-def test_two_first_tries_are_two_requests(database: Database) -> None:
-    keep(database, "first", is_retry=False)
-    keep(database, "second", is_retry=False)
+def test_only_what_is_gone_is_replaced(database: Database) -> None:
+    keep(database, "a")
+    keep(database, "b", replaces="a")
 
-    with database.reading() as session:
-        found = submissions.made_before(session, None, "job", BODY, is_retry=True)
-    assert found == "second"
+    with pytest.raises(KeyTaken):
+        keep(database, "c", replaces="a")
+
+    assert made(database) == "b"
+
+
+def test_a_key_that_is_too_old_to_be_found_is_free(database: Database) -> None:
+    keep(database, "a")
+    with database.writing() as session:
+        session.execute(update(Submission).values(created_at=from_now(-73 * 3600)))
+    assert made(database) is None
+
+    keep(database, "b")
+
+    assert made(database) == "b"

@@ -193,6 +193,22 @@ def test_a_retry_finds_the_file_of_the_first_try(client: TestClient) -> None:
     assert upload(client, retry="1")["id"] == first["id"]
 
 
+@pytest.mark.parametrize("header", ["x-stainless-retry-count", "Idempotency-Key"])
+def test_what_was_deleted_is_made_again_when_its_upload_is_repeated(client: TestClient, header: str) -> None:
+    def post() -> str:
+        form, files = {"purpose": "user_data"}, {"file": ("a", b"x")}
+        return str(client.post("/v1/files", data=form, files=files, headers={header: "1"}).json()["id"])
+
+    first = post()
+    client.delete(f"/v1/files/{first}")
+
+    second = post()
+
+    assert second != first
+    assert client.get(f"/v1/files/{second}").status_code == 200
+    assert post() == second
+
+
 def test_two_first_tries_are_two_files(client: TestClient) -> None:
     assert upload(client)["id"] != upload(client)["id"]
 

@@ -9,8 +9,10 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import update
 
+from api.openai import uploads
 from store import projects
 from store.clock import from_now
+from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.file_tables import Upload
 from tests.unit.api.openai.rows import rows
@@ -87,6 +89,87 @@ def test_a_cancelled_upload_takes_nothing_and_keeps_nothing(client: TestClient, 
     assert (cancelled["status"], send(client, upload_id, HALVES[1]).status_code) == ("cancelled", 400)
     storage = app.state.parts.storage
     assert not storage.files(storage.root / "files")
+
+
+def test_completing_twice_makes_one_file(client: TestClient) -> None:
+    upload_id = create(client)
+    part_id = send(client, upload_id, CONTENT).json()["id"]
+
+    first, second = [complete(client, upload_id, part_id) for _ in range(2)]
+
+    assert (first.status_code, second.json()) == (200, first.json())
+    assert len(client.get("/v1/files").json()["data"]) == 1
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("step", ["_written", "_complete"])
+def test_of_two_that_complete_at_once_one_makes_the_file(
+    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    upload_id = create(client)
+    part_id = send(client, upload_id, CONTENT).json()["id"]
+    taken = getattr(uploads, step)
+    answers = []
+
+    def overtaken(*arguments: object) -> Any:
+        monkeypatch.setattr(uploads, step, taken)
+        answers.append(complete(client, upload_id, part_id))
+        return taken(*arguments)
+
+    monkeypatch.setattr(uploads, step, overtaken)
+
+    loser = complete(client, upload_id, part_id)
+
+    assert (loser.status_code, loser.json()) == (200, answers[0].json())
+    storage = app.state.parts.storage
+    assert [one["id"] for one in client.get("/v1/files").json()["data"]] == [loser.json()["file"]["id"]]
+    assert len([*storage.files(storage.root / "datasets")]) == 1
+
+
+def test_a_completed_upload_whose_file_was_deleted_is_told_as_ended(client: TestClient) -> None:
+    upload_id = create(client)
+    part_id = send(client, upload_id, CONTENT).json()["id"]
+    file_id = complete(client, upload_id, part_id).json()["file"]["id"]
+    client.delete(f"/v1/files/{file_id}")
+
+    assert complete(client, upload_id, part_id).json()["error"]["code"] == "upload_not_pending"
+
+
+def test_cancelling_twice_changes_nothing(client: TestClient) -> None:
+    upload_id = create(client)
+
+    first, second = [client.post(f"/v1/uploads/{upload_id}/cancel") for _ in range(2)]
+
+    assert (second.status_code, second.json()) == (200, first.json())
+
+
+def test_a_completed_upload_is_not_cancelled(client: TestClient) -> None:
+    upload_id = create(client)
+    complete(client, upload_id, send(client, upload_id, CONTENT).json()["id"])
+
+    assert client.post(f"/v1/uploads/{upload_id}/cancel").json()["error"]["code"] == "upload_not_pending"
+
+
+def test_parts_have_at_most_twice_the_bytes_that_were_announced(client: TestClient, app: FastAPI) -> None:
+    upload_id = create(client, 4)
+    taken = [send(client, upload_id, b"abcd").status_code for _ in range(2)]
+
+    refused = send(client, upload_id, b"a")
+
+    assert (taken, refused.status_code) == ([200, 200], 400)
+    assert refused.json()["error"]["code"] == "too_many_bytes"
+    storage = app.state.parts.storage
+    assert len(storage.files(storage.root / "files")) == 2
+
+
+def test_a_part_that_the_project_has_no_room_for_is_refused(client: TestClient, database: Database) -> None:
+    upload_id = create(client, 4)
+    with database.writing() as session:
+        projects.change(session, DEFAULT_PROJECT, max_storage_bytes=3)
+
+    assert send(client, upload_id, b"abcd").status_code == 413
+    assert send(client, upload_id, b"abc").status_code == 200
+    assert send(client, upload_id, b"d").json()["error"]["code"] == "insufficient_quota"
 
 
 def test_an_upload_that_was_waited_for_too_long_takes_nothing(client: TestClient, database: Database) -> None:
