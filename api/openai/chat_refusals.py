@@ -17,6 +17,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
+from api.openai import errors
 from trainer_core.contract.chat import RefusalCode, Refused
 
 _RETRY_SECONDS = 10
@@ -86,7 +87,7 @@ def refusal(_request: Request, error: Exception) -> JSONResponse:
 def body(error: ChatRefused) -> dict[str, Any]:
     """OpenAI's error object."""
     _, kind, code = CODES[_kind(error)]
-    return {"error": {"message": str(error), "type": kind, "param": error.param, "code": code}}
+    return errors.body(str(error), kind, error.param, code)
 
 
 def _kind(error: ChatRefused) -> type[ChatRefused] | RefusalCode:

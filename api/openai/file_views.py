@@ -1,11 +1,12 @@
 """Files and uploads as OpenAI's clients read them. Times are seconds since 1970."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from api.openai.paging import ends
+from api.openai.times import seconds, seconds_or_none
 from store.file_tables import FileStatus, Purpose, StoredFile, Upload, UploadPart, UploadStatus
 from trainer_core.contract.dataset import DatasetFault
 
@@ -37,8 +38,8 @@ class FileRead(_View):
         return cls(
             id=file.id,
             bytes=file.num_bytes,
-            created_at=_seconds(file.created_at),
-            expires_at=None if file.expires_at is None else _seconds(file.expires_at),
+            created_at=seconds(file.created_at),
+            expires_at=seconds_or_none(file.expires_at),
             filename=file.filename,
             purpose=file.purpose,
             status=file.status,
@@ -62,12 +63,7 @@ class FilePage(_View):
     def of(cls, found: Sequence[StoredFile], limit: int) -> Self:
         """The first `limit` files of those that were found."""
         data = [FileRead.of(one) for one in found[:limit]]
-        return cls(
-            data=data,
-            has_more=len(found) > limit,
-            first_id=data[0].id if data else None,
-            last_id=data[-1].id if data else None,
-        )
+        return cls(data=data, has_more=len(found) > limit, **ends([one.id for one in data]))
 
 
 class FileDeleted(_View):
@@ -98,8 +94,8 @@ class UploadRead(_View):
         return cls(
             id=upload.id,
             bytes=upload.num_bytes,
-            created_at=_seconds(upload.created_at),
-            expires_at=_seconds(upload.expires_at),
+            created_at=seconds(upload.created_at),
+            expires_at=seconds(upload.expires_at),
             filename=upload.filename,
             purpose=upload.purpose,
             status="expired" if has_expired else upload.status,
@@ -118,8 +114,4 @@ class PartRead(_View):
     @classmethod
     def of(cls, part: UploadPart) -> Self:
         """The view of a part's row."""
-        return cls(id=part.id, created_at=_seconds(part.created_at), upload_id=part.upload_id)
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
+        return cls(id=part.id, created_at=seconds(part.created_at), upload_id=part.upload_id)

@@ -157,7 +157,6 @@ def spec_of(body: CreateJob, num_examples: int) -> JobSpec:
     method = _method(asked)
     batch_size = _batch_size(asked.batch_size, num_examples)
     at_once = max(size for size in range(1, min(batch_size, _MOST_ROWS_AT_ONCE) + 1) if batch_size % size == 0)
-    has_tower_trained = isinstance(method, FullFineTune) and asked.freeze_vision is False
     return JobSpec(
         base_model=body.base_model,
         revision=asked.hf_revision,
@@ -171,7 +170,7 @@ def spec_of(body: CreateJob, num_examples: int) -> JobSpec:
             batch_size=at_once,
             gradient_accumulation_steps=batch_size // at_once,
             learning_rate=_learning_rate(asked, method, is_dpo=body.is_dpo),
-            freeze_vision_model=isinstance(method, FullFineTune) and not has_tower_trained,
+            freeze_vision_model=isinstance(method, FullFineTune) and asked.freeze_vision is not False,
             precision=asked.precision or "auto",
         ),
         evaluation=Evaluation(every=_interval(asked.eval_steps), early_stopping=_early_stopping(asked)),

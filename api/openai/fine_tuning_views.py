@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.openai.fine_tuning_body import shown
+from api.openai.times import seconds, seconds_or_none
 from store import history
 from store.history import Entry
 from store.lifecycle import JobStatus
@@ -113,16 +114,6 @@ def checkpoint_view(checkpoint: Checkpoint, job: Job) -> dict[str, Any]:
 def checkpoint_id(checkpoint: Checkpoint) -> str:
     """What a checkpoint is called."""
     return f"ftckpt_{checkpoint.job_id.removeprefix('ftjob-')}-{checkpoint.attempt}-{checkpoint.step}"
-
-
-def seconds(at: datetime) -> int:
-    """Since 1970."""
-    return int(at.timestamp())
-
-
-def seconds_or_none(at: datetime | None) -> int | None:
-    """Since 1970."""
-    return None if at is None else seconds(at)
 
 
 def _status(job: Job) -> str:

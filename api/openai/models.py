@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.guard import Caller, CallerDep
+from api.openai.times import seconds
 from store import artifacts, jobs, trained_models
 from store.files import BaseModelNotFound
 from store.tables import Job
@@ -72,7 +73,7 @@ def _trained(job: Job) -> dict[str, Any]:
     return {
         "id": str(ModelName.of(job)),
         "object": "model",
-        "created": int((job.finished_at or job.created_at).timestamp()),
+        "created": seconds(job.finished_at or job.created_at),
         "owned_by": job.project_id,
         "root": trained_models.root_of(job.base_model),
         "parent": job.base_model,

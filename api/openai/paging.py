@@ -15,6 +15,10 @@ def page(data: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
         "object": "list",
         "data": shown,
         "has_more": len(data) > limit,
-        "first_id": shown[0]["id"] if shown else None,
-        "last_id": shown[-1]["id"] if shown else None,
+        **ends([one["id"] for one in shown]),
     }
+
+
+def ends(ids: Sequence[str]) -> dict[str, str | None]:
+    """What a page says of its ends; `last_id` is given as `after` to read on."""
+    return {"first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.guard import CallerDep
 from api.openai.paging import After, page
+from api.openai.times import seconds
 from store import permissions, projects, trained_models
 from store.permission_tables import CheckpointPermission
 
@@ -69,6 +70,6 @@ def _view(permission: CheckpointPermission) -> dict[str, Any]:
     return {
         "id": permission.id,
         "object": "checkpoint.permission",
-        "created_at": int(permission.created_at.timestamp()),
+        "created_at": seconds(permission.created_at),
         "project_id": permission.grantee_id,
     }

@@ -4,11 +4,12 @@ What OpenAI does not have stands behind what it has. Times are seconds since 197
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.openai.paging import ends
+from api.openai.times import seconds, seconds_or_none
 from store.webhook_tables import DeliveryStatus, EventType, WebhookDelivery, WebhookEndpoint
 
 _NUM_SHOWN = 4
@@ -98,8 +99,8 @@ class EndpointRead(_View):
             url=endpoint.url,
             event_types=endpoint.event_types,
             signing_secret_hint=f"whsec_...{endpoint.secret[-_NUM_SHOWN:]}",
-            created_at=_seconds(endpoint.created_at),
-            updated_at=_seconds(endpoint.updated_at),
+            created_at=seconds(endpoint.created_at),
+            updated_at=seconds(endpoint.updated_at),
             enabled=endpoint.disabled_reason is None,
             disabled_reason=endpoint.disabled_reason,
             **more,
@@ -171,16 +172,16 @@ class DeliveryRead(_View):
             status=delivery.status,
             attempts=[
                 AttemptRead(
-                    created_at=_seconds(one.at),
+                    created_at=seconds(one.at),
                     status_code=one.status_code,
                     error=one.error,
                     duration_ms=round(one.seconds * 1000),
                 )
                 for one in delivery.attempts
             ],
-            next_attempt_at=_seconds(delivery.next_attempt_at) if delivery.next_attempt_at else None,
-            created_at=_seconds(delivery.created_at),
-            finished_at=_seconds(delivery.finished_at) if delivery.finished_at else None,
+            next_attempt_at=seconds_or_none(delivery.next_attempt_at),
+            created_at=seconds(delivery.created_at),
+            finished_at=seconds_or_none(delivery.finished_at),
         )
 
 
@@ -200,7 +201,7 @@ class EndpointPage(_Page):
     @classmethod
     def of(cls, data: Sequence[EndpointRead], *, has_more: bool) -> Self:
         """A page of these."""
-        return cls(data=list(data), has_more=has_more, **_ends(data))
+        return cls(data=list(data), has_more=has_more, **ends([one.id for one in data]))
 
 
 class DeliveryPage(_Page):
@@ -211,12 +212,4 @@ class DeliveryPage(_Page):
     @classmethod
     def of(cls, data: Sequence[DeliveryRead], *, has_more: bool) -> Self:
         """A page of these."""
-        return cls(data=list(data), has_more=has_more, **_ends(data))
-
-
-def _ends(data: Sequence[EndpointRead] | Sequence[DeliveryRead]) -> dict[str, str | None]:
-    return {"first_id": data[0].id if data else None, "last_id": data[-1].id if data else None}
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
+        return cls(data=list(data), has_more=has_more, **ends([one.id for one in data]))
