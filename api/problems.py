@@ -15,7 +15,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from api.checking import DatasetRefused, UncheckableDataset
 from api.egress import AddressRefused
@@ -53,7 +52,6 @@ MEDIA_TYPE = "application/problem+json"
 _MAX_ERRORS = 20
 _MAX_CHARACTERS = 300
 """An answer says what is wrong with a request; it does not send it back."""
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 log = logging.getLogger(__name__)
 
 
@@ -225,19 +223,17 @@ def _in_words(error: Mapping[str, Any]) -> str:
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
-    headers = {"Allow": _allowed(request)} if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    headers = _allowed(request, error) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
     extra = {"errors": [{"location": error.param}]} if isinstance(error, InvalidField) else {}
     return problem(request, status, code, str(error.detail), headers=headers, **extra)
 
 
-def _allowed(request: Request) -> str:
-    """Every method of a path: routing names those of the first route that has it."""
-    return ", ".join(
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
-    )
+def _allowed(request: Request, error: HTTPException) -> Mapping[str, str] | None:
+    """Every method that the document has for a path; routing names those of the first route alone."""
+    path = getattr(request.scope.get("route"), "path_format", None)
+    methods = request.app.openapi()["paths"].get(path, {})
+    return {"Allow": ", ".join(sorted(map(str.upper, methods)))} if methods else error.headers
 
 
 def _unavailable(request: Request, error: SQLAlchemyError) -> JSONResponse:

@@ -217,7 +217,7 @@ def _samples(file: IO[bytes], within: str | None) -> Iterator[Record]:
 
 def _key(name: str) -> str:
     path = PurePosixPath(name)
-    return str(path.with_name(path.name.partition(".")[0]))
+    return str(path.parent / path.name.partition(".")[0])
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -27,7 +27,8 @@ def test_and_under_v1_as_openai_does(client: TestClient) -> None:
     [
         ("PUT", "/jobs", "GET, POST"),
         ("OPTIONS", "/projects/proj_default", "GET, PATCH"),
-        ("POST", "/v1/files/file-1/content", "GET, HEAD"),
+        ("OPTIONS", "/jobs/validate", "POST"),
+        ("POST", "/v1/files/file-1/content", "GET"),
         ("GET", "/jobs/validate/more", None),
     ],
 )

@@ -96,3 +96,7 @@ def test_text_in_a_table_that_is_not_utf8_is_a_fault(path: Path) -> None:
     pq.write_table(pa.table({"instruction": text, "output": text}), path)
 
     assert codes(path) == [("invalid_file", None)]
+
+
+def test_a_sample_without_a_name_is_a_fault(path: Path) -> None:
+    assert codes(write_tar(path, {".": b"red"})) == [("invalid_row", 1)]
