@@ -41,7 +41,7 @@ def good_files(folder: Path) -> Mapping[str, bytes]:
     packed: dict[str, bytes | str] = {"a.png": png("red"), "rows.jsonl": rows}
     write: Mapping[str, Callable[[], Path]] = {
         "jsonl": lambda: _written(path, chats.encode()),
-        "json": lambda: write_json(path, [_CHAT, llava(), {"instruction": "Add", "input": "1 2", "output": "3"}]),
+        "json": lambda: write_json(path, [_CHAT, {"instruction": "Add", "input": "1 2", "output": "3"}]),
         "parquet": lambda: write_parquet(path, table),
         "tar": lambda: write_tar(path, sample),
         "zip": lambda: write_zip(path, packed),
