@@ -6,17 +6,16 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import problems
+from api import problems, service
 from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
 from api.guard import caller
 from api.hosts import KnownHosts
-from api.openai import chat, document, files, fine_tuning, permissions, uploads, webhooks
+from api.openai import chat, document, errors, files, fine_tuning, permissions, uploads, webhooks
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
-from api.request_ids import RequestIds
 from api.routes import (
     artifacts,
     datasets,
@@ -99,15 +98,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         max_body_size=_MAX_BODY_BYTES,
-        responses={"4XX": {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}}},
     )
     app.state.parts = parts
     problems.install(app)
     app.add_exception_handler(ChatRefused, refusal)
     app.add_middleware(KnownHosts, names=settings.allowed_hosts)
     for routes in _GUARDED:
-        app.include_router(routes.router, dependencies=[Depends(caller)])
-    app.include_router(health.router)
+        model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.Problem
+        app.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
+    app.include_router(health.router, responses={"4XX": {"model": problems.Problem}})
     app.include_router(document.router)
-    app.add_middleware(RequestIds)
+    service.finish(app)
     return app

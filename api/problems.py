@@ -26,7 +26,7 @@ from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
-from api.request_ids import HEADER, id_of
+from api.request_ids import id_of
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
@@ -150,6 +150,12 @@ def problem(
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def body_too_large(request: Request) -> JSONResponse:
+    """What is answered to a body that is longer than its route reads."""
+    detail = "The request is larger than 1 MiB, the most that is read where no file is sent"
+    return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request_too_large", detail)
+
+
 def _plain(status: HTTPStatus, code: str) -> Any:
     def answer(request: Request, error: Exception) -> JSONResponse:
         return problem(request, status, code, str(error), headers=_HEADERS.get(status))
@@ -217,9 +223,17 @@ def _in_words(error: Mapping[str, Any]) -> str:
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
+    headers = _allowed(request, error) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
     extra = {"errors": [{"location": error.param}]} if isinstance(error, InvalidField) else {}
-    return problem(request, status, code, str(error.detail), headers=error.headers, **extra)
+    return problem(request, status, code, str(error.detail), headers=headers, **extra)
+
+
+def _allowed(request: Request, error: HTTPException) -> Mapping[str, str] | None:
+    """Every method that the document has for a path; routing names those of the first route alone."""
+    path = getattr(request.scope.get("route"), "path_format", None)
+    methods = request.app.openapi()["paths"].get(path, {})
+    return {"Allow": ", ".join(sorted(map(str.upper, methods)))} if methods else error.headers
 
 
 def _unavailable(request: Request, error: SQLAlchemyError) -> JSONResponse:
@@ -239,4 +253,4 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = id_of(request.scope)
     log.error("%s: unexpected error", request_id, exc_info=error)
     detail = "An error of the service, not of your request; its log says more"
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail, headers={HEADER: request_id})
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)

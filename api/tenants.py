@@ -15,9 +15,11 @@ Bytes = Annotated[int, Field(ge=0, lt=2**63)] | None
 
 
 class Asked(BaseModel):
-    """A body: unknown keys are refused by name."""
+    """A body: unknown keys are refused by name, and `false` is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Limits(Asked):
@@ -70,7 +72,7 @@ class KeyAsked(Asked):
     """A new key."""
 
     name: Name
-    scope: Scope = Scope.SUBMIT
+    scope: Annotated[Scope, Field(strict=False)] = Scope.SUBMIT
     project_id: str = DEFAULT_PROJECT
     expires_in_seconds: Annotated[int, Field(gt=0, le=10 * 365 * 86_400)] | None = None
 

@@ -12,11 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED
+from api.messages import EVENT_STREAM
 from api.openai import chat_body
 from api.openai.answers import Asked, HungUp, follow, streamed, whole
 from api.openai.chat_body import ChatBody
 from api.openai.chat_images import with_images
 from api.openai.chat_refusals import TooLarge, UnknownModel
+from api.openai.errors import Failed
 from store import completions, trained_models
 from store.doorbell import Bell
 from store.files import BaseModelNotFound
@@ -47,8 +49,8 @@ _BODY = {
     }
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "With `stream`, events"},
-    503: {"description": "No slot is free: come back when Retry-After says"},
+    200: {"content": EVENT_STREAM, "description": "With `stream`, events"},
+    503: {"model": Failed, "description": "No slot is free: come back when Retry-After says"},
 }
 
 

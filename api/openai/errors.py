@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 PREFIX = "/v1"
 _TYPES: Mapping[HTTPStatus, str] = {
@@ -29,6 +30,21 @@ _CODES: Mapping[str, tuple[HTTPStatus | None, str, str | None]] = {
     "dataset_too_large": (None, "file_too_large", "file"),
 }
 """For codes that OpenAI calls otherwise: the status, if it is another, the code, and the parameter at fault."""
+
+
+class Fault(BaseModel):
+    """What is wrong, as OpenAI has it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class Failed(BaseModel):
+    """The body of whatever is refused under `/v1`."""
+
+    error: Fault
 
 
 def is_for_openai(path: str) -> bool:

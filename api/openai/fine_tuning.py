@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.base_models import check_base_model
 from api.guard import Caller, CallerDep
+from api.messages import EVENT_STREAM
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
@@ -179,7 +180,7 @@ def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> dic
         return _view(session, ask(session, job_id))
 
 
-@router.get("/{job_id}/events", response_model=None)
+@router.get("/{job_id}/events", response_model=None, responses={200: {"content": EVENT_STREAM}})
 async def list_events(
     job_id: str,
     caller: CallerDep,

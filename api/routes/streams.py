@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from api.guard import Caller, CallerDep
-from api.messages import TYPES
+from api.messages import EVENT_STREAM, TYPES
 from store import jobs
 from store.stream import PLACE, Place
 
@@ -33,7 +33,7 @@ LastEventIdAsked = Annotated[
     ),
 ]
 STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Server-sent events"},
+    200: {"content": EVENT_STREAM, "description": "Server-sent events"},
     204: {"description": "The end was read and nothing has come since: do not come back"},
 }
 

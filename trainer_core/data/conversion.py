@@ -4,7 +4,6 @@ A file that has this form already stays as it is. Every row is checked on the wa
 """
 
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from trainer_core.data.reader import checked, checked_size, faults_of, parse
 from trainer_core.data.records import Form, Record, form_of_file, records
 from trainer_core.data.rows import ANY_ROW, AnyRow, ImagePart, ImageUrl
 from trainer_core.data.sources import ADDRESS, UPLOADED, Sources, ZipImages
+from trainer_core.data.zips import BrokenZip
 
 
 @dataclass
@@ -99,7 +99,7 @@ def check_images(path: Path) -> DatasetReport:
     is_zip = form_of_file(path) is Form.ZIP
     try:
         num_images = _num_images_in(path) if is_zip else len([data_url(path.read_bytes())])
-    except (InvalidImage, zipfile.BadZipFile) as error:
+    except (InvalidImage, BrokenZip) as error:
         fault = DatasetFault(code="invalid_image", detail=str(error))
         return DatasetReport(form="image", num_faults=1, faults=(fault,))
     return DatasetReport(form="zip" if is_zip else "image", num_images=num_images)

@@ -18,6 +18,7 @@ from typing import IO, Any
 from trainer_core.contract.dataset import MAX_IMAGE_BYTES, DatasetFault
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.places import Place
+from trainer_core.data.zips import BrokenZip, reading
 
 MAX_LINE_BYTES = 160 * 1024**2
 """Of one record: ten images of 10 MB in base64, and text."""
@@ -131,11 +132,11 @@ def _check_size(files: Sequence[zipfile.ZipInfo]) -> None:
 @contextmanager
 def _opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with reading(), zipfile.ZipFile(file) as archive:
             if len(archive.namelist()) > MAX_MEMBERS:
                 raise InvalidDataset([_broken(None, f"the archive has more than {MAX_MEMBERS} files")])
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # broken, an odd method, encrypted
+    except BrokenZip as error:
         raise InvalidDataset([_broken(None, f"the zip cannot be read: {error}")]) from error
 
 
@@ -197,7 +198,7 @@ def _table(file: IO[bytes], within: str | None) -> Iterator[Record]:
             for content in batch.to_pylist():
                 number += 1
                 yield Record(Place(number, file=within), content)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last one of a name, or of a text
         raise InvalidDataset([_broken(within, f"the Parquet file cannot be read: {error}")]) from error
 
 
@@ -216,7 +217,7 @@ def _samples(file: IO[bytes], within: str | None) -> Iterator[Record]:
 
 def _key(name: str) -> str:
     path = PurePosixPath(name)
-    return str(path.with_name(path.name.partition(".")[0]))
+    return str(path.parent / path.name.partition(".")[0])
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -12,6 +12,7 @@ from typing import Protocol
 from trainer_core.contract.dataset import MAX_IMAGE_BYTES, fetched_name
 from trainer_core.data.images import InvalidImage
 from trainer_core.data.records import IMAGE_SUFFIXES, suffix
+from trainer_core.data.zips import BrokenZip, reading
 
 UPLOADED = re.compile(r"(?P<id>file-[0-9a-z]{26})(/(?P<name>.+))?")
 """An uploaded image, or one in an uploaded zip."""
@@ -30,10 +31,15 @@ class Images(Protocol):
 
 
 class ZipImages:
-    """The images in a zip, by their path in it or by the end of that."""
+    """The images in a zip, by their path in it or by the end of that.
+
+    Raises:
+        BrokenZip: It is none that can be read.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._archive = zipfile.ZipFile(path)
+        with reading():
+            self._archive = zipfile.ZipFile(path)
         self._by_last: dict[str, list[str]] = {}
         for name in self._archive.namelist():
             self._by_last.setdefault(PurePosixPath(name).name, []).append(name)
@@ -42,9 +48,9 @@ class ZipImages:
         """See `Images`."""
         found = _best(name, self._by_last.get(PurePosixPath(name).name, []))
         try:
-            with self._archive.open(found) as member:
+            with reading(), self._archive.open(found) as member:
                 return member.read(MAX_IMAGE_BYTES + 1)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        except BrokenZip as error:
             raise InvalidImage(f"{found!r} cannot be read from the zip: {error}") from error
 
     def names(self) -> list[str]:
@@ -135,7 +141,7 @@ def _open(path: Path) -> Images:
         return FolderImages(path)
     try:
         return ZipImages(path)
-    except zipfile.BadZipFile as error:
+    except BrokenZip as error:
         raise InvalidImage(f"{path.name} is no zip of images") from error
 
 

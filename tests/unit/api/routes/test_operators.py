@@ -55,6 +55,13 @@ def test_operators_pages_are_for_operators(client: TestClient, database: Databas
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_too_small")
 
 
+@pytest.mark.parametrize("limit", [False, "1", 1.5])
+def test_a_limit_is_a_number(client: TestClient, limit: object) -> None:
+    answer = client.patch("/projects/proj_default", json={"max_upload_bytes": limit})
+
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, "max_upload_bytes")
+
+
 def test_a_change_leaves_out_what_it_does_not_name(client: TestClient) -> None:
     made = client.post("/projects", json={"name": "a", "max_queued_jobs": 3, "max_gpu_hours": 1.5}).json()
 

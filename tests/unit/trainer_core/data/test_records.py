@@ -5,6 +5,8 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.trainer_core.data.forms import converted, png, write_json, write_parquet, write_tar, write_zip
@@ -87,3 +89,14 @@ def test_a_line_longer_than_any_row_is_skipped_as_a_whole(path: Path, monkeypatc
     path.write_text(f"{LINE.replace('two?', '2' * 1000)}\n{LINE}\n")
 
     assert codes(path) == [("invalid_row", 1)]
+
+
+def test_text_in_a_table_that_is_not_utf8_is_a_fault(path: Path) -> None:
+    text = pa.array([b"\xff"]).cast(pa.binary()).view(pa.utf8())
+    pq.write_table(pa.table({"instruction": text, "output": text}), path)
+
+    assert codes(path) == [("invalid_file", None)]
+
+
+def test_a_sample_without_a_name_is_a_fault(path: Path) -> None:
+    assert codes(write_tar(path, {".": b"red"})) == [("invalid_row", 1)]
