@@ -27,6 +27,9 @@ _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
 _CONNECT_SECONDS = 5
 """How long PostgreSQL may take to answer at first."""
+_POOL: Mapping[str, Any] = {"pool_size": 15, "max_overflow": 35}
+"""Connections that are kept, and that come beside them: requests are answered in forty threads, and whoever would wait
+for a connection would wait in no order, and might be refused while others pass."""
 _POOL_SECONDS = 4
 """How long to wait for a connection that another thread gives back: with the one above, never ten seconds."""
 _POSTGRESQL = {
@@ -100,8 +103,8 @@ def touched(session: Session, statement: Update) -> int:
 def make_engine(url: str) -> Engine:
     """Engine for `url`, SQLite set up for several processes."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=_POSTGRESQL)
-    engine = create_engine(url, pool_timeout=_POOL_SECONDS, connect_args={"timeout": _BUSY_SECONDS})
+        return create_engine(url, **_POOL, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=_POSTGRESQL)
+    engine = create_engine(url, **_POOL, pool_timeout=_POOL_SECONDS, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -20,8 +20,9 @@ def say(line: socket.socket, message: str, files: Sequence[int] = ()) -> None:
     """
     told = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
     encoded = f"{message}\n".encode()
-    num_sent = line.sendmsg([encoded], told)
-    line.sendall(encoded[num_sent:])
+    # Whoever has heard all may have answered and hung up already: then there must be nothing more to send, not even "".
+    if rest := encoded[line.sendmsg([encoded], told) :]:
+        line.sendall(rest)
 
 
 def hear(line: socket.socket) -> tuple[str, list[int]]:

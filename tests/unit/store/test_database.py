@@ -1,6 +1,7 @@
 """Sessions that read, and sessions that write."""
 
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +15,9 @@ from store.database import _POSTGRESQL, Database
 from store.datasets import DatasetNotFound
 from trainer_core.contract.dataset import DatasetReport
 
+NUM_THREADS = 40
+"""In which a service answers requests, unless it is told otherwise."""
+
 
 def test_an_error_undoes_the_transaction(database: Database) -> None:
     with pytest.raises(DatasetNotFound), database.writing() as session:
@@ -26,6 +30,18 @@ def test_an_error_undoes_the_transaction(database: Database) -> None:
 def _see_then_fail(session: Session) -> None:
     workers.see(session, "w", num_slots=1, memory_bytes=1, gpus=())
     datasets.get(session, "file-none")
+
+
+def test_each_thread_that_answers_requests_has_a_connection(database: Database) -> None:
+    together = threading.Barrier(NUM_THREADS)
+
+    def read(_: int) -> None:
+        with database.reading() as session:
+            session.execute(select(1))
+            together.wait(timeout=60)
+
+    with ThreadPoolExecutor(NUM_THREADS) as threads:
+        list(threads.map(read, range(NUM_THREADS)))
 
 
 def test_a_time_comes_back_in_utc(database: Database) -> None:

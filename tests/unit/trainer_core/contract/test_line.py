@@ -62,3 +62,23 @@ def test_nobody_can_be_told(ends: tuple[socket.socket, socket.socket]) -> None:
 
     with pytest.raises(OSError, match="pipe"):
         say(ends[0], "words")
+
+
+class HeardAtOnce(socket.socket):
+    """Its other end hears whatever is said before the speaker has so much as turned round, and hangs up."""
+
+    other: socket.socket
+
+    def sendmsg(self, *said: object) -> int:
+        num_sent = super().sendmsg(*said)  # type: ignore[arg-type]
+        hear(self.other)
+        self.other.close()
+        return num_sent
+
+
+def test_whoever_hears_all_may_hang_up_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with HeardAtOnce(fileno=ours.detach()) as line:
+        line.other = theirs
+
+        say(line, "words")
