@@ -9,16 +9,17 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.tries import Tries
-from store import artifacts, inspections, keys, leases
+from store import artifacts, inspections, jobs, keys, leases, permissions
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
 from store.scopes import Scope
+from store.trained_models import ModelName
 from tests.unit.api.fuzzing import fuzz
 from tests.unit.api.openai.fine_tuning import uploaded
 from tests.unit.api.openai.rows import rows
 from tests.unit.bearing import bearer
-from tests.unit.hooked import add_endpoint
+from tests.unit.hooked import add_endpoint, told
 from tests.unit.queued import claim_submitted, submit_queued
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
@@ -47,6 +48,7 @@ def ids(app: FastAPI, api_key: str, database: Database, storage: Storage, spec: 
     """What there is: jobs that have succeeded, run and wait, and a thing of every other kind."""
     client = TestClient(app, headers=bearer(api_key))  # the service is started once, by whoever fuzzes it
     storage.dataset_path(spec.train_dataset).write_bytes(rows(1))
+    endpoint = add_endpoint(database)  # before the job that it is told of
     succeeded = claim_submitted(database, spec)
     artifact = storage.run_dir(succeeded.job_id, succeeded.attempt) / "artifact"
     artifact.mkdir(parents=True)
@@ -59,22 +61,29 @@ def ids(app: FastAPI, api_key: str, database: Database, storage: Storage, spec: 
         leases.succeed(session, succeeded)
     running = claim_submitted(database, spec)
     with database.writing() as session:
+        model = str(ModelName.of(jobs.get(session, succeeded.job_id)))
+        [permission] = permissions.add(session, model, [DEFAULT_PROJECT])
         queued = submit_queued(session, spec).id
         report = inspections.request(session, spec)
         key, _ = keys.create(session, project_id=DEFAULT_PROJECT, name="spare", scope=Scope.READ)
     file_ids = [uploaded(client), uploaded(client)]
     upload = {"purpose": "fine-tune", "filename": "a.jsonl", "bytes": 10, "mime_type": "text/jsonl"}
-    return {
+    there = {
         "job_id": [succeeded.job_id, running.job_id, queued],
         "dataset_id": file_ids,
         "file_id": file_ids,
         "report_id": [report],
         "upload_id": [client.post("/v1/uploads", json=upload).json()["id"]],
-        "endpoint_id": [add_endpoint(database).id],
+        "endpoint_id": [endpoint.id],
+        "delivery_id": [one.id for one in told(database)],
+        "model": [model, spec.base_model],
+        "permission_id": [permission.id],
         "project_id": [DEFAULT_PROJECT],
         "key_id": [key.id],
         "path": ["model.safetensors"],
     }
+    assert all(there.values())
+    return there
 
 
 DOCUMENTS = pytest.mark.parametrize("document", ["/openapi.json", "/v1/openapi.json"])
@@ -104,3 +113,5 @@ def test_so_is_every_one_of_thousands(app: FastAPI, database: Database, ids: Ids
     assert found.faults == []
     assert found.num_cases > 1500
     assert max(found.statuses) < 500
+    with database.reading() as session:
+        assert keys.bearer(session, key)  # else most of it was refused for its key, after that was revoked

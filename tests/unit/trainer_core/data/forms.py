@@ -46,7 +46,7 @@ def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
 def write_zip(path: Path, files: Mapping[str, bytes | str], compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, compression)  # the same bytes whenever it is written
     return path
 
 
