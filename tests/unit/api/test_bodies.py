@@ -1,7 +1,6 @@
 """How much of a request is read before it is refused, and what is left of it (S8, S9)."""
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+
+from tests.unit import peaks
 
 _CHUNK = bytes(64 * 1024)
 _UPLOADS = ["/datasets", "/images"]
@@ -86,12 +87,12 @@ def _form(num_fields: int) -> bytes:
 
 @pytest.mark.parametrize("path", [*_UPLOADS, *_SPECS])
 def test_a_form_of_a_million_fields_is_refused_unread(client: TestClient, path: str) -> None:
-    body, before = _form(1_000_000), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    body, before = _form(1_000_000), peaks.forget()
 
     answer = client.post(path, content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
     assert answer.status_code == (415 if path in _UPLOADS else 413)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024
+    assert peaks.peak_bytes() - before < 20 * 1024**2
     assert len(answer.content) < 1000
 
 

@@ -1,6 +1,5 @@
 """What a trainer may take of its host: a greedy one fails alone, and nothing of it is left (S17, S20)."""
 
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
 from store.tables import Job
+from tests.unit import peaks
 from worker import cap, rations
 from worker.rations import Rations, folder_bytes, host_memory_bytes
 from worker.runner import Runner
@@ -89,7 +89,7 @@ def test_of_a_flood_of_words_the_beginning_is_kept(
 ) -> None:
     monkeypatch.setitem(cap.MOST, "log", most)
     monkeypatch.setitem(cap.MOST, "events", 500)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peaks.forget()
 
     job = play("flood", num_lines)
 
@@ -99,17 +99,17 @@ def test_of_a_flood_of_words_the_beginning_is_kept(
     assert job.status == JobStatus.SUCCEEDED
     assert [line.line for line in lines] == [f"line {number}" for number in range(most)]
     assert {event.data["what"]: event.data["most"] for event in told} == {"log": most, "events": 500}
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+    assert peaks.peak_bytes() - before < 150 * 1024**2
 
 
 @on_sqlite
 def test_a_line_without_end_is_heard_in_pieces(play: Play) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peaks.forget()
 
     job = play("long line", 300)
 
     assert job.status == JobStatus.SUCCEEDED
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
+    assert peaks.peak_bytes() - before < 200 * 1024**2
 
 
 @on_sqlite

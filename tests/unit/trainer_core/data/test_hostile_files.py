@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.unit import peaks
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data import records
@@ -39,14 +39,11 @@ class Checked:
 
 def check(path: Path, *options: str) -> Checked:
     """Run it as the service does; it must answer, whatever the file is."""
-    command = [sys.executable, "-m", "trainer_core.data", str(path), "--output", f"{path}.rows", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        answer = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode in (0, 1)
-    return Checked(DatasetReport.model_validate_json(answer), usage.ru_maxrss * 1024)
+    program = [sys.executable, "-m", peaks.__name__, "trainer_core.data"]
+    command = [*program, str(path), "--output", f"{path}.rows", *options]
+    told = subprocess.run(command, capture_output=True, check=False)
+    assert told.returncode in (0, 1)
+    return Checked(DatasetReport.model_validate_json(told.stdout), int(told.stderr.splitlines()[-1]))
 
 
 def with_image(url: str) -> bytes:

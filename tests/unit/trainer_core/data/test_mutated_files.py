@@ -1,7 +1,6 @@
 """Whatever happened to a file, it is reported on: no crash, no hang, no memory without bound."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit import peaks
 from tests.unit.trainer_core.data import checking
 from tests.unit.trainer_core.data.mutation import good_files, mutated
 from trainer_core.contract.dataset import DatasetReport
@@ -28,12 +28,10 @@ class Checked:
 
 
 def check(folder: Path) -> Checked:
-    with subprocess.Popen([sys.executable, checking.__file__, folder], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        runs = [json.loads(line) for line in process.stdout]
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Checked(runs, process.returncode, usage.ru_maxrss * 1024)
+    command = [sys.executable, "-m", peaks.__name__, checking.__name__, folder]
+    told = subprocess.run(command, capture_output=True, check=False)
+    runs = [json.loads(line) for line in told.stdout.splitlines()]
+    return Checked(runs, told.returncode, int(told.stderr.splitlines()[-1]))
 
 
 def fault(run: dict[str, Any]) -> str | None:
