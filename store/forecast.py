@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from store import inspections, workers
 from store.clock import now
+from store.database import ACROSS_PROJECTS
 from store.jobs import CLAIM_ORDER
 from store.lifecycle import JobStatus
 from store.tables import Inspection, Job
@@ -16,18 +17,26 @@ _MOST_AHEAD = 50
 
 
 def start_of(session: Session, job: Job) -> datetime | None:
-    """When a queued job will begin if the jobs of its project that are before it take as long as was estimated."""
-    ahead = _ahead(session, job)
+    """When a queued job will begin, if all goes on at the pace so far.
+
+    Slots are shared with other projects, whose running jobs count too. What these have waiting does not: how turns will
+    be taken is not known.
+    """
+    ahead, left = _ahead(session, job), _left(session)
     num_slots = sum(max(worker.num_slots, len(worker.gpus)) for worker in workers.alive(session))
-    if ahead is None or not num_slots:
+    if ahead is None or left is None or not num_slots:
         return None
-    running = session.scalars(
-        select(Job).where(Job.status == JobStatus.RUNNING, Job.project_id == job.project_id)
-    ).all()
-    if len(running) < num_slots and not ahead:
+    if len(left) + len(ahead) < num_slots:
         return now(session)
-    left = [one.progress.remaining_seconds for one in running if one.progress is not None]
     return now(session) + timedelta(seconds=(sum(left) + sum(ahead)) / num_slots)
+
+
+def _left(session: Session) -> list[float] | None:
+    """How long each running job still takes; None if that is not known of one of them."""
+    running = select(Job.progress).where(Job.status == JobStatus.RUNNING).execution_options(**{ACROSS_PROJECTS: True})
+    found = session.scalars(running).all()
+    told = [one.remaining_seconds for one in found if one is not None]
+    return told if len(told) == len(found) else None
 
 
 def _ahead(session: Session, job: Job) -> list[float] | None:

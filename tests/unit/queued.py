@@ -6,8 +6,20 @@ from store import inspections, jobs, leases
 from store.database import Database
 from store.leases import Lease
 from store.tables import Job
-from trainer_core.contract.report import JobReport
+from trainer_core.contract.report import Estimate, JobReport, MemoryEstimate
 from trainer_core.contract.spec import JobSpec
+
+_MEMORY = ("weights", "adapter", "gradient", "optimizer", "activation", "logits", "total")
+ESTIMATE = Estimate(
+    num_parameters=1,
+    num_trainable_parameters=1,
+    steps_per_epoch=1,
+    total_steps=1,
+    memory=MemoryEstimate(**{f"{name}_bytes": 0 for name in _MEMORY}, device_bytes=None),
+    disk_bytes=1,
+    flops=1e9,
+)
+"""What some job will take."""
 
 
 def submit_queued(session: Session, spec: JobSpec) -> Job:

@@ -8,10 +8,10 @@ from store.datasets import DatasetNotFound
 from store.inspections import MAX_ATTEMPTS, Claim, InspectionNotFound, ReportNotReady
 from store.lifecycle import JobStatus
 from store.progress import Progress
-from tests.unit.queued import submit_queued
+from tests.unit.queued import ESTIMATE, submit_queued
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.report import Estimate, JobReport, MemoryEstimate, Problem
+from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 
 VALID = JobReport(is_valid=True, warnings=("2 of 9 training rows repeat another one",))
@@ -20,16 +20,6 @@ INVALID = JobReport(
     is_valid=False, problem=Problem(code=FailureCode.INVALID_DATASET, message="line 3: 99 tokens", faults=(FAULT,))
 )
 
-PARTS = ("weights", "adapter", "gradient", "optimizer", "activation", "logits", "total")
-ESTIMATE = Estimate(
-    num_parameters=1,
-    num_trainable_parameters=1,
-    steps_per_epoch=1,
-    total_steps=1,
-    memory=MemoryEstimate(**{f"{name}_bytes": 0 for name in PARTS}, device_bytes=None),
-    disk_bytes=1,
-    flops=1e9,
-)
 PROGRESS = Progress(
     step=1, total_steps=1, epoch=1.0, loss=1.0, learning_rate=0.1, elapsed_seconds=20.0, remaining_seconds=0.0
 )
