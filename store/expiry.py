@@ -16,6 +16,8 @@ from store.tables import Dataset, ImageFile, Job
 
 _MAX_FILES = 100
 """In one go: whoever collects has other work."""
+_SUBMITTING_SECONDS = 60.0
+"""How long a file stays that has expired: a job may be on its way that found it there, and is not to be seen yet."""
 
 
 def collect(database: Database, storage: Storage) -> None:
@@ -35,7 +37,7 @@ def collect(database: Database, storage: Storage) -> None:
 
 def _expired(session: Session) -> Sequence[StoredFile]:
     is_used = exists().where(Job.status.not_in(ENDED), stored_files.uses(StoredFile.id))
-    has_expired = select(StoredFile).where(StoredFile.expires_at <= from_now(), ~is_used)
+    has_expired = select(StoredFile).where(StoredFile.expires_at <= from_now(-_SUBMITTING_SECONDS), ~is_used)
     return session.scalars(has_expired.order_by(StoredFile.expires_at).limit(_MAX_FILES)).all()
 
 

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from store import expiry, inspections, jobs, stored_files
+from store.clock import from_now
 from store.database import Database
+from store.file_tables import StoredFile
 from store.files import Storage
 from store.stored_files import StoredFileNotFound
 from store.tables import Dataset
@@ -20,6 +23,12 @@ def publish(storage: Storage, folder: Path, spec: JobSpec) -> Path:
     return place
 
 
+def pass_a_minute(database: Database) -> None:
+    """Let what has expired have expired a minute ago."""
+    with database.writing() as session:
+        session.execute(update(StoredFile).where(StoredFile.expires_at <= from_now()).values(expires_at=from_now(-61)))
+
+
 @EVERY_KIND
 def test_a_deleted_file_leaves_bytes_and_rows_behind_nowhere(
     database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
@@ -27,6 +36,7 @@ def test_a_deleted_file_leaves_bytes_and_rows_behind_nowhere(
     place = publish(storage, tmp_path, spec)
     with database.writing() as session:
         stored_files.delete(session, spec.train_dataset)
+    pass_a_minute(database)
 
     expiry.collect(database, storage)
 
@@ -46,6 +56,18 @@ def test_what_has_not_expired_stays(database: Database, storage: Storage, spec: 
     assert place.exists()
 
 
+def test_what_has_just_expired_stays_for_a_job_that_may_be_on_its_way(
+    database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
+) -> None:
+    place = publish(storage, tmp_path, spec)
+    with database.writing() as session:
+        stored_files.expire(session, spec.train_dataset)
+
+    expiry.collect(database, storage)
+
+    assert place.exists()
+
+
 def test_what_has_expired_stays_while_a_job_needs_it(
     database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
 ) -> None:
@@ -53,6 +75,7 @@ def test_what_has_expired_stays_while_a_job_needs_it(
     with database.writing() as session:
         job_id = inspections.submit(session, spec).id
         stored_files.expire(session, spec.train_dataset)
+    pass_a_minute(database)
 
     expiry.collect(database, storage)
     assert place.exists()
