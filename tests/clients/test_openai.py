@@ -12,6 +12,7 @@ from tests.clients.environments import COMMAND_LINE, PYTHON_CLIENTS, node, pytho
 from tests.e2e.live_service import Service, running
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "openai"
+*OLDER, NEWEST = PYTHON_CLIENTS
 MODEL = "gpt-4o-2024-08-06"
 
 
@@ -53,6 +54,11 @@ def assert_went_all_the_way(told: str) -> None:
 @pytest.mark.parametrize("name", PYTHON_CLIENTS)
 def test_the_python_sdk_goes_all_the_way(service: Service, rows: Path, name: str) -> None:
     assert_went_all_the_way(run(service, python_of(name), EXAMPLES / "fine_tune.py", rows))
+
+
+@pytest.mark.parametrize("name", [*(pytest.param(one, marks=pytest.mark.long) for one in OLDER), NEWEST])
+def test_answers_have_the_types_that_the_sdk_declares(service: Service, rows: Path, name: str) -> None:
+    run(service, python_of(name), Path(__file__).parent / "strict.py", rows)
 
 
 def test_the_node_sdk_goes_all_the_way(service: Service, rows: Path) -> None:
