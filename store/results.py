@@ -14,7 +14,12 @@ from store.tables import Job
 from trainer_core.contract.manifest import Manifest
 
 HEADER = ("step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
-_SERIES = {"train_loss": "loss", "train_accuracy": "rewards/accuracies", "valid_loss": "eval_loss"}
+_SERIES = {
+    "train_loss": "loss",
+    "train_accuracy": "rewards/accuracies",
+    "valid_loss": "eval_loss",
+    "valid_mean_token_accuracy": "eval_token_accuracy",
+}
 """Where the numbers of a column come from; what is not measured stays empty."""
 _FILENAME = "step_metrics.csv"
 _MAX_POINTS = 100_000

@@ -106,7 +106,9 @@ def checkpoint_view(checkpoint: Checkpoint, job: Job) -> dict[str, Any]:
         "fine_tuned_model_checkpoint": str(ModelName.of(job, checkpoint.step)),
         "fine_tuning_job_id": job.id,
         "step_number": checkpoint.step,
-        "metrics": _metrics(checkpoint.step, found.get("loss"), found.get("eval_loss")),
+        "metrics": _metrics(
+            checkpoint.step, found.get("loss"), found.get("eval_loss"), found.get("eval_token_accuracy")
+        ),
         "bytes": checkpoint.num_bytes,
     }
 
@@ -154,14 +156,15 @@ def _progress(job: Job) -> dict[str, Any] | None:
 def _step(point: Metric, job: Job) -> dict[str, Any]:
     total = job.progress.total_steps if job.progress else None
     message = f"Step {point.step}/{total or '?'}: training loss={point.value:.4f}"
-    data = {**_metrics(point.step, point.value, None), "total_steps": total}
+    data = {**_metrics(point.step, point.value), "total_steps": total}
     return {"level": "info", "message": message, "type": "metrics", "data": data}
 
 
 def _event(event: Event, job: Job) -> dict[str, Any]:
     if event.type == "evaluation_completed":
         total = job.progress.total_steps if job.progress else None
-        data = {**_metrics(event.data["step"], None, event.data.get("loss")), "total_steps": total}
+        accuracy = event.data.get("scores", {}).get("token_accuracy")
+        data = {**_metrics(event.data["step"], None, event.data.get("loss"), accuracy), "total_steps": total}
         return {"level": "info", "message": event.message, "type": "metrics", "data": data}
     words = _MESSAGES.get(event.type)
     message = words.format(job=job, data=event.data) if words else event.message
@@ -171,13 +174,15 @@ def _event(event: Event, job: Job) -> dict[str, Any]:
     return {"level": level, "message": message, "type": "message", "data": None, "kind": event.type}
 
 
-def _metrics(step: int, loss: float | None, eval_loss: float | None) -> dict[str, Any]:
+def _metrics(
+    step: int, loss: float | None, eval_loss: float | None = None, eval_accuracy: float | None = None
+) -> dict[str, Any]:
     return {
         "step": step,
         "train_loss": loss,
         "train_mean_token_accuracy": None,
         "valid_loss": eval_loss,
-        "valid_mean_token_accuracy": None,
+        "valid_mean_token_accuracy": eval_accuracy,
         "full_valid_loss": eval_loss,
-        "full_valid_mean_token_accuracy": None,
+        "full_valid_mean_token_accuracy": eval_accuracy,
     }

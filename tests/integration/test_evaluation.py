@@ -86,7 +86,8 @@ def test_rows_learned_by_heart_are_answered_exactly(ran: Run) -> None:
 
     assert last.num_generated == 12
     assert last.scores["exact_match"] == 1.0
-    assert last.scores.keys() == {"exact_match", "normalised_exact_match", "anls", "token_f1"}
+    assert last.scores.keys() == {"token_accuracy", "exact_match", "normalised_exact_match", "anls", "token_f1"}
+    assert last.scores["token_accuracy"] == 1.0
 
 
 def test_some_answers_are_kept_with_question_and_image(ran: Run) -> None:

@@ -182,7 +182,7 @@ class EvaluationCompleted(_Event):
     num_rows: int
     seconds: float
     scores: dict[str, float] = Field(default_factory=dict)
-    """Means over the generated answers, or over pairs, by metric."""
+    """By metric: `token_accuracy`, means over the generated answers, or means over pairs."""
     num_generated: int = 0
     predictions: Annotated[tuple[Prediction, ...], Field(strict=False)] = ()
     is_best: bool = False

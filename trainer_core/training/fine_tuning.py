@@ -29,6 +29,7 @@ from trainer_core.models.sight import Sight
 from trainer_core.models.trust import of_own_folder
 from trainer_core.module import Batch, HFAutoModelForImageTextToText
 from trainer_core.training import ranks
+from trainer_core.training.accuracy import MEASURE, CountingLoss
 from trainer_core.training.decisions import Decisions
 from trainer_core.training.devices import Device
 from trainer_core.training.failures import is_out_of_memory
@@ -73,7 +74,7 @@ class FineTuning(HFAutoModelForImageTextToText):
     their supervised tokens.
     """
 
-    measures: tuple[str, ...] = ()
+    measures: tuple[str, ...] = (MEASURE,)
     """Names of what an evaluation measures beside the loss."""
 
     def __init__(
@@ -88,6 +89,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         images: Images | None = None,
     ) -> None:
         super().__init__(spec.base_model, processor=processor, default_dtype=device.dtype, **hub_source(spec))
+        self.loss_fn = self._counting = CountingLoss()
         self.kwargs = hub_source(spec)
         self.automatic_optimization = False
         self.spec = spec
@@ -104,8 +106,7 @@ class FineTuning(HFAutoModelForImageTextToText):
         self._frozen: list[nn.Module] = []
         self._has_images = any(has_images(row) for rows in examples for row in rows)
         self.decisions = Decisions.of(spec)
-        tokenizer: Any = self.tokenizer
-        self.pad_token_id: int = tokenizer.pad_token_id or 0
+        self.pad_token_id: int = getattr(self.tokenizer, "pad_token_id", None) or 0
 
     @property
     def base(self) -> PreTrainedModel:
@@ -269,11 +270,11 @@ class FineTuning(HFAutoModelForImageTextToText):
 
     def sums(self, rows: Sequence[Any]) -> Tensor:
         """Of held-out rows: their loss and `measures`, summed up, and last over how many; float64."""
-        summed = torch.zeros(2, dtype=torch.float64)
+        self._counting.take()  # of whatever was computed before
+        summed = torch.zeros(3, dtype=torch.float64)
         for batch in self.micro_batches(rows, self.decisions.evaluation_room):
-            num = num_supervised(batch)
-            loss = float(self.loss(self.on_device(batch)))
-            summed += torch.tensor([loss * num, num], dtype=torch.float64)
+            loss, num = float(self.loss(self.on_device(batch))), num_supervised(batch)
+            summed += torch.tensor([loss * num, self._counting.take(), num], dtype=torch.float64)
         return summed
 
     @property
