@@ -35,7 +35,6 @@ from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
 from store.files import BaseModelNotFound
 from store.history import EventNotFound
-from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
@@ -45,6 +44,7 @@ from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
+from store.submissions import KeyReused
 from store.uploads import PartNotFound, TooManyBytes, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 

@@ -19,11 +19,11 @@ from api.intake import UNBOUNDED, Arrival, room_bytes
 from api.openai.file_views import FileDeleted, FilePage, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
-from api.openai.repeating import Repeat, RepeatDep
+from api.repeating import Repeat, RepeatDep
 from api.serving import REDIRECTED, serve
 from store import ids, results, stored_files
 from store.file_tables import Purpose, StoredFile
-from store.idempotency import KeyTaken
+from store.submissions import KeyTaken
 
 router = APIRouter(prefix="/v1/files", tags=["openai: files"])
 

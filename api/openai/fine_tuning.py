@@ -19,12 +19,12 @@ from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
 from api.openai.paging import After, page
-from api.openai.repeating import Repeat, RepeatDep
+from api.repeating import Repeat, RepeatDep
 from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
 from store.doorbell import Bell
 from store.file_tables import FileStatus, Purpose, StoredFile
-from store.idempotency import KeyTaken
 from store.lifecycle import JobStatus
+from store.submissions import KeyTaken
 from store.tables import Job
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.report import JobReport, Problem
