@@ -21,8 +21,6 @@ from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
 from api.intake import BodyIsAForm
 from api.openai import errors
-from api.openai.files import InvalidField
-from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
@@ -124,7 +122,6 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DatasetNotFound)(_unknown_dataset)
     app.exception_handler(DatasetRefused)(_refused)
     app.exception_handler(QuotaExceeded)(_over_quota)
-    app.exception_handler(BadParameter)(_bad_parameter)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     for error in UNAVAILABLE:
@@ -182,10 +179,6 @@ def _over_quota(request: Request, error: QuotaExceeded) -> JSONResponse:
     return problem(request, HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
 
 
-def _bad_parameter(_request: Request, error: BadParameter) -> JSONResponse:
-    return errors.error(HTTPStatus.BAD_REQUEST, "invalid_value", str(error), param=error.param)
-
-
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     places = [
@@ -209,7 +202,7 @@ def _location(loc: tuple[Any, ...]) -> str:
 
 def _in_words(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        return "unknown key; see the schema of JobSpec at /docs"
+        return "unknown key; /docs tells which there are"
     if isinstance(error.get("input"), bytes):
         return "must be JSON, sent with the header Content-Type: application/json"
     return str(error["msg"])
@@ -218,8 +211,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    extra = {"errors": [{"location": error.param}]} if isinstance(error, InvalidField) else {}
-    return problem(request, status, code, str(error.detail), headers=error.headers, **extra)
+    return problem(request, status, code, str(error.detail), headers=error.headers)
 
 
 def _unavailable(request: Request, error: SQLAlchemyError) -> JSONResponse:

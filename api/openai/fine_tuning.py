@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
@@ -19,6 +18,7 @@ from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
 from api.openai.paging import After, page
+from api.openai.parameters import BadParameter, refused_by
 from api.repeating import Repeat, RepeatDep
 from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
 from store.doorbell import Bell
@@ -34,14 +34,6 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai"])
 _WHAT = "job"
 _TRAINING = "Training file"
 _WANDB = "integrations are not told anything here; read metrics from events, result_files or /jobs/{id}/stream"
-
-
-class BadParameter(Exception):
-    """A parameter asks for what there is not."""
-
-    def __init__(self, param: str, message: str) -> None:
-        super().__init__(message)
-        self.param = param
 
 
 @router.post("")
@@ -86,7 +78,7 @@ def _submit(session: Session, body: CreateJob) -> Job:
     try:
         spec = spec_of(body, _num_examples(session, training))
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+        raise refused_by(error) from error
     problem = next((found for what, file in files if (found := _problem(session, what, file))), None)
     if problem is not None:
         job = inspections.refuse(session, spec, JobReport(is_valid=False, problem=problem))
