@@ -32,7 +32,6 @@ from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
 from store.files import BaseModelNotFound
-from store.history import EventNotFound
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
@@ -71,7 +70,6 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
     ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
     KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
-    EventNotFound: (HTTPStatus.NOT_FOUND, "event_not_found"),
     UploadNotFound: (HTTPStatus.NOT_FOUND, "upload_not_found"),
     UploadNotPending: (HTTPStatus.BAD_REQUEST, "upload_not_pending"),
     TooManyBytes: (HTTPStatus.BAD_REQUEST, "too_many_bytes"),

@@ -17,6 +17,7 @@ from api.intake import UNBOUNDED, Arrival, room_bytes
 from api.openai.file_views import FileDeleted, FilePage, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
+from api.openai.paging import AfterFile
 from api.openai.parameters import refused_by
 from api.repeating import Repeat, RepeatDep
 from api.serving import REDIRECTED, serve
@@ -128,7 +129,7 @@ def _keep(caller: Caller, repeat: Repeat, digest: str, filed: Filed) -> StoredFi
 def list_files(
     caller: CallerDep,
     purpose: Annotated[Purpose | None, Query(description="Only files of this purpose")] = None,
-    after: Annotated[str | None, Query(max_length=255, description="Id of the last file of the page before")] = None,
+    after: AfterFile = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     order: Literal["asc", "desc"] = "desc",
 ) -> FilePage:

@@ -17,7 +17,7 @@ from api.guard import Caller, CallerDep
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
-from api.openai.paging import After, page
+from api.openai.paging import After, AfterJob, page
 from api.openai.parameters import BadParameter, refused_by
 from api.repeating import Repeat, RepeatDep
 from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
@@ -120,7 +120,7 @@ def _problem(session: Session, what: str, file: StoredFile) -> Problem | None:
 def list_jobs(
     request: Request,
     caller: CallerDep,
-    after: After = None,
+    after: AfterJob = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, Any]:
     """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
@@ -190,7 +190,10 @@ async def list_events(
 def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> dict[str, Any]:
     with caller.reading() as session:
         job = jobs.get(session, job_id)
-        found = history.before(session, job_id, after, limit + 1)
+        try:
+            found = history.before(session, job_id, after, limit + 1)
+        except history.EventNotFound as error:
+            raise BadParameter("after", str(error)) from error
         return page([event_view(entry, job) for entry in found], limit)
 
 
@@ -203,7 +206,9 @@ def list_checkpoints(
         job = jobs.get(session, job_id)
         found = list(checkpoints.of_job(session, job_id))
         names = [checkpoint_id(one) for one in found]
-        rest = found[names.index(after) + 1 :] if after in names else found
+        if after is not None and after not in names:
+            raise BadParameter("after", f"there is no checkpoint {after!r} of this job")
+        rest = found if after is None else found[names.index(after) + 1 :]
         return page([checkpoint_view(one, job) for one in rest], limit)
 
 

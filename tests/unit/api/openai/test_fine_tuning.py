@@ -288,7 +288,7 @@ def test_events_may_be_streamed_to_the_jobs_end(client: TestClient, database: Da
 def test_an_event_that_is_not_there_is_told(client: TestClient, job: dict[str, Any], after: str) -> None:
     answer = client.get(f"{JOBS}/{job['id']}/events", params={"after": after})
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "event_not_found")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "after")
 
 
 @ON_SQLITE
