@@ -42,7 +42,7 @@ from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
 from store.submissions import KeyReused
-from store.uploads import PartNotFound, TooManyBytes, UploadNotFound, UploadNotPending
+from store.uploads import PartNotFound, TooManyBytes, TooManyParts, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -73,6 +73,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     UploadNotFound: (HTTPStatus.NOT_FOUND, "upload_not_found"),
     UploadNotPending: (HTTPStatus.BAD_REQUEST, "upload_not_pending"),
     TooManyBytes: (HTTPStatus.BAD_REQUEST, "too_many_bytes"),
+    TooManyParts: (HTTPStatus.BAD_REQUEST, "too_many_parts"),
     PartNotFound: (HTTPStatus.BAD_REQUEST, "part_not_found"),
     WrongBytes: (HTTPStatus.BAD_REQUEST, "wrong_bytes"),
     StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
