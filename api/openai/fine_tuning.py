@@ -2,17 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.base_models import check_base_model
+from api.event_stream import EventStream
 from api.guard import Caller, CallerDep
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
@@ -183,8 +183,7 @@ async def list_events(
     told = await run_in_threadpool(_events, job_id, caller, after, limit)
     if not stream:
         return JSONResponse(told)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(follow(job_id, caller, after), HTTPStatus.OK, headers, "text/event-stream")
+    return EventStream(follow(job_id, caller, after))
 
 
 def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> dict[str, Any]:
