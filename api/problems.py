@@ -21,8 +21,6 @@ from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
 from api.intake import BodyIsAForm
 from api.openai import errors
-from api.openai.files import InvalidField
-from api.openai.fine_tuning import BadParameter
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
@@ -34,8 +32,6 @@ from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
 from store.files import BaseModelNotFound
-from store.history import EventNotFound
-from store.idempotency import KeyReused
 from store.images import ImagesNotFound
 from store.inspections import InspectionNotFound, ReportNotReady
 from store.jobs import JobAlreadyEnded, JobNotFound, NothingToSave, NotPausable, NotPaused, NotRetriable
@@ -45,7 +41,8 @@ from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
 from store.stored_files import FileInUse, StoredFileNotFound
-from store.uploads import PartNotFound, TooManyBytes, UploadNotFound, UploadNotPending
+from store.submissions import KeyReused
+from store.uploads import PartNotFound, TooManyBytes, TooManyParts, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -73,10 +70,10 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
     ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),
     KeyNotFound: (HTTPStatus.NOT_FOUND, "key_not_found"),
-    EventNotFound: (HTTPStatus.NOT_FOUND, "event_not_found"),
     UploadNotFound: (HTTPStatus.NOT_FOUND, "upload_not_found"),
     UploadNotPending: (HTTPStatus.BAD_REQUEST, "upload_not_pending"),
     TooManyBytes: (HTTPStatus.BAD_REQUEST, "too_many_bytes"),
+    TooManyParts: (HTTPStatus.BAD_REQUEST, "too_many_parts"),
     PartNotFound: (HTTPStatus.BAD_REQUEST, "part_not_found"),
     WrongBytes: (HTTPStatus.BAD_REQUEST, "wrong_bytes"),
     StoredFileNotFound: (HTTPStatus.NOT_FOUND, "file_not_found"),
@@ -124,7 +121,6 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DatasetNotFound)(_unknown_dataset)
     app.exception_handler(DatasetRefused)(_refused)
     app.exception_handler(QuotaExceeded)(_over_quota)
-    app.exception_handler(BadParameter)(_bad_parameter)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     for error in UNAVAILABLE:
@@ -188,10 +184,6 @@ def _over_quota(request: Request, error: QuotaExceeded) -> JSONResponse:
     return problem(request, HTTPStatus.TOO_MANY_REQUESTS, "quota_exceeded", str(error), headers=headers)
 
 
-def _bad_parameter(_request: Request, error: BadParameter) -> JSONResponse:
-    return errors.error(HTTPStatus.BAD_REQUEST, "invalid_value", str(error), param=error.param)
-
-
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     found = error.errors()
     places = [
@@ -215,7 +207,7 @@ def _location(loc: tuple[Any, ...]) -> str:
 
 def _in_words(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        return "unknown key; see the schema of JobSpec at /docs"
+        return "unknown key; /docs tells which there are"
     if isinstance(error.get("input"), bytes):
         return "must be JSON, sent with the header Content-Type: application/json"
     return str(error["msg"])
@@ -225,8 +217,7 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     headers = _allowed(request, error) if status == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    extra = {"errors": [{"location": error.param}]} if isinstance(error, InvalidField) else {}
-    return problem(request, status, code, str(error.detail), headers=headers, **extra)
+    return problem(request, status, code, str(error.detail), headers=headers)
 
 
 def _allowed(request: Request, error: HTTPException) -> Mapping[str, str] | None:

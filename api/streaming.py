@@ -90,18 +90,25 @@ class Streams:
             _cut(channel)
 
     async def open(
-        self, job_id: str, since: Place, types: frozenset[str], *, has_heard_end: bool = False
+        self, job_id: str, since: Place | None, types: frozenset[str], *, has_heard_end: bool = False
     ) -> AsyncGenerator[bytes, None] | None:
         """What a job tells behind a place, to its end; None if its end was heard and nothing has come since.
+
+        Args:
+            job_id: Whose stream it is.
+            since: The place; None is where the job is now.
+            types: Of messages that are wanted.
+            has_heard_end: Whether the place was told as the end.
 
         Raises:
             JobNotFound: There is no such job.
             OperationalError: The database does not answer. Once a stream is open, it waits for the database.
         """
         channel = self._channels.get(job_id)
-        if channel is None or not since.is_reached_by(channel.place):
+        if channel is None or since is None or not since.is_reached_by(channel.place):
             fresh = await self._in_thread(self._readers, lambda: self._look_at(job_id))
-            since = since.at_most(fresh.place)  # a place that was never reached would never be passed
+            # A place that was never reached would never be passed.
+            since = fresh.place if since is None else since.at_most(fresh.place)
             channel = channel or fresh
         if has_heard_end and channel.has_ended and since == channel.place:
             return None

@@ -1,8 +1,11 @@
 """What requests have made, so that one that is sent again makes nothing new.
 
-Clients name a request by an `Idempotency-Key`. OpenAI's do not, but say that they have sent it before: such a retry
-finds what the same body has made in the last minutes. Its first try may still be on its way, and come after it: then it
-finds what the retry has made. Two first tries with the same body are two requests.
+Clients name a request by an `Idempotency-Key`, which no other that makes such a thing may have, in whichever view.
+OpenAI's do not, but say that they have sent it before: such a retry finds what the same body has made in the last
+minutes. Its first try may still be on its way, and come after it: then it finds what the retry has made. Two first
+tries with the same body are two requests.
+
+What is kept of a request stands in the transaction that makes the thing: there is never one without the other.
 """
 
 import hashlib
@@ -13,7 +16,6 @@ from sqlalchemy.orm import Session
 from store.clock import from_now
 from store.database import owner, upserting
 from store.file_tables import Submission
-from store.idempotency import KeyReused, KeyTaken
 from store.tables import Project
 
 _KEPT_SECONDS = 72 * 3600.0
@@ -21,6 +23,20 @@ _RETRIED_SECONDS = 1800.0
 """How long a client tries: three times ten minutes."""
 _LATE_SECONDS = 60.0
 """How much later than its retry a first try may come."""
+
+
+class KeyTaken(Exception):
+    """Another request with this key was faster; nothing of this one must be committed."""
+
+
+class KeyReused(Exception):
+    """The key belongs to a request with another body."""
+
+    def __init__(self, key: str, what: str, answer_id: str) -> None:
+        super().__init__(
+            f"the Idempotency-Key {key!r} was sent with another body before, which became {what} {answer_id}; "
+            f"to get that {what} again send its body unchanged, to submit another one use a new key"
+        )
 
 
 def name_of(key: str | None, what: str, body_sha256: str) -> str:
@@ -37,7 +53,7 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
         session: Of the project that asks.
         key: Given by the client, if it gives any.
         what: Kind of thing that is made.
-        body_sha256: Of the request's body.
+        body_sha256: Of what the request's body means.
         is_retry: Whether the client says that it has sent it before.
 
     Raises:
@@ -56,7 +72,7 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
         return None
     if key is not None:
         if found.body_sha256 != body_sha256:
-            raise KeyReused(key, found.answer_id)
+            raise KeyReused(key, what, found.answer_id)
         return found.answer_id
     if is_retry:
         return found.answer_id

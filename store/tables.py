@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from store.columns import DEFAULT_PROJECT, Owned, RowId, Stored, Table
+from store.columns import Owned, RowId, Stored, Table
 from store.lifecycle import JobStatus
 from store.progress import Progress
 from store.scopes import Scope
@@ -219,20 +219,6 @@ class CompletionText(Table):
     text: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (Index("ix_completion_texts_completion", "completion_id", "id"),)
-
-
-class IdempotencyKey(Owned, Table):
-    """What a client called its submission of a job, so that it may send it again."""
-
-    __tablename__ = "idempotency_keys"
-
-    project_id: Mapped[str] = mapped_column(primary_key=True, server_default=DEFAULT_PROJECT)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    spec_sha256: Mapped[str] = mapped_column(String(64))
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
-    created_at: Mapped[datetime]
-
-    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
 
 
 class Attempt(Table):

@@ -13,6 +13,8 @@ from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 _PENDING_SECONDS = 3600
 _MOST_TIMES = 2
 """So often what was announced may come: parts whose answer was lost are sent again."""
+_FEW_PARTS, _PART_BYTES = 1000, 1024**2
+"""So many parts any upload may have, and as many more as it needs where each has so many bytes."""
 
 
 class UploadNotFound(Exception):
@@ -38,6 +40,16 @@ class TooManyBytes(Exception):
         super().__init__(
             f"the parts of upload {upload.id} would have {num_bytes} bytes, more than {_MOST_TIMES} times the "
             f"{upload.num_bytes} that were announced; complete it, or create a new one"
+        )
+
+
+class TooManyParts(Exception):
+    """An upload comes in smaller pieces than are kept track of."""
+
+    def __init__(self, upload: Upload) -> None:
+        super().__init__(
+            f"upload {upload.id} has {most_parts(upload.num_bytes)} parts, the most for {upload.num_bytes} bytes; "
+            "complete it, or create a new one and send larger parts"
         )
 
 
@@ -107,17 +119,26 @@ def add_part(session: Session, upload_id: str, part_id: str, num_bytes: int) -> 
     Raises:
         UploadNotFound, UploadNotPending: It takes none.
         TooManyBytes: It would have more than was announced, by far.
+        TooManyParts: They are too small.
     """
     session.execute(select(Upload.id).where(Upload.id == upload_id).with_for_update())  # one part at a time is counted
     upload = pending(session, upload_id)
-    sent = select(func.coalesce(func.sum(UploadPart.num_bytes), 0)).where(UploadPart.upload_id == upload_id)
-    total_bytes = int(session.scalar(sent) or 0) + num_bytes
+    sent = select(func.count(), func.coalesce(func.sum(UploadPart.num_bytes), 0))
+    num_parts, sent_bytes = session.execute(sent.where(UploadPart.upload_id == upload_id)).one()
+    if num_parts >= most_parts(upload.num_bytes):
+        raise TooManyParts(upload)
+    total_bytes = int(sent_bytes) + num_bytes
     if total_bytes > _MOST_TIMES * upload.num_bytes:
         raise TooManyBytes(upload, total_bytes)
     session.execute(
         insert(UploadPart).values(id=part_id, upload_id=upload_id, num_bytes=num_bytes, created_at=from_now())
     )
     return session.scalars(select(UploadPart).where(UploadPart.id == part_id)).one()
+
+
+def most_parts(num_bytes: int) -> int:
+    """In how many parts so many bytes may come, those that are sent again counted too."""
+    return _FEW_PARTS + _MOST_TIMES * (num_bytes // _PART_BYTES)
 
 
 def parts(session: Session, upload_id: str, part_ids: Sequence[str]) -> Sequence[UploadPart]:

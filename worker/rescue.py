@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from store import completions, deliveries, idempotency, inspections, leases, workers
+from store import completions, deliveries, inspections, leases, submissions, workers
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.orphans import Orphans
@@ -68,7 +68,7 @@ class Rescue:
                 _charge_expired(session)
             is_asked = inspections.is_anything_due(session)
             inspections.forget_old(session)
-            idempotency.forget_old(session)
+            submissions.forget_old(session)
             deliveries.forget_old(session)
             has_chats = completions.is_anything_due(session)
             completions.forget_old(session)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,18 +11,19 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, room_bytes
 from api.openai.file_views import FileDeleted, FilePage, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
-from api.openai.repeating import Repeat, RepeatDep
+from api.openai.paging import AfterFile
+from api.openai.parameters import refused_by
+from api.repeating import Repeat, RepeatDep
 from api.serving import REDIRECTED, serve
 from store import ids, results, stored_files
 from store.file_tables import Purpose, StoredFile
-from store.idempotency import KeyTaken
+from store.submissions import KeyTaken
 
 router = APIRouter(prefix="/v1/files", tags=["openai: files"])
 
@@ -65,15 +65,6 @@ BODY: dict[str, Any] = {
 }
 
 
-class InvalidField(HTTPException):
-    """A field beside a file is not as it must be."""
-
-    def __init__(self, error: ValidationError) -> None:
-        first = error.errors()[0]
-        self.param = str(first["loc"][0])
-        super().__init__(HTTPStatus.BAD_REQUEST, f"{self.param}: {first['msg']}")
-
-
 @router.post("", openapi_extra=BODY, max_body_size=UNBOUNDED)
 async def create_file(request: Request, caller: CallerDep, repeat: RepeatDep) -> FileRead:
     """Upload a file. One for fine-tuning is checked row by row; with faults it is kept with the status `error`."""
@@ -99,7 +90,7 @@ def _label(fields: Mapping[str, str], filename: str) -> Label:
     try:
         asked = NewFile.model_validate_strings(dict(fields))
     except ValidationError as error:
-        raise InvalidField(error) from error
+        raise refused_by(error) from error
     return Label(Purpose(asked.purpose), filename, asked.seconds)
 
 
@@ -138,7 +129,7 @@ def _keep(caller: Caller, repeat: Repeat, digest: str, filed: Filed) -> StoredFi
 def list_files(
     caller: CallerDep,
     purpose: Annotated[Purpose | None, Query(description="Only files of this purpose")] = None,
-    after: Annotated[str | None, Query(max_length=255, description="Id of the last file of the page before")] = None,
+    after: AfterFile = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     order: Literal["asc", "desc"] = "desc",
 ) -> FilePage:

@@ -2,30 +2,30 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.base_models import check_base_model
+from api.event_stream import EventStream
 from api.guard import Caller, CallerDep
 from api.messages import EVENT_STREAM
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
-from api.openai.paging import After, page
-from api.openai.repeating import Repeat, RepeatDep
+from api.openai.paging import After, AfterJob, page
+from api.openai.parameters import BadParameter, refused_by
+from api.repeating import Repeat, RepeatDep
 from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
 from store.doorbell import Bell
 from store.file_tables import FileStatus, Purpose, StoredFile
-from store.idempotency import KeyTaken
 from store.lifecycle import JobStatus
+from store.submissions import KeyTaken
 from store.tables import Job
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.report import JobReport, Problem
@@ -35,14 +35,6 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai"])
 _WHAT = "job"
 _TRAINING = "Training file"
 _WANDB = "integrations are not told anything here; read metrics from events, result_files or /jobs/{id}/stream"
-
-
-class BadParameter(Exception):
-    """A parameter asks for what there is not."""
-
-    def __init__(self, param: str, message: str) -> None:
-        super().__init__(message)
-        self.param = param
 
 
 @router.post("")
@@ -87,7 +79,7 @@ def _submit(session: Session, body: CreateJob) -> Job:
     try:
         spec = spec_of(body, _num_examples(session, training))
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+        raise refused_by(error) from error
     problem = next((found for what, file in files if (found := _problem(session, what, file))), None)
     if problem is not None:
         job = inspections.refuse(session, spec, JobReport(is_valid=False, problem=problem))
@@ -129,7 +121,7 @@ def _problem(session: Session, what: str, file: StoredFile) -> Problem | None:
 def list_jobs(
     request: Request,
     caller: CallerDep,
-    after: After = None,
+    after: AfterJob = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, Any]:
     """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
@@ -192,14 +184,16 @@ async def list_events(
     told = await run_in_threadpool(_events, job_id, caller, after, limit)
     if not stream:
         return JSONResponse(told)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(follow(job_id, caller, after), HTTPStatus.OK, headers, "text/event-stream")
+    return EventStream(follow(job_id, caller, after))
 
 
 def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> dict[str, Any]:
     with caller.reading() as session:
         job = jobs.get(session, job_id)
-        found = history.before(session, job_id, after, limit + 1)
+        try:
+            found = history.before(session, job_id, after, limit + 1)
+        except history.EventNotFound as error:
+            raise BadParameter("after", str(error)) from error
         return page([event_view(entry, job) for entry in found], limit)
 
 
@@ -212,7 +206,9 @@ def list_checkpoints(
         job = jobs.get(session, job_id)
         found = list(checkpoints.of_job(session, job_id))
         names = [checkpoint_id(one) for one in found]
-        rest = found[names.index(after) + 1 :] if after in names else found
+        if after is not None and after not in names:
+            raise BadParameter("after", f"there is no checkpoint {after!r} of this job")
+        rest = found if after is None else found[names.index(after) + 1 :]
         return page([checkpoint_view(one, job) for one in rest], limit)
 
 

@@ -5,28 +5,20 @@ It knows no table and no purpose. Memory holds one chunk of the body, whatever t
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from api.openai.parameters import BadParameter
 from api.uploads import Received, receive
 
 _MAX_PARTS = 16
 _MAX_FIELD_BYTES = 16 * 1024
 _OVERHEAD_BYTES = (_MAX_PARTS + 1) * (_MAX_FIELD_BYTES + 8 * 4224)
 """That a body may have beside its file: fields, and the headers of parts."""
-
-
-class InvalidForm(HTTPException):
-    """The body is no form, or not one with this file."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(HTTPStatus.BAD_REQUEST, why)
 
 
 @dataclass(frozen=True)
@@ -48,16 +40,16 @@ async def read_form(request: Request, name: str, path: Path, max_bytes: int) -> 
         max_bytes: The most that the file may have.
 
     Raises:
-        InvalidForm: It is none, is too long beside its file, or has no such file.
+        BadParameter: It is none, is too long beside its file, or has no such file.
         DatasetTooLarge: The file is larger.
     """
     kind, options = parse_options_header(request.headers.get("Content-Type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise InvalidForm("send a form: Content-Type: multipart/form-data, with a boundary")
+        raise BadParameter(None, "send a form: Content-Type: multipart/form-data, with a boundary")
     reading = _Reading(name)
     received = await receive(reading.file(request.stream(), options[b"boundary"]), path, max_bytes)
     if reading.filename is None:
-        raise InvalidForm(f"the form has no file {name!r}")
+        raise BadParameter(name, "the form has no such file")
     return Form(reading.fields, reading.filename, received)
 
 
@@ -93,14 +85,14 @@ class _Reading:
                     yield piece
             parser.finalize()
         except FormParserError as error:
-            raise InvalidForm(f"the form cannot be read: {error}") from error
+            raise BadParameter(None, f"the form cannot be read: {error}") from error
         if not self._is_whole:
-            raise InvalidForm("the form breaks off before its end")
+            raise BadParameter(None, "the form breaks off before its end")
 
     def _count(self, num_bytes: int) -> None:
         self._num_beside += num_bytes
         if self._num_beside > _OVERHEAD_BYTES:
-            raise InvalidForm("the form holds too much beside its file")
+            raise BadParameter(None, "the form holds too much beside its file")
 
     def _callbacks(self) -> dict[str, Callable[..., None]]:
         return {
@@ -118,7 +110,7 @@ class _Reading:
     def _begin_part(self) -> None:
         self._num_parts += 1
         if self._num_parts > _MAX_PARTS:
-            raise InvalidForm(f"the form has more than {_MAX_PARTS} parts")
+            raise BadParameter(None, f"the form has more than {_MAX_PARTS} parts")
         self._disposition = b""
 
     def _begin_header(self) -> None:
@@ -136,7 +128,7 @@ class _Reading:
         self._field = name
         if b"filename" in options and name == self._name:
             if self.filename is not None:
-                raise InvalidForm(f"the form has two files {name!r}")
+                raise BadParameter(name, "the form has two such files")
             self.filename = _plain(options[b"filename"].decode(errors="replace"))
             self._field = None
 
@@ -146,7 +138,7 @@ class _Reading:
             return
         self._field_bytes += data[start:end]
         if len(self._field_bytes) > _MAX_FIELD_BYTES:
-            raise InvalidForm(f"{self._field}: longer than {_MAX_FIELD_BYTES} bytes")
+            raise BadParameter(self._field, f"longer than {_MAX_FIELD_BYTES} bytes")
 
     def _end_part(self) -> None:
         if self._field is not None:

@@ -1,11 +1,28 @@
-"""Lists as OpenAI's clients read them, page by page."""
+"""Lists as OpenAI's clients read them, page by page.
+
+A page begins behind an id of its list, and whatever is none is refused as `after`. Ids of things that a client may
+delete need only have the form of one: they sort by age, so that one which is gone still says where to go on, and a
+client may delete what it lists while it lists it. Events and checkpoints, which no client deletes, have to be there.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
 
-After = Annotated[str | None, Query(max_length=255, description="Id of the last one of the page before")]
+_WORDS = "Id of the last one of the page before"
+After = Annotated[str | None, Query(max_length=255, description=_WORDS)]
+
+
+def _of(kind: str) -> Any:
+    return Query(pattern=f"^{kind}[0-9a-z]{{26}}$", description=f"{_WORDS}; it may be gone meanwhile")
+
+
+AfterFile = Annotated[str | None, _of("file-")]
+AfterJob = Annotated[str | None, _of("ftjob-")]
+AfterPermission = Annotated[str | None, _of("cp_")]
+AfterEndpoint = Annotated[str | None, _of("we_")]
+AfterDelivery = Annotated[str | None, _of("whd_")]
 
 
 def page(data: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.guard import CallerDep
-from api.openai.paging import After, page
+from api.openai.paging import AfterPermission, page
 from api.openai.times import seconds
 from store import permissions, projects, trained_models
 from store.permission_tables import CheckpointPermission
@@ -40,7 +40,7 @@ def list_permissions(
     model: str,
     caller: CallerDep,
     project_id: Annotated[str | None, Query(max_length=255)] = None,
-    after: After = None,
+    after: AfterPermission = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     order: Literal["ascending", "descending"] = "descending",
 ) -> dict[str, Any]:

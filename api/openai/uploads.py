@@ -23,7 +23,7 @@ from api.uploads import DatasetTooLarge, Received
 from store import ids, stored_files, uploads
 from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 from store.files import Storage
-from store.uploads import TooManyBytes, UploadNotPending
+from store.uploads import TooManyBytes, TooManyParts, UploadNotPending
 
 router = APIRouter(prefix="/v1/uploads", tags=["openai: files"])
 
@@ -123,7 +123,7 @@ def _add_part(caller: Caller, upload_id: str, part_id: str, num_bytes: int) -> U
     try:
         with caller.writing() as session:
             return uploads.add_part(session, upload_id, part_id, num_bytes)
-    except (UploadNotPending, TooManyBytes):
+    except (UploadNotPending, TooManyBytes, TooManyParts):
         caller.parts.storage.delete(caller.parts.storage.file_path(part_id))
         raise
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Query
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
+from api.openai.paging import AfterDelivery, AfterEndpoint
 from api.openai.webhook_views import (
     DeliveryPage,
     DeliveryRead,
@@ -27,8 +28,6 @@ from store.webhook_tables import EventType, WebhookEndpoint
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
-
-After = Annotated[str | None, Query(description="Id of the last one of the page before")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -58,7 +57,7 @@ def _add(caller: Caller, asked: NewEndpoint) -> WebhookEndpoint:
 
 
 @router.get("/webhook_endpoints")
-def list_webhook_endpoints(caller: CallerDep, after: After = None, limit: Limit = 20) -> EndpointPage:
+def list_webhook_endpoints(caller: CallerDep, after: AfterEndpoint = None, limit: Limit = 20) -> EndpointPage:
     """Endpoints, newest first."""
     with caller.reading() as session:
         found = webhooks.page(session, after=after, limit=limit + 1)
@@ -127,7 +126,7 @@ def _sample(
 
 @router.get("/webhook_endpoints/{endpoint_id}/deliveries")
 def list_webhook_deliveries(
-    endpoint_id: str, caller: CallerDep, after: After = None, limit: Limit = 20
+    endpoint_id: str, caller: CallerDep, after: AfterDelivery = None, limit: Limit = 20
 ) -> DeliveryPage:
     """What an endpoint was told in the last 30 days, or is still to be told, newest first."""
     with caller.reading() as session:

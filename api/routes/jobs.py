@@ -1,6 +1,7 @@
 """/jobs: submit, look, wait, and ask something of a job."""
 
 import hashlib
+import json
 import time
 from http import HTTPStatus
 from typing import Annotated
@@ -15,38 +16,32 @@ from api.base_models import check_base_model
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
+from api.repeating import NamedDep, Repeat
 from api.views import JobPage, JobRead
-from store import idempotency, inspections, jobs
+from store import inspections, jobs
 from store.doorbell import Bell
-from store.idempotency import KeyTaken
 from store.lifecycle import ENDED, JobStatus
+from store.submissions import KeyTaken
 from store.tables import Job
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import JobSpec, Supervised
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _LOOK_SECONDS = 0.25
 """How often a waiting request looks at the job."""
-
+_WHAT = "job"
+_MEANT_BEFORE = {"objective": Supervised().model_dump(mode="json")}
+"""What specs meant before they could say it: its digest is what it was then."""
 
 Spec = Annotated[JobSpec, Body(openapi_examples=SPECS)]
-Key = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[ -~]*$",
-        description="Any name for this submission: sending it again under this name submits nothing new",
-    ),
-]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=JobRead, responses=DRY_RUN)
 async def submit_job(
     spec: Spec,
     caller: CallerDep,
+    named: NamedDep,
     dry_run: Annotated[bool, Query(description="Tell what is known about the job, and submit none")] = False,  # noqa: FBT002
-    idempotency_key: Key = None,
 ) -> Response:
     """Submit a fine-tuning job; it is queued once its rows and its model have been found to fit.
 
@@ -54,7 +49,7 @@ async def submit_job(
     """
     if dry_run:
         return await report_on(spec, caller, caller.parts.settings.max_wait_seconds)
-    job, is_replayed = await run_in_threadpool(_submit, spec, idempotency_key, caller)
+    job, is_replayed = await run_in_threadpool(_submit, spec, named, caller)
     caller.parts.doorbell.ring(Bell.INSPECTIONS)
     return JSONResponse(
         job.model_dump(mode="json"),
@@ -63,27 +58,34 @@ async def submit_job(
     )
 
 
-def _submit(spec: JobSpec, key: str | None, caller: Caller) -> tuple[JobRead, bool]:
-    """The job, and whether an earlier request with this key has submitted it."""
-    if job := _submitted_before(spec, key, caller):
+def _submit(spec: JobSpec, named: Repeat | None, caller: Caller) -> tuple[JobRead, bool]:
+    """The job, and whether an earlier request with this name has submitted it."""
+    digest = _digest(spec)
+    if named is not None and (job := _submitted_before(named, digest, caller)):
         return job, True
     check_base_model(spec.base_model, caller)
     try:
         with caller.writing() as session:
             submitted = inspections.submit(session, spec)
-            if key is not None:
-                idempotency.keep(session, key, spec, submitted.id)
+            if named is not None:
+                named.keep(session, _WHAT, digest, submitted.id)
             return _view(session, submitted), False
     except KeyTaken:
-        return _submit(spec, key, caller)
+        return _submit(spec, named, caller)
 
 
-def _submitted_before(spec: JobSpec, key: str | None, caller: Caller) -> JobRead | None:
-    if key is None:
-        return None
+def _submitted_before(named: Repeat, digest: str, caller: Caller) -> JobRead | None:
     with caller.reading() as session:
-        job_id = idempotency.job_of(session, key, spec)
+        job_id = named.made_before(session, _WHAT, digest)
         return None if job_id is None else _view(session, jobs.get(session, job_id))
+
+
+def _digest(spec: JobSpec) -> str:
+    """Of what the body means, not of how it was written."""
+    told = spec.model_dump(mode="json")
+    said = {name: value for name, value in told.items() if name not in _MEANT_BEFORE or value != _MEANT_BEFORE[name]}
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @router.post("/preview", **REPORTED)

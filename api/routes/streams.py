@@ -1,16 +1,13 @@
 """/jobs/{id}/stream: what a job tells, as it tells it."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
 
+from api.event_stream import EventStream
 from api.guard import Caller, CallerDep
 from api.messages import EVENT_STREAM, TYPES
 from store import jobs
@@ -38,18 +35,6 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class _Stream(EventSourceResponse):
-    """Closes what it reads from, however it ends."""
-
-    def __init__(self, told: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(told, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        self._told = told
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._told):
-            await super().__call__(scope, receive, send)
-
-
 @router.get("/stream", response_class=StreamingResponse, responses=STREAMED)
 async def stream_job(
     job_id: str,
@@ -73,7 +58,7 @@ async def stream_job(
     )
     if told is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return _Stream(told)
+    return EventStream(told)
 
 
 def _look_for(job_id: str, caller: Caller) -> None:

@@ -6,7 +6,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from migrations.__main__ import config
-from store import metrics
+from store import metrics, submissions
 from store.database import Database
 from store.series import Point
 from tests.unit.queued import claim_submitted
@@ -84,6 +84,27 @@ def test_spans_of_old_points_are_those_that_are_written_beside_new_ones(
     command.upgrade(config(), "0006")
 
     assert execute(database_url, told) == written
+
+
+def test_a_job_that_is_sent_again_over_the_upgrade_is_found(database_url: str, database: Database) -> None:
+    command.downgrade(config(), "0011")
+    execute(
+        database_url,
+        "INSERT INTO jobs (id, status, spec, base_model, priority, attempt, not_before, infra_failures, created_at)"
+        " VALUES ('j', 'queued', '{}', 'm', 0, 0, '2026-01-01', 0, '2026-01-01')",
+        "INSERT INTO idempotency_keys (key, spec_sha256, job_id, created_at) VALUES ('k', 'digest', 'j', '9999-01-01')",
+    )
+
+    command.upgrade(config(), "0012")
+
+    def found() -> str | None:
+        with database.reading() as session:
+            return submissions.made_before(session, "k", "job", "digest", is_retry=False)
+
+    assert found() == "j"
+    command.downgrade(config(), "0011")
+    command.upgrade(config(), "0012")
+    assert found() == "j"
 
 
 def test_there_is_one_head() -> None:

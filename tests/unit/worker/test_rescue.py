@@ -1,17 +1,18 @@
 """What a sweep does."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from store import completions, idempotency, inspections, jobs, leases, workers
+from store import completions, inspections, jobs, leases, submissions, workers
 from store.clock import from_now
 from store.database import Database
 from store.doorbell import Bell
+from store.file_tables import Submission
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
 from store.orphans import Orphans
-from store.tables import Attempt, IdempotencyKey
+from store.tables import Attempt
 from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
@@ -142,15 +143,15 @@ def test_a_chat_that_waits_is_rung_for(rescue: Rescue, database: Database, doorb
     assert doorbell.rung == [Bell.COMPLETIONS]
 
 
-def test_old_keys_of_submissions_are_forgotten(rescue: Rescue, database: Database, spec: JobSpec) -> None:
+def test_what_nobody_sends_again_is_forgotten(rescue: Rescue, database: Database) -> None:
     with database.writing() as session:
-        idempotency.keep(session, "k", spec, inspections.submit(session, spec).id)
-        session.execute(update(IdempotencyKey).values(created_at=from_now(-73 * 3600)))
+        submissions.keep(session, "k", "thing", "0" * 64, "a", is_retry=False)
+        session.execute(update(Submission).values(created_at=from_now(-73 * 3600)))
 
     rescue.sweep()
 
     with database.reading() as session:
-        assert idempotency.job_of(session, "k", spec) is None
+        assert session.scalar(select(Submission)) is None
 
 
 def test_a_sweep_collects_orphans(started: Rescue, database: Database, storage: Storage, lease: Lease) -> None:

@@ -172,7 +172,20 @@ def test_a_file_says_when_it_expires(client: TestClient) -> None:
 def test_a_wrong_field_is_named(client: TestClient, fields: dict[str, str], param: str) -> None:
     refused = client.post("/v1/files", data=fields, files={"file": ("a", b"x")})
 
-    assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [({"data": {"purpose": "vision"}, "files": {"other": ("a", b"x")}}, "file"), ({"json": {}}, "body")],
+    ids=["a form without the file", "no form"],
+)
+def test_a_body_without_a_file_is_told_in_the_same_words(client: TestClient, body: dict[str, Any], param: str) -> None:
+    refused = client.post("/v1/files", **body)
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
 
 
 def test_a_file_that_is_too_large_is_refused(client: TestClient) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from api.openai.multipart import Form, InvalidForm, read_form
+from api.openai.multipart import Form, read_form
+from api.openai.parameters import BadParameter
 
 BOUNDARY = "xyz"
 
@@ -78,7 +79,7 @@ def test_a_filename_has_no_folders_and_a_bounded_length(path: Path, sent: str, k
     ],
 )
 def test_what_is_no_form_with_one_file_is_refused(path: Path, body: bytes) -> None:
-    with pytest.raises(InvalidForm):
+    with pytest.raises(BadParameter):
         read(body, path, 4096)
 
 
@@ -86,11 +87,11 @@ def test_what_is_no_form_with_one_file_is_refused(path: Path, body: bytes) -> No
     "kind", ["application/json", "multipart/form-data", "", f"multipart/mixed; boundary={BOUNDARY}"]
 )
 def test_another_kind_of_body_is_refused(path: Path, kind: str) -> None:
-    with pytest.raises(InvalidForm):
+    with pytest.raises(BadParameter):
         read(form(part("file", b"x", "a")), path, content_type=kind or "x")
 
 
 @pytest.mark.parametrize("boundary", ["y" * 500, "\u00e9"])
 def test_a_boundary_that_cannot_be_is_refused(path: Path, boundary: str) -> None:
-    with pytest.raises(InvalidForm):
+    with pytest.raises(BadParameter):
         read(form(part("file", b"x", "a")), path, content_type=f"multipart/form-data; boundary={boundary}")

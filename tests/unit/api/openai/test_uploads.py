@@ -1,20 +1,22 @@
 """/v1/uploads: parts in any order become one file, which is checked as any other."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from api.openai import uploads
 from store import projects
 from store.clock import from_now
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
-from store.file_tables import Upload
+from store.file_tables import Upload, UploadPart
+from store.uploads import most_parts
 from tests.unit.api.openai.rows import rows
 from tests.unit.kinds import EVERY_KIND
 
@@ -160,6 +162,25 @@ def test_parts_have_at_most_twice_the_bytes_that_were_announced(client: TestClie
     assert refused.json()["error"]["code"] == "too_many_bytes"
     storage = app.state.parts.storage
     assert len(storage.files(storage.root / "files")) == 2
+
+
+def test_an_upload_has_at_most_so_many_parts(client: TestClient, app: FastAPI, database: Database) -> None:
+    upload_id = create(client)
+    sent = {"upload_id": upload_id, "num_bytes": 0, "created_at": datetime.now(UTC)}
+    with database.writing() as session:
+        session.execute(insert(UploadPart), [{"id": f"part_{number}", **sent} for number in range(1000 - 1)])
+    last = send(client, upload_id, b"a")
+
+    refused = send(client, upload_id, b"a")
+
+    assert (last.status_code, refused.status_code) == (200, 400)
+    assert refused.json()["error"]["code"] == "too_many_parts"
+    storage = app.state.parts.storage
+    assert len(storage.files(storage.root / "files")) == 1
+
+
+def test_a_large_file_may_come_twice_in_parts_of_a_mebibyte() -> None:
+    assert most_parts(8 * 1024**3) >= 2 * 8 * 1024
 
 
 def test_a_part_that_the_project_has_no_room_for_is_refused(client: TestClient, database: Database) -> None:

@@ -1,14 +1,18 @@
 """/jobs: what a client sends and what it gets."""
 
+import hashlib
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from api.examples import SPECS
 from store import checkpoints, jobs, leases
 from store.database import Database
+from store.file_tables import Submission
 from store.files import Storage
 from store.leases import Lease
 from store.trained_models import ModelName
@@ -76,6 +80,39 @@ def test_another_body_under_a_used_key_is_refused_with_what_to_do(client: TestCl
     assert (problem["status"], problem["code"]) == (409, "idempotency_key_reused")
     assert job["id"] in problem["detail"]
     assert "use a new key" in problem["detail"]
+
+
+def test_what_a_body_leaves_out_may_be_written_out_when_it_is_sent_again(client: TestClient, spec: JobSpec) -> None:
+    brief = {"train_dataset": spec.train_dataset, "base_model": spec.base_model}
+
+    first, second = (client.post("/jobs", json=one, headers={"Idempotency-Key": "k"}) for one in (brief, body(spec)))
+
+    assert second.headers["Location"] == first.headers["Location"]
+
+
+def test_a_key_from_before_specs_had_an_objective_still_leads_to_its_job(
+    client: TestClient, database: Database, spec: JobSpec
+) -> None:
+    told = spec.model_dump(mode="json", exclude={"objective"})
+    before = hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    job = client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"}).json()
+    with database.writing() as session:
+        session.execute(update(Submission).values(body_sha256=before))
+
+    again = client.post("/jobs", json=body(spec), headers={"Idempotency-Key": "k"})
+    other = client.post("/jobs", json=body(spec, objective={"type": "dpo"}), headers={"Idempotency-Key": "k"})
+
+    assert (again.json()["id"], other.status_code) == (job["id"], 409)
+
+
+def test_without_a_key_the_same_body_is_another_job_whatever_its_client_counts(
+    client: TestClient, spec: JobSpec
+) -> None:
+    first = client.post("/jobs", json=body(spec)).json()
+
+    second = client.post("/jobs", json=body(spec), headers={"x-stainless-retry-count": "1"}).json()
+
+    assert second["id"] != first["id"]
 
 
 def test_a_refused_body_leaves_its_key_free(client: TestClient, spec: JobSpec) -> None:

@@ -8,6 +8,16 @@ from sqlalchemy.orm import Session
 
 from store import submissions
 
+_Key = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[ -~]*$",
+        description="Any name for this request: sending it again under this name makes nothing new",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Repeat:
@@ -38,10 +48,17 @@ class Repeat:
 
 
 def _repeat(
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[ -~]*$")] = None,
+    idempotency_key: _Key = None,
     x_stainless_retry_count: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Repeat:
     return Repeat(idempotency_key, x_stainless_retry_count not in (None, "", "0"))
 
 
+def _named(idempotency_key: _Key = None) -> Repeat | None:
+    return None if idempotency_key is None else Repeat(idempotency_key, is_retry=False)
+
+
 RepeatDep = Annotated[Repeat, Depends(_repeat)]
+"""Of whoever may send no key, but counts tries: OpenAI's clients."""
+NamedDep = Annotated[Repeat | None, Depends(_named)]
+"""Where a key alone tells: without one, the same body once more is another request, whatever its client counts."""
