@@ -32,7 +32,7 @@ def files(path: Path) -> str:
     assert kept
     spare = client.uploads.create(bytes=1, filename="none", mime_type="text/jsonl", purpose="fine-tune")
     assert client.uploads.cancel(spare.id).status == "cancelled"
-    return kept.id
+    return str(kept.id)
 
 
 def jobs(file_id: str) -> Any:

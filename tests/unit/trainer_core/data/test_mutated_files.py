@@ -28,7 +28,7 @@ class Checked:
 
 
 def check(folder: Path) -> Checked:
-    command = [sys.executable, "-m", peaks.__name__, checking.__name__, folder]
+    command = [sys.executable, "-m", peaks.__name__, checking.__name__, str(folder)]
     told = subprocess.run(command, capture_output=True, check=False)
     runs = [json.loads(line) for line in told.stdout.splitlines()]
     return Checked(runs, told.returncode, int(told.stderr.splitlines()[-1]))
