@@ -4,6 +4,7 @@ It knows no template. Which way is one's own is found by writing marks into call
 out is missing from its text, and what it does not take apart stands there in Python's quotes, or in text within text.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,9 @@ from trainer_core.data.tools import ToolCall
 
 _MARK = "tuneyard_mark_{}_"
 """Nobody's text; no mark is the beginning of another."""
+_MARKS = re.compile(_MARK.format(r"\d+"))
+_MISQUOTED = re.compile(rf"'({_MARKS.pattern})'|\\\"({_MARKS.pattern})")
+"""Marks as Python writes a text, and as JSON does within a text."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ class Marked:
 
     def lost_in(self, text: str) -> int | None:
         """The index of the first message of which a chat template has not written a call or result as it is."""
-        return next((index for mark, index in self.marks.items() if not _is_written(mark, text)), None)
+        misquoted = {mark for both in _MISQUOTED.findall(text) for mark in both}
+        written = set(_MARKS.findall(text)) - misquoted
+        return next((index for mark, index in self.marks.items() if mark not in written), None)
 
 
 def _marked(message: Message, mark: Callable[[], str]) -> Message:
@@ -97,7 +103,3 @@ def _marked(message: Message, mark: Callable[[], str]) -> Message:
     if message.calls:
         return message.model_copy(update={"tool_calls": tuple(call.with_argument(mark()) for call in message.calls)})
     return message
-
-
-def _is_written(mark: str, text: str) -> bool:
-    return mark in text and f"'{mark}'" not in text and f'\\"{mark}' not in text

@@ -350,6 +350,16 @@ def test_a_call_and_its_stop_token_are_learned(tool_encoder: Encoder, learned: C
     assert learned(encode(tool_encoder, whole())) == f"{call}<|end|>It is 18.<|end|>"
 
 
+def test_a_picture_moves_the_labels_of_calls_too(
+    tool_encoder: Encoder, chat: Chat, learned: Callable[[EncodedRow], str]
+) -> None:
+    row = encode(tool_encoder, tooled(chat()["messages"][0], *whole()["messages"][1:]))
+
+    assert "pixel_values" in row
+    assert learned(row).startswith('<call>{"name": "get_weather"')
+    assert learned(row).endswith("</call><|end|>It is 18.<|end|>")
+
+
 def test_a_prompt_is_read_with_its_tools(tool_encoder: Encoder) -> None:
     row = encode(tool_encoder, whole())
 

@@ -53,7 +53,9 @@ def learned(renderer: Renderer, row: Json) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("template", "call"), [(HERMES, CALL), (DEEPSEEK, AS_IN_THE_ROW), (PRINTING, AS_IN_THE_ROW)], ids=str
+    ("template", "call"),
+    [(HERMES, CALL), (DEEPSEEK, AS_IN_THE_ROW), (PRINTING, AS_IN_THE_ROW)],
+    ids=["objects", "text", "print"],
 )
 def test_a_call_is_learned_as_the_template_writes_it(
     renderer: Callable[..., Renderer], template: str, call: str
