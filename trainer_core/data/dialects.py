@@ -60,8 +60,9 @@ def draft(record: Mapping[str, Any], beside: Mapping[str, bytes], *, is_line: bo
     if dialect is None:
         known = "messages, conversations, prompt and completion, instruction and output, or pairs of answers"
         raise NotARow(f"no row that is known: it has {', '.join(given) or 'nothing'}, where {known} are read")
-    if _tools(given) and not dialect.is_openais:
-        raise NotARow("tools: are read beside messages, in OpenAI's format; write the row so, or leave them out")
+    if "tools" not in dialect.keys and _tools(given):
+        where = "beside messages and in the input of pairs"
+        raise NotARow(f"tools: are read {where}, as OpenAI has them; write the row so, or leave them out")
     attached = dict(beside)
     images = list(_images(given, attached)) or list(attached)
     messages = dialect.messages(given)

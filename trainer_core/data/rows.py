@@ -119,8 +119,9 @@ class Row(Closed):
         """Whatever a chat template may write of it, with the index of its message; None for what tools are there."""
         yield from ((None, str(tool.as_declared())) for tool in self.tools)
         for index, message in enumerate(self.messages):
-            yield index, message.words
-            yield from ((index, str(call.function.parsed)) for call in message.calls)
+            own = (message.words, message.name, message.tool_call_id)
+            yield from ((index, text) for text in own if text)
+            yield from ((index, f"{call.id} {call.function.parsed}") for call in message.calls)
 
     def with_messages(self, messages: tuple[Message, ...]) -> Self:
         """The same with others in the place of `messages`."""

@@ -174,12 +174,36 @@ def test_a_table_of_deprecated_functions_is_refused(path: Path) -> None:
     assert "functions: is deprecated" in fault.detail
 
 
-def test_tools_beside_turns_of_another_form_are_not_passed_over(path: Path) -> None:
-    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]
+SHAREGPT = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]
 
-    [fault] = report_on(path, {"conversations": turns, "tools": json.dumps([WEATHER])}).faults
 
-    assert "tools: are read beside messages, in OpenAI's format" in fault.detail
+@pytest.mark.parametrize(
+    "row", [{"conversations": SHAREGPT}, pair(input={"messages": [asked()]})], ids=["other", "pair"]
+)
+@pytest.mark.parametrize("tools", [[WEATHER], json.dumps([WEATHER])], ids=["as lists", "as text"])
+def test_tools_are_not_passed_over_where_they_are_not_read(path: Path, row: Json, tools: Any) -> None:
+    [fault] = convert(write_json(path, [{**row, "tools": tools}]), Sources()).faults
+
+    assert "tools: are read beside messages and in the input of pairs" in fault.detail
+
+
+@pytest.mark.parametrize("none", [[], "", "[]"], ids=["list", "no text", "text"])
+def test_a_column_of_tools_may_be_empty(path: Path, none: Any) -> None:
+    rows = [{"conversations": SHAREGPT, "tools": none}, {"messages": [asked(), ANSWER], "tools": none}]
+
+    assert convert(write_json(path, rows), Sources()).faults == ()
+
+
+def test_a_picture_beside_a_row_with_tools_stands_in_its_question(path: Path, png_url: Callable[..., str]) -> None:
+    row = {**whole(), "images": [png_url()]}
+    output = path.with_suffix(".out")
+
+    with output.open("wb") as file:
+        report = convert(write_json(path, [row]), Sources(), file)
+
+    kept = Row.model_validate_json(output.read_bytes())
+    assert (report.num_images, [index for index, _ in kept.images()]) == (1, [0])
+    assert kept.messages[1:] == Row.model_validate(whole()).messages[1:]
 
 
 def test_what_is_too_deep_to_be_read_again_is_refused(path: Path) -> None:

@@ -373,11 +373,12 @@ DECLARED = {"type": "function", "function": {"name": "f", "description": "of an 
 TYPED = [
     (tooled(asked(), {"role": "assistant", "content": "Hm."}, tools=(DECLARED,)), None),
     (tooled(asked(), calling("<image>")), 1),
+    (tooled({**asked(), "name": "<image>"}, calling("Paris")), 0),
     (tooled(asked(), calling("Paris"), result("Paris", "<image>"), {"role": "assistant", "content": "Hm."}), 2),
 ]
 
 
-@pytest.mark.parametrize(("row", "message_index"), TYPED, ids=["tool", "call", "result"])
+@pytest.mark.parametrize(("row", "message_index"), TYPED, ids=["tool", "call", "name", "result"])
 def test_an_image_token_typed_into_tools_is_refused(
     tool_encoder: Encoder, row: dict[str, Any], message_index: int | None
 ) -> None:
