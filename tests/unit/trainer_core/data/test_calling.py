@@ -34,6 +34,7 @@ def report_on(path: Path, *rows: Json) -> DatasetReport:
     [
         whole(),
         tooled(asked(), calling("Paris")),
+        tooled(asked(), calling("Paris", content="")),
         tooled(
             asked(), calling("Paris", "Rome", content="Both."), result("Rome", "28 C"), result("Paris", "18 C"), ANSWER
         ),
@@ -44,7 +45,18 @@ def report_on(path: Path, *rows: Json) -> DatasetReport:
         tooled(asked(), {**calling("Paris"), "weight": 0}, result("Paris", "18 C"), ANSWER),
         tooled(asked(), ANSWER, tools=({"type": "function", "function": {"name": "now", "strict": True}},)),
     ],
-    ids=["whole", "call", "parallel", "nothing found", "names", "empty", "no content", "weight 0", "little declared"],
+    ids=[
+        "whole",
+        "call",
+        "empty content",
+        "parallel",
+        "nothing found",
+        "names",
+        "empty",
+        "no content",
+        "weight 0",
+        "little declared",
+    ],
 )
 def test_rows_as_openai_has_them_stay_as_they_are(path: Path, row: Json) -> None:
     report = report_on(path, row)

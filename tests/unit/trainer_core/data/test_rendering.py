@@ -132,6 +132,7 @@ STRICT = HERMES + "{% if messages[-1].tool_calls | length > 1 %}{{ raise_excepti
 LOSSES = [
     (CHAT_TEMPLATE, whole(), "writes no tools"),
     (WITHOUT_TOOLS, whole(), "writes no tools"),
+    (DEEPSEEK.replace("{% if tools %}", "{% if false %}"), whole(), "writes no tools"),
     (WITHOUT_TOOLS, tooled(asked(), {"role": "assistant", "content": "Hm."}), "writes no tools"),
     (WITHOUT_CALLS, whole(), "does not write message 1, a call of a tool"),
     (ONE_CALL, tooled(asked(), calling("Paris", "Rome")), "does not write message 1, a call of a tool"),
