@@ -123,7 +123,7 @@ class Renderer:
             text, spans = assistant_spans(row.messages, turns, self._rendering(row))
         except _TEMPLATE_ERRORS as error:
             raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
-        if _PRINTED_PART in text and not any(_PRINTED_PART in one.words for one in row.messages):
+        if _PRINTED_PART in text and not any(_PRINTED_PART in one for _, one in row.texts()):
             raise UnrenderableRow("the model's chat template takes text alone, not texts and images as parts")
         return text, spans
 
@@ -141,22 +141,22 @@ class Renderer:
         Raises:
             UnrenderableRow: It writes them in none.
         """
-        losses, errors = [], []
+        losing, failing = [], []
         for way in self._ways if row.uses_tools else ():
             try:
-                loss = self._loss(row, way)
+                reason = self._what_is_lost(row, way)
             except _TEMPLATE_ERRORS as error:
-                errors.append(f"the model's chat template does not take this row with its tools: {error}")
-            else:
-                if loss is None:
-                    return way
-                losses.append(loss)
-        for reason in losses + errors:
-            raise UnrenderableRow(reason)
+                failing.append(f"the model's chat template does not take this row with its tools: {error}")
+                continue
+            if reason is None:
+                return way
+            losing.append(reason)
+        if reasons := losing + failing:
+            raise UnrenderableRow(reasons[0])
         return self._ways[0]
 
-    def _loss(self, row: Row, way: Way) -> str | None:
-        """What of the row's tools is lost this way; a template that stumbles over their absence has seen them."""
+    def _what_is_lost(self, row: Row, way: Way) -> str | None:
+        """Which tools, call or result the template leaves out; if it stumbles without the tools, it has seen them."""
         turns, marked = templated(row.messages, way), Marked.of(row.messages)
         text = self._rendering(row)(turns, add_generation_prompt=False)
         try:

@@ -3,6 +3,7 @@
 Images are still encoded in it.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -117,15 +118,19 @@ class Row(Closed):
 
     def texts(self) -> Iterator[tuple[int | None, str]]:
         """Whatever a chat template may write of it, with the index of its message; None for what tools are there."""
-        yield from ((None, str(tool.as_declared())) for tool in self.tools)
+        yield from ((None, _json(tool.as_declared())) for tool in self.tools)
         for index, message in enumerate(self.messages):
             own = (message.words, message.name, message.tool_call_id)
             yield from ((index, text) for text in own if text)
-            yield from ((index, f"{call.id} {call.function.parsed}") for call in message.calls)
+            yield from ((index, f"{call.id} {_json(call.function.parsed)}") for call in message.calls)
 
     def with_messages(self, messages: tuple[Message, ...]) -> Self:
         """The same with others in the place of `messages`."""
         return self.model_copy(update={"messages": messages})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Input(Closed):

@@ -89,6 +89,14 @@ def test_a_call_in_another_script_stays_in_it(renderer: Callable[..., Renderer])
     assert '{"city": "Zürich 東京"}' in call
 
 
+def test_code_that_looks_like_a_part_is_an_argument_like_any_other(renderer: Callable[..., Renderer]) -> None:
+    code = "{'type': 'text', \"a\": 1}"
+
+    [call] = learned(renderer(HERMES), tooled(asked(), calling(code)))
+
+    assert "{'type': 'text', " in call
+
+
 @pytest.mark.parametrize("template", [HERMES, DEEPSEEK], ids=["objects", "text"])
 def test_a_prompt_has_the_tools_and_the_calls_before_it(renderer: Callable[..., Renderer], template: str) -> None:
     chosen, row = renderer(template), Row.model_validate(whole())
