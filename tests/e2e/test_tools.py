@@ -40,7 +40,7 @@ def ended(
     assert file["status"] == "processed", file
     how = {"type": method, method: {"hyperparameters": {"n_epochs": 1, "batch_size": 5}}}
     job = client.post("fine_tuning/jobs", json={"model": model, "training_file": file["id"], "method": how}).json()
-    service.ended(job["id"], 60)
+    service.ended(job["id"], 120)
     found: dict[str, Any] = client.get(f"fine_tuning/jobs/{job['id']}").json()
     return found
 
