@@ -152,11 +152,15 @@ def _converted(record: Record, sources: Sources, tally: _Tally) -> bytes:
         return b""
     is_changed = understood.is_changed or row is not understood.row
     tally.num_images += num_images
-    tally.unused |= understood.unused
+    tally.unused |= understood.unused | _without_effect(row)
     tally.is_changed |= is_changed
     if not is_changed and isinstance(record.content, bytes):
         return record.content
     return row.model_dump_json(exclude_defaults=True).encode()
+
+
+def _without_effect(row: AnyRow) -> set[str]:
+    return set() if row.parallel_tool_calls is None else {"parallel_tool_calls"}
 
 
 def _understood(record: Record) -> _Understood:
@@ -223,9 +227,9 @@ def _replaced(row: AnyRow, urls: list[str]) -> AnyRow:
 
     return row.with_messages(
         tuple(
-            one
-            if isinstance(one.content, str)
-            else one.model_copy(update={"content": tuple(with_url(part) for part in one.content)})
+            one.model_copy(update={"content": tuple(with_url(part) for part in one.content)})
+            if isinstance(one.content, tuple)
+            else one
             for one in row.messages
         )
     )

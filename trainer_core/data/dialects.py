@@ -2,7 +2,7 @@
 
 | a record with | comes from |
 |---|---|
-| `messages` | OpenAI; beside `images`: TRL, LLaMA-Factory, Hub datasets |
+| `messages`, perhaps `tools` | OpenAI; beside `images`: TRL, LLaMA-Factory, Hub datasets |
 | `conversations` | ShareGPT, LLaVA |
 | `prompt`, `completion` | OpenAI's older models, TRL |
 | `instruction`, `output` | Alpaca |
@@ -60,6 +60,9 @@ def draft(record: Mapping[str, Any], beside: Mapping[str, bytes], *, is_line: bo
     if dialect is None:
         known = "messages, conversations, prompt and completion, instruction and output, or pairs of answers"
         raise NotARow(f"no row that is known: it has {', '.join(given) or 'nothing'}, where {known} are read")
+    if "tools" not in dialect.keys and _tools(given):
+        where = "beside messages and in the input of pairs"
+        raise NotARow(f"tools: are read {where}, as OpenAI has them; write the row so, or leave them out")
     attached = dict(beside)
     images = list(_images(given, attached)) or list(attached)
     messages = dialect.messages(given)
@@ -199,10 +202,7 @@ def _system(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _turns(value: Any, name: str) -> list[dict[str, Any]]:
     """A list of turns, however a table has packed it: as text, or as an object of lists."""
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise NotARow(f"{name}: a text that is not JSON, or is nested too deep") from error
+        value = _unpacked(value, name)
     if isinstance(value, Mapping) and value and all(isinstance(one, list) for one in value.values()):
         value = [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
     if not isinstance(value, list):
@@ -211,6 +211,27 @@ def _turns(value: Any, name: str) -> list[dict[str, Any]]:
         if not isinstance(one, Mapping):
             raise NotARow("must be an object", index)
     return [dict(one) for one in value]
+
+
+def _chat(given: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """With all that it says of tools; of the keys the check refuses those that are deprecated."""
+    kept = {key: given[key] for key in ("functions", "parallel_tool_calls") if key in given}
+    return {"messages": messages, **_tools(given), **kept}
+
+
+def _tools(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Tools as a list; tables hold them as text, since their schemas differ."""
+    tools = given.get("tools")
+    if isinstance(tools, str) and tools:
+        tools = _unpacked(tools, "tools")
+    return {"tools": tools} if tools else {}
+
+
+def _unpacked(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotARow(f"{name}: a text that is not JSON, or is nested too deep") from error
 
 
 def _conversation(_given: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -232,7 +253,7 @@ _DIALECTS = (
     # Before those of conversations: tables of pairs often hold a prompt, or one conversation, as well.
     _Dialect(("preferred_output", "input", "non_preferred_output"), _input, _pair, is_openais=True),
     _Dialect(("chosen", "rejected", "prompt", "system"), _prompt, _chosen_and_rejected),
-    _Dialect(("messages",), _messages, is_openais=True),
+    _Dialect(("messages", "tools", "parallel_tool_calls"), _messages, _chat, is_openais=True),
     _Dialect(("conversations", "system"), _conversations),
     _Dialect(("prompt", "completion", "system"), _completion),
     _Dialect(("instruction", "input", "output", "history", "system"), _instruction),

@@ -161,8 +161,8 @@ class Encoder:
     def _check_words(self, line: Line, row: Row) -> None:
         """No text may hold the token that stands for an image: it would take the place of one."""
         token = str(getattr(self.processor, "image_token", None) or "") if self._processing.reads_images else ""
-        for index, message in enumerate(row.messages):
-            if token and token in message.words:
+        for index, text in row.texts() if token else ():
+            if token in text:
                 detail = f"{token!r} in a text stands for an image in this model; write it differently"
                 raise InvalidDataset([line.fault("invalid_row", detail, index)])
 

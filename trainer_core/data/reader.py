@@ -14,9 +14,10 @@ from pydantic_core import ErrorDetails
 
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import InvalidDataset
+from trainer_core.data.calling import misfits
 from trainer_core.data.places import Place
 from trainer_core.data.records import BOM, MAX_LINE_BYTES, Form, form_at
-from trainer_core.data.rows import ANY_ROW, FORMS, KINDS, MAX_IMAGES, AnyRow, ImagePart, Message, Pair, Row, TextPart
+from trainer_core.data.rows import ANY_ROW, FORMS, KINDS, MAX_IMAGES, AnyRow, ImagePart, Message, Pair, Row
 
 Checked = TypeVar("Checked", Row, Pair, AnyRow)
 _WORDS = {
@@ -26,6 +27,11 @@ _WORDS = {
     "tuple_type": "must be a list",
 }
 """What pydantic means, for people who write JSON."""
+_DEPRECATED = {
+    "functions": 'write tools, each function as {"type": "function", "function": {…}}',
+    "function_call": 'write tool_calls: [{"id": "call_1", "type": "function", "function": {…}}]',
+}
+"""What OpenAI once had, and what to write instead."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,8 @@ def checked(row: Checked, place: Place) -> Checked:
     for message_index, message in enumerate(row.messages):
         if reason := _why_not(message):
             raise InvalidDataset([place.fault("invalid_row", reason, message_index)])
+    for index, reason in misfits(row):
+        raise InvalidDataset([place.fault("invalid_row", reason, index)])
     return row
 
 
@@ -130,13 +138,11 @@ def _check_outputs(pair: Pair, place: Place) -> None:
     for name in ("preferred_output", "non_preferred_output"):
         if reason := _why_no_answer(getattr(pair, name)):
             raise InvalidDataset([place.fault("invalid_row", f"{name}: {reason}")])
-    if pair.preferred_output[0].words.strip() == pair.non_preferred_output[0].words.strip():
+    if _answer(pair.preferred_output[0]) == _answer(pair.non_preferred_output[0]):
         detail = "preferred_output and non_preferred_output are the same, so there is nothing to prefer"
         raise InvalidDataset([place.fault("invalid_row", detail)])
     if not pair.messages:
         raise InvalidDataset([place.fault("invalid_row", "input.messages: must not be empty")])
-    if pair.input.tools:
-        raise InvalidDataset([place.fault("invalid_row", "input.tools: rows with tools are not read; leave them out")])
 
 
 def _why_no_answer(output: Sequence[Message]) -> str | None:
@@ -146,15 +152,24 @@ def _why_no_answer(output: Sequence[Message]) -> str | None:
         return "weight 0 leaves out what there is to learn from"
     if any(isinstance(part, ImagePart) for part in output[0].parts):
         return "an image in an answer; only users send images"
-    return None if output[0].words.strip() else "must not be empty"
+    return None if output[0].words.strip() or output[0].calls else "must not be empty"
+
+
+def _answer(message: Message) -> tuple[str, list[tuple[str, str]]]:
+    """What an answer says and calls; ids of calls are chance, and 1 is not True."""
+    return message.words.strip(), [(call.function.name, repr(call.function.parsed)) for call in message.calls]
 
 
 def _why_not(message: Message) -> str | None:
+    if message.content is None and message.calls:
+        return None
+    if message.content is None:
+        return "content: is missing" + (", and so is tool_calls" if message.role == "assistant" else "")
     if not message.parts:
         return "content: must not be empty"
     if message.role != "user" and any(isinstance(part, ImagePart) for part in message.parts):
         return f"an image in a message of the role {message.role}; only users send images"
-    if message.is_trained and not any(part.text.strip() for part in message.parts if isinstance(part, TextPart)):
+    if message.is_trained and not message.calls and not message.words.strip():
         return "an empty answer teaches nothing; give it weight 0"
     return None
 
@@ -174,5 +189,7 @@ def _fault(one: ErrorDetails, place: Place) -> DatasetFault:
         case [*inside]:
             message_index = None
     detail = _WORDS.get(one["type"], one["msg"])
+    if one["type"] == "extra_forbidden" and inside[-1:] and inside[-1] in _DEPRECATED:
+        detail = f"is deprecated by OpenAI and not read; {_DEPRECATED[inside[-1]]}"
     where = ".".join(map(str, inside))
     return place.fault("invalid_row", f"{where}: {detail}" if where else detail, message_index)

@@ -6,14 +6,16 @@ A chat template writes it; a base model without one gets question and answer one
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from jinja2 import TemplateError
 from PIL import Image
 from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
-from trainer_core.data.rows import ImagePart, Message, Row, TextPart
-from trainer_core.data.spans import Span, UnstableTemplate, assistant_spans
+from trainer_core.data.rows import Row
+from trainer_core.data.spans import Render, Span, UnstableTemplate, assistant_spans
+from trainer_core.data.templated import Marked, Way, templated, ways
 from trainer_core.patience import at_most
 
 Processor = ProcessorMixin | PreTrainedTokenizerBase
@@ -27,6 +29,7 @@ _TEMPLATE_SECONDS = 10.0
 _TEMPLATE_ERRORS = (TemplateError, TypeError, OverflowError, MemoryError, RecursionError)
 """What a template comes to that does not fit the row, or that was made to do harm: its sandbox gives it no range of
 more than 100,000, and nothing of Python's own."""
+_NO_TOOLS = "use a model whose template does, or leave the tools out"
 _TRIED_SIDE = 56
 """Pixels of the image that a processor is tried with."""
 
@@ -55,6 +58,7 @@ class Renderer:
         self._processor: Any = processor
         self._tokenizer: Any = getattr(processor, "tokenizer", processor)
         self._control_tokens = tuple(control_tokens(self._tokenizer))  # thousands, of some models
+        self._ways = ways(has_parts=isinstance(processor, ProcessorMixin))
         self._train_on = train_on
         self._takes_suffix = "suffix" in inspect.signature(type(processor).__call__).parameters
         needs_marker = isinstance(processor, ProcessorMixin) and not processor.chat_template
@@ -99,13 +103,14 @@ class Renderer:
         row = up_to_last_answer(row)
         if not self._processor.chat_template:
             return self._question(row) + ("" if self._takes_suffix else _BETWEEN)
-        return self._render(self._templated(row.messages[:-1]), add_generation_prompt=True)
+        turns = templated(row.messages[:-1], self._way(row))
+        return self._rendering(row)(turns, add_generation_prompt=True)
 
     def _chosen(self, row: Row) -> Row:
         if self._train_on != "last_answer":
             return row
         last = max(index for index, message in enumerate(row.messages) if message.is_trained)
-        return _trained_only_at(row.messages, last)
+        return _trained_only_at(row, last)
 
     def _in_turns(self, row: Row) -> tuple[str, list[Span]]:
         if self._newest is None or self._newest[0] is not row:
@@ -113,11 +118,12 @@ class Renderer:
         return self._newest[1]
 
     def _written(self, row: Row) -> tuple[str, list[Span]]:
+        turns = templated(row.messages, self._way(row))
         try:
-            text, spans = assistant_spans(row.messages, self._templated(row.messages), self._render)
+            text, spans = assistant_spans(row.messages, turns, self._rendering(row))
         except _TEMPLATE_ERRORS as error:
             raise UnrenderableRow(f"the model's chat template does not take this row: {error}") from error
-        if _PRINTED_PART in text and not any(_PRINTED_PART in one.words for one in row.messages):
+        if _PRINTED_PART in text and not any(_PRINTED_PART in one for _, one in row.texts()):
             raise UnrenderableRow("the model's chat template takes text alone, not texts and images as parts")
         return text, spans
 
@@ -129,21 +135,59 @@ class Renderer:
             return text, spans
         return text[:end] + stop, [*spans[:-1], (spans[-1][0], end + len(stop))]
 
-    def _render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool) -> str:
+    def _way(self, row: Row) -> Way:
+        """The first way in which the chat template writes the row's tools, calls and results; nothing is tried without.
+
+        Raises:
+            UnrenderableRow: It writes them in none.
+        """
+        losing, failing = [], []
+        for way in self._ways if row.uses_tools else ():
+            try:
+                reason = self._what_is_lost(row, way)
+            except _TEMPLATE_ERRORS as error:
+                failing.append(f"the model's chat template does not take this row with its tools: {error}")
+                continue
+            if reason is None:
+                return way
+            losing.append(reason)
+        if reasons := losing + failing:
+            raise UnrenderableRow(reasons[0])
+        return self._ways[0]
+
+    def _what_is_lost(self, row: Row, way: Way) -> str | None:
+        """Which tools, call or result the template leaves out; if it stumbles without the tools, it has seen them."""
+        turns, marked = templated(row.messages, way), Marked.of(row.messages)
+        text = self._rendering(row)(turns, add_generation_prompt=False)
+        try:
+            is_without = bool(row.tools) and self._render(turns, add_generation_prompt=False) == text
+        except _TEMPLATE_ERRORS:
+            is_without = False
+        if is_without:
+            return f"the model's chat template writes no tools; {_NO_TOOLS}"
+        lost = marked.lost_in(self._rendering(row)(templated(marked.messages, way), add_generation_prompt=False))
+        if lost is None:
+            return None
+        noun = "result of a tool" if row.messages[lost].role == "tool" else "call of a tool"
+        return f"the model's chat template does not write message {lost}, a {noun}; {_NO_TOOLS}"
+
+    def _rendering(self, row: Row) -> Render:
+        tools = [tool.as_declared() for tool in row.tools]
+        return partial(self._render, tools=tools) if tools else self._render
+
+    def _render(self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool, **given: Any) -> str:
         with at_most(_TEMPLATE_SECONDS):
             text = self._processor.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
+                list(messages), tokenize=False, add_generation_prompt=add_generation_prompt, **given
             )
         assert isinstance(text, str)
         return text
 
-    def _templated(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        """Turns as the chat template takes them: parts for a processor, plain text for a tokenizer."""
-        if isinstance(self._processor, ProcessorMixin):
-            return [{"role": one.role, "content": [_part(part) for part in one.parts]} for one in messages]
-        return [{"role": one.role, "content": one.words} for one in messages]
-
     def _completion(self, row: Row) -> Rendered:
+        if row.uses_tools:
+            raise UnrenderableRow(
+                "the base model has no chat template, so it writes no tools; use a model that has one"
+            )
         if not row.messages[-1].is_trained or sum(one.role == "assistant" for one in row.messages) > 1:
             detail = "one question and one answer to it; use a model with a chat template for longer chats"
             raise UnrenderableRow(f"the base model has no chat template, so a row must be {detail}")
@@ -172,11 +216,7 @@ def control_tokens(tokenizer: Any) -> dict[str, int]:
 def up_to_last_answer(row: Row) -> Row:
     """The row without whatever follows its last trained answer."""
     last = max(index for index, message in enumerate(row.messages) if message.is_trained)
-    return Row(messages=row.messages[: last + 1])
-
-
-def _part(part: TextPart | ImagePart) -> dict[str, str]:
-    return {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
+    return row.with_messages(row.messages[: last + 1])
 
 
 def _image_marker(processor: Any) -> str:
@@ -200,13 +240,13 @@ def _num_places(processor: Any, token: str, text: str) -> int | None:
 
 
 def _ending_at(row: Row, turn: int) -> Row:
-    return _trained_only_at(row.messages[: turn + 1], turn)
+    return _trained_only_at(row.with_messages(row.messages[: turn + 1]), turn)
 
 
-def _trained_only_at(messages: Sequence[Message], turn: int) -> Row:
-    return Row(
-        messages=tuple(
+def _trained_only_at(row: Row, turn: int) -> Row:
+    return row.with_messages(
+        tuple(
             one if index == turn or one.role != "assistant" else one.model_copy(update={"weight": 0})
-            for index, one in enumerate(messages)
+            for index, one in enumerate(row.messages)
         )
     )

@@ -3,13 +3,15 @@
 Images are still encoded in it.
 """
 
+import json
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.dataset import RowKind
+from trainer_core.data.tools import ToolCall, ToolCalls, Tools
 
 MAX_IMAGES = 10
 """Images that one row may have."""
@@ -56,8 +58,16 @@ def _form_of(content: Any) -> str:
 class Message(Closed):
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
-    content: Annotated[Annotated[str, Tag(FORMS[0])] | Annotated[Parts, Tag(FORMS[1])], Discriminator(_form_of)]
+    role: Literal["system", "user", "assistant", "tool"]
+    content: (
+        Annotated[Annotated[str, Tag(FORMS[0])] | Annotated[Parts, Tag(FORMS[1])], Discriminator(_form_of)] | None
+    ) = None
+    """None where the assistant calls and says nothing."""
+    name: str | None = None
+    """Whose turn it is; few chat templates write it."""
+    tool_calls: ToolCalls | None = None
+    tool_call_id: str | None = None
+    """Of the call whose result a message of the role tool is."""
     weight: Literal[0, 1] = 1
     """0 leaves an assistant's turn out of the loss."""
 
@@ -66,7 +76,12 @@ class Message(Closed):
         """The content as parts, whichever way it was written."""
         if isinstance(self.content, str):
             return (TextPart(type="text", text=self.content),)
-        return self.content
+        return self.content or ()
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """What the assistant calls."""
+        return self.tool_calls or ()
 
     @property
     def words(self) -> str:
@@ -87,23 +102,42 @@ class Row(Closed):
 
     kind: ClassVar[RowKind] = "conversation"
     messages: Messages
+    tools: Tools = ()
+    parallel_tool_calls: bool | None = None
+    """Taken for compatibility; no chat template knows it."""
+
+    @property
+    def uses_tools(self) -> bool:
+        """True if there is anything in it that not every chat template writes."""
+        return bool(self.tools) or any(one.calls or one.role == "tool" for one in self.messages)
 
     def images(self) -> Iterator[tuple[int, ImagePart]]:
         """Every image in its order, with the index of its message."""
         for index, message in enumerate(self.messages):
             yield from ((index, part) for part in message.parts if isinstance(part, ImagePart))
 
-    def with_messages(self, messages: tuple[Message, ...]) -> "Row":
+    def texts(self) -> Iterator[tuple[int | None, str]]:
+        """Whatever a chat template may write of it, with the index of its message; None for what tools are there."""
+        yield from ((None, _json(tool.as_declared())) for tool in self.tools)
+        for index, message in enumerate(self.messages):
+            own = (message.words, message.name, message.tool_call_id)
+            yield from ((index, text) for text in own if text)
+            yield from ((index, f"{call.id} {_json(call.function.parsed)}") for call in message.calls)
+
+    def with_messages(self, messages: tuple[Message, ...]) -> Self:
         """The same with others in the place of `messages`."""
-        return Row(messages=messages)
+        return self.model_copy(update={"messages": messages})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Input(Closed):
     """What both answers of a pair answer."""
 
     messages: Messages
-    tools: Annotated[tuple[Any, ...], Field(strict=False)] = ()
-    """Taken for compatibility where it is empty, as the next one is."""
+    tools: Tools = ()
     parallel_tool_calls: bool | None = None
 
 
@@ -120,11 +154,21 @@ class Pair(Closed):
         """What is answered; images stand nowhere else."""
         return self.input.messages
 
+    @property
+    def tools(self) -> Tools:
+        """What both answers may call."""
+        return self.input.tools
+
+    @property
+    def parallel_tool_calls(self) -> bool | None:
+        """Taken for compatibility."""
+        return self.input.parallel_tool_calls
+
     def images(self) -> Iterator[tuple[int, ImagePart]]:
         """Every image in its order, with the index of its message."""
         return Row(messages=self.messages).images()
 
-    def with_messages(self, messages: tuple[Message, ...]) -> "Pair":
+    def with_messages(self, messages: tuple[Message, ...]) -> Self:
         """The same with others in the place of `messages`."""
         return self.model_copy(update={"input": self.input.model_copy(update={"messages": messages})})
 
@@ -133,9 +177,10 @@ class Pair(Closed):
         asked = tuple(
             one.model_copy(update={"weight": 0}) if one.role == "assistant" else one for one in self.input.messages
         )
+        whole = Row(messages=asked, tools=self.tools)
         return (
-            Row(messages=(*asked, *self.preferred_output)),
-            Row(messages=(*asked, *self.non_preferred_output)),
+            whole.with_messages((*asked, *self.preferred_output)),
+            whole.with_messages((*asked, *self.non_preferred_output)),
         )
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from store import projects
 from store.database import Database
 from store.files import Storage
+from tests.tooled import whole
 from tests.unit.api.openai.rows import rows
 from tests.unit.bearing import bearer
 from tests.unit.kinds import EVERY_KIND
@@ -89,6 +90,26 @@ def test_an_image_can_be_named_by_rows(client: TestClient) -> None:
     file = upload(client, f"{json.dumps(row)}\n".encode())
 
     assert client.get(f"/datasets/{file['id']}").json()["num_images"] == 1
+
+
+def test_a_row_keeps_its_tools_when_its_image_is_put_into_it(client: TestClient) -> None:
+    row = whole()
+    row["messages"][0]["content"] = [{"type": "image_url", "image_url": {"url": upload(client, png(), "vision")["id"]}}]
+
+    file = upload(client, f"{json.dumps(row)}\n".encode())
+
+    kept = json.loads(client.get(f"/datasets/{file['id']}/rows").text)
+    assert (file["status"], kept["tools"]) == ("processed", row["tools"])
+    assert kept["messages"][1]["tool_calls"] == row["messages"][1]["tool_calls"]
+
+
+def test_deprecated_functions_are_refused_with_what_to_write(client: TestClient) -> None:
+    row = {"messages": whole()["messages"][-1:], "functions": []}
+
+    file = upload(client, f"{json.dumps(row)}\n".encode())
+
+    assert file["status"] == "error"
+    assert "functions: is deprecated by OpenAI and not read; write tools" in file["status_details"]
 
 
 def test_what_is_no_image_has_faults(client: TestClient) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoProcessor, AutoTokenizer
 
+from tests.tooled import HERMES, asked, calling, result, tooled, whole, with_template
 from trainer_core.contract.errors import InvalidDataset
 from trainer_core.data.encoding import IGNORED, EncodedRow, Encoder
 from trainer_core.data.reader import Line
@@ -336,3 +337,52 @@ def test_tokens_that_do_not_read_as_the_answer_are_refused(text_model_dir: Path)
 
     with pytest.raises(InvalidDataset, match="in the model's tokens"):
         encode(Encoder(tokenizer), turns("two?", "2"))
+
+
+@pytest.fixture(scope="module")
+def tool_encoder(starter_dir: Path) -> Encoder:
+    return Encoder(with_template(starter_dir, HERMES))
+
+
+def test_a_call_and_its_stop_token_are_learned(tool_encoder: Encoder, learned: Callable[[EncodedRow], str]) -> None:
+    call = '<call>{"name": "get_weather", "arguments": {"city": "Paris"}}</call>'
+
+    assert learned(encode(tool_encoder, whole())) == f"{call}<|end|>It is 18.<|end|>"
+
+
+def test_a_picture_moves_the_labels_of_calls_too(
+    tool_encoder: Encoder, chat: Chat, learned: Callable[[EncodedRow], str]
+) -> None:
+    row = encode(tool_encoder, tooled(chat()["messages"][0], *whole()["messages"][1:]))
+
+    assert "pixel_values" in row
+    assert learned(row).startswith('<call>{"name": "get_weather"')
+    assert learned(row).endswith("</call><|end|>It is 18.<|end|>")
+
+
+def test_a_prompt_is_read_with_its_tools(tool_encoder: Encoder) -> None:
+    row = encode(tool_encoder, whole())
+
+    prompt = tool_encoder.prompt(LINE, Row.model_validate(whole()))["input_ids"]
+
+    assert torch.equal(prompt, row["input_ids"][:, : prompt.shape[1]])
+    assert tool_encoder.processor.decode(prompt[0]).endswith("18 C</response><|end|><|assistant|>")
+
+
+DECLARED = {"type": "function", "function": {"name": "f", "description": "of an <image>"}}
+TYPED = [
+    (tooled(asked(), {"role": "assistant", "content": "Hm."}, tools=(DECLARED,)), None),
+    (tooled(asked(), calling("<image>")), 1),
+    (tooled({**asked(), "name": "<image>"}, calling("Paris")), 0),
+    (tooled(asked(), calling("Paris"), result("Paris", "<image>"), {"role": "assistant", "content": "Hm."}), 2),
+]
+
+
+@pytest.mark.parametrize(("row", "message_index"), TYPED, ids=["tool", "call", "name", "result"])
+def test_an_image_token_typed_into_tools_is_refused(
+    tool_encoder: Encoder, row: dict[str, Any], message_index: int | None
+) -> None:
+    with pytest.raises(InvalidDataset, match="stands for an image in this model") as refused:
+        encode(tool_encoder, row)
+
+    assert refused.value.faults[0].message_index == message_index

@@ -89,9 +89,9 @@ WRONG: list[tuple[dict[str, Any], int | None, str]] = [
     ({"preferred_output": []}, None, "preferred_output: must be one message of the role assistant"),
     ({"non_preferred_output": [USER]}, None, "non_preferred_output: must be one message of the role assistant"),
     ({"preferred_output": [{"role": "assistant", "content": " "}]}, None, "preferred_output: must not be empty"),
-    ({"preferred_output": [{"role": "assistant"}]}, None, "preferred_output.0.content: is missing"),
+    ({"preferred_output": [{"role": "assistant"}]}, None, "preferred_output: must not be empty"),
     ({"input": {"messages": []}}, None, "input.messages: must not be empty"),
-    ({"input": {"messages": [USER], "tools": [{}]}}, None, "input.tools: rows with tools are not read"),
+    ({"input": {"messages": [USER], "tools": [{"type": "function"}]}}, None, "input.tools.0.function: is missing"),
     ({"input": {"messages": [USER, {"role": "bot", "content": ""}]}}, 1, "role: Input should be"),
     ({"score": 5}, None, "score: unknown key"),
 ]

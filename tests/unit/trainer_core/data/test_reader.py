@@ -94,7 +94,7 @@ def test_a_line_that_is_no_row_is_named(path: Path, line: str | bytes, code: str
     [
         (GOOD.replace('"2"', '"2","weights":1'), 1, "weights: unknown key"),
         (GOOD.replace(',"content":"two?"', ""), 0, "content: is missing"),
-        (GOOD.replace('"user"', '"tool"'), 0, "role: "),
+        (GOOD.replace('"user"', '"function"'), 0, "role: "),
         (GOOD.replace('"2"', "null"), 1, "content: is missing"),
         (GOOD.replace('"2"', '" "'), 1, "empty answer"),
         (GOOD.replace('"2"', '"2","weight":2'), 1, "weight: "),

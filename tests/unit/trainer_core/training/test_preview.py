@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.tooled import HERMES, whole, with_template
 from trainer_core.contract.report import PreviewSample
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.reader import Line
@@ -54,3 +55,15 @@ def test_how_much_of_an_image_is_left_is_told(
     [image] = shown(row).images
 
     assert (image.width, image.height, image.pixels_kept) == (64, 64, 0.25)
+
+
+def test_of_a_row_with_tools_its_calls_are_trained_on(starter_dir: Path) -> None:
+    processor = with_template(starter_dir, HERMES)
+    encoded = Encoder(processor).encode(Line(3, 0, 0), Row.model_validate(whole()))
+
+    pieces = preview(encoded, 3, processor.tokenizer).pieces
+
+    assert [one.is_trained for one in pieces] == [False, True, False, True]
+    assert "Weather of a city" in pieces[0].text
+    assert pieces[1].text.startswith("<call>")
+    assert pieces[2].text == "<|user|><response>get_weather: 18 C</response><|end|><|assistant|>"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.tooled import HERMES, WEATHER, asked, tooled, with_template
 from trainer_core.data.encoding import Encoder
 from trainer_core.data.prepared import Sample
 from trainer_core.data.reader import Line
@@ -14,6 +15,7 @@ from trainer_core.models.loading import load_processor
 from trainer_core.training.survey import Survey
 
 Chat = Callable[..., dict[str, Any]]
+NEWS = {"type": "function", "function": {"name": "get_news"}}
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,12 @@ def test_rows_that_leak_are_counted(encoder: Encoder, chat: Chat) -> None:
     train, held_out = surveyed(encoder, chat("7"), chat("8")), surveyed(encoder, chat("8"), chat("8"), chat("9"))
 
     assert held_out.num_shared_with(train) == 2
+
+
+def test_rows_that_differ_in_their_tools_alone_are_no_duplicates(starter_dir: Path) -> None:
+    answer = {"role": "assistant", "content": "Hm."}
+    rows = [tooled(asked(), answer), tooled(asked(), answer, tools=(WEATHER, NEWS)), tooled(asked(), answer)]
+
+    found = surveyed(Encoder(with_template(starter_dir, HERMES)), *rows)
+
+    assert found.num_duplicates == 1
