@@ -7,8 +7,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
-"""Broken tables or content, content that ends early, an odd method or version, a password."""
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    UnicodeDecodeError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""Broken tables or content, content that ends early, a name that is no text, an odd method or version, a password."""
 _OF_CONTENT = (None, errno.EINVAL)
 """Of an OSError that no disk has raised: bzip2's, and a place before the beginning of the file."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.tooled import whole
 from tests.unit.trainer_core.data.forms import llava, png, write_json, write_parquet, write_tar, write_zip
 
 _CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "7"}]}
@@ -33,7 +34,7 @@ _PUT_IN = (
 def good_files(folder: Path) -> Mapping[str, bytes]:
     """The bytes of a good file in each form."""
     path = folder / "good"
-    chats = "".join(f"{json.dumps(_CHAT)}\n" for _ in range(5))
+    chats = "".join(f"{json.dumps(one)}\n" for one in (_CHAT, whole(), _CHAT, whole(), _CHAT))
     image = {"bytes": png("red"), "path": "a.png"}
     table = [{"messages": _CHAT["messages"], "images": []}, {"messages": _CHAT["messages"], "images": [image]}]
     rows = json.dumps(llava()) + "\n"
@@ -41,7 +42,7 @@ def good_files(folder: Path) -> Mapping[str, bytes]:
     packed: dict[str, bytes | str] = {"a.png": png("red"), "rows.jsonl": rows}
     write: Mapping[str, Callable[[], Path]] = {
         "jsonl": lambda: _written(path, chats.encode()),
-        "json": lambda: write_json(path, [_CHAT, {"instruction": "Add", "input": "1 2", "output": "3"}]),
+        "json": lambda: write_json(path, [_CHAT, whole(), {"instruction": "Add", "input": "1 2", "output": "3"}]),
         "parquet": lambda: write_parquet(path, table),
         "tar": lambda: write_tar(path, sample),
         "zip": lambda: write_zip(path, packed),

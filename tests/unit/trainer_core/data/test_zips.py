@@ -27,6 +27,12 @@ def demand_version(content: bytearray, _: str) -> None:
     content[content.index(_DIRECTORY) + 6] = 255
 
 
+def misname(content: bytearray, _: str) -> None:
+    entry = content.index(_DIRECTORY)
+    content[entry + 9] |= 8  # the name is UTF-8
+    content[entry + 46] = 0xFF
+
+
 def move_before_the_beginning(content: bytearray, _: str) -> None:
     content[content.index(_END) + 16 : content.index(_END) + 20] = (1 << 20).to_bytes(4, "little")
 
@@ -38,9 +44,10 @@ ACCIDENTS = pytest.mark.parametrize(
         (zipfile.ZIP_BZIP2, spoil_content),
         (zipfile.ZIP_LZMA, spoil_content),
         (zipfile.ZIP_STORED, demand_version),
+        (zipfile.ZIP_STORED, misname),
         (zipfile.ZIP_STORED, move_before_the_beginning),
     ],
-    ids=["deflated", "bzip2", "lzma", "version", "place"],
+    ids=["deflated", "bzip2", "lzma", "version", "name", "place"],
 )
 Spoil = Callable[[bytearray, str], None]
 
@@ -65,7 +72,7 @@ def test_rows_in_a_broken_zip_are_a_fault_of_the_file(tmp_path: Path, compressio
 def test_an_image_in_a_broken_zip_is_refused(tmp_path: Path, compression: int, spoil: Spoil) -> None:
     path = spoilt(tmp_path / "images.zip", "a.png", png("red") * 20, compression, spoil)
 
-    if spoil is demand_version:
+    if spoil in (demand_version, misname):
         assert [fault.code for fault in check_images(path).faults] == ["invalid_image"]
         return
     with pytest.raises(InvalidImage, match="cannot be read from the zip"):
