@@ -36,6 +36,8 @@ def reading() -> Iterator[None]:
         yield
     except _BROKEN as error:
         raise BrokenZip(str(error)) from error
+    except MemoryError as error:  # LZMA reserves as much as the file says
+        raise BrokenZip("unpacking it takes more memory than one file is given") from error
     except OSError as error:
         if error.errno not in _OF_CONTENT:
             raise

@@ -220,6 +220,20 @@ def test_a_zip_made_to_do_harm_is_refused_and_nothing_is_unpacked(
     assert checked.peak_bytes - plain_bytes < 200_000_000
 
 
+def test_a_zip_that_wants_gigabytes_to_be_unpacked_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("rows.jsonl", ROW * 100)
+    content = bytearray(path.read_bytes())
+    dictionary = content.index(b"rows.jsonl") + len("rows.jsonl") + 5  # behind LZMA's version, size and properties
+    content[dictionary : dictionary + 4] = b"\xff" * 4
+    path.write_bytes(content)
+
+    checked = check(path)
+
+    assert "takes more memory than one file is given" in checked.report.faults[0].detail
+
+
 def test_rows_with_an_absolute_path_are_read_from_the_zip_and_never_unpacked(tmp_path: Path) -> None:
     outside = tmp_path / "outside" / "rows.jsonl"
 
