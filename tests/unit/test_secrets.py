@@ -84,7 +84,8 @@ def kept(database_url: str) -> str:
     tables = MetaData()
     tables.reflect(engine)
     with engine.connect() as connection:
-        rows = [str(row) for table in tables.sorted_tables for row in connection.execute(select(table))]
+        # Of a row itself SQLAlchemy would print the beginning and the end.
+        rows = [str(tuple(row)) for table in tables.sorted_tables for row in connection.execute(select(table))]
     engine.dispose()
     return "\n".join(rows)
 
