@@ -15,6 +15,7 @@ from trainer_core.contract.events import (
 
 MOST = {"log": 100_000, "steps": 2_000_000, "events": 20_000}
 """Lines, steps with their metrics, and events of every other kind."""
+_MAX_LINE_CHARACTERS = 8_192
 _ALWAYS = CheckpointSaved | CheckpointDeleted | RunSucceeded | RunFailed
 """What says which files there are, and the last word."""
 
@@ -36,3 +37,11 @@ class Cap:
         if over <= 0:
             return said
         return Truncated(what=kind, most=MOST[kind]) if over == 1 else None
+
+
+def shortened(line: str) -> str:
+    """What of a line of the log is kept; the rest is told by its length."""
+    line = line.rstrip("\n").replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL keeps no NUL
+    if len(line) <= _MAX_LINE_CHARACTERS:
+        return line
+    return f"{line[:_MAX_LINE_CHARACTERS]} … ({len(line)} characters)"

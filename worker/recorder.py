@@ -41,7 +41,6 @@ from worker.cap import Cap
 
 _MAX_BATCH = 500
 _MAX_WAIT_SECONDS = 1.0
-_MAX_LINE_CHARACTERS = 8_192
 
 
 class Recorder:
@@ -78,7 +77,7 @@ class Recorder:
             self._first_step = said.first_step
         kept = self._cap.kept(said)
         if kept is not None:
-            self._waiting.append(_shortened(kept) if isinstance(kept, str) else kept)
+            self._waiting.append(kept)
 
     def is_due(self, beat_seconds: float) -> bool:
         """True if enough waits, or has waited long enough, or the lease wants renewing."""
@@ -218,10 +217,3 @@ def _features(event: FeaturesTried) -> str:
 
 def _loss(value: float | None) -> str:
     return "loss not finite" if value is None else f"loss {value:.4f}"
-
-
-def _shortened(line: str) -> str:
-    line = line.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL keeps no NUL
-    if len(line) <= _MAX_LINE_CHARACTERS:
-        return line
-    return f"{line[:_MAX_LINE_CHARACTERS]} … ({len(line)} characters)"

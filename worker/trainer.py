@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from trainer_core.contract.control import LEASE, Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
+from worker.cap import shortened
 from worker.rations import kill_family
 from worker.starting import Process
 
@@ -90,11 +91,11 @@ class Trainer:
             try:
                 self.said.put(RUN_EVENT.validate_json(line))
             except ValidationError:
-                self.said.put(line.rstrip("\n"))
+                self.said.put(shortened(line))
 
     def _hear_log(self, lines: IO[str]) -> None:
         for line in self._heard(lines, _MAX_LINE_CHARACTERS):
-            self.said.put(line.rstrip("\n"))
+            self.said.put(shortened(line))
 
     def _heard(self, lines: IO[str], most: int) -> Iterator[str]:
         """Lines, a very long one in pieces; no more than can be taken, so that who says too much has to wait."""

@@ -109,7 +109,7 @@ def test_a_line_without_end_is_heard_in_pieces(play: Play) -> None:
     job = play("long line", 600)
 
     assert job.status == JobStatus.SUCCEEDED
-    assert peaks.peak_bytes() - before < 300 * 1024**2
+    assert peaks.peak_bytes() - before < 250 * 1024**2
 
 
 @on_sqlite

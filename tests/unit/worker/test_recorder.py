@@ -31,28 +31,6 @@ def test_a_flood_of_log_lines_is_cut_and_an_event_says_so(
     assert (told.data["what"], told.data["most"]) == ("log", 3)
 
 
-def test_a_long_line_is_shortened_and_says_so(database: Database, lease: Lease) -> None:
-    one = Recorder(database, lease, 90)
-
-    one.take("x" * 10_000)
-    one.flush()
-
-    with database.reading() as session:
-        (line,) = logs.after(session, lease.job_id, 0, 100)
-    assert line.line.endswith("x … (10000 characters)")
-
-
-def test_a_nul_in_the_log_is_no_obstacle(database: Database, lease: Lease) -> None:
-    one = Recorder(database, lease, 90)
-
-    one.take("before\0after")
-    one.flush()
-
-    with database.reading() as session:
-        (line,) = logs.after(session, lease.job_id, 0, 100)
-    assert line.line == "before\N{REPLACEMENT CHARACTER}after"
-
-
 class Unreliable(Database):
     """Breaks off the first write: before its commit, or between the commit and the answer."""
 
