@@ -143,7 +143,12 @@ def test_checkpoints_tell_the_newest_metrics(ran: Run) -> None:
     first, *_, last = ran.told(CheckpointSaved)
 
     assert first.metrics.keys() == {"loss"}
-    assert last.metrics == {"loss": ran.losses[-1], "eval_loss": ran.told(EvaluationCompleted)[-1].loss}
+    evaluation = ran.told(EvaluationCompleted)[-1]
+    assert last.metrics == {
+        "loss": ran.losses[-1],
+        "eval_loss": evaluation.loss,
+        "eval_token_accuracy": evaluation.scores["token_accuracy"],
+    }
 
 
 def test_the_artifact_is_plain_transformers(ran: Run, starter_dir: Path) -> None:
