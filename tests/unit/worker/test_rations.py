@@ -1,6 +1,7 @@
 """What a trainer may take of its host: a greedy one fails alone, and nothing of it is left (S17, S20)."""
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,12 +105,15 @@ def test_of_a_flood_of_words_the_beginning_is_kept(
 
 @on_sqlite
 def test_a_line_without_end_is_heard_in_pieces(play: Play) -> None:
-    before = peaks.forget()
-
-    job = play("long line", 600)
+    tracemalloc.start()  # what SQLite takes meanwhile is not what is asked here
+    try:
+        job = play("long line", 300)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
     assert job.status == JobStatus.SUCCEEDED
-    assert peaks.peak_bytes() - before < 250 * 1024**2
+    assert peak_bytes < 100 * 1024**2
 
 
 @on_sqlite
