@@ -14,6 +14,7 @@ from trainer_core.data.collation import collate
 from trainer_core.data.dataset import EncodedRows
 from trainer_core.data.encoding import IGNORED, EncodedRow
 from trainer_core.data.rendering import control_tokens
+from trainer_core.training.failures import is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def answers(
         waiting = list(alike)
         for start in range(0, len(waiting), batch_size):
             batch = waiting[start : start + batch_size]
-            yield from zip(batch, _write(model, batch, max_new_tokens, stop_ids), strict=True)
+            yield from zip(batch, _written(model, batch, max_new_tokens, stop_ids), strict=True)
 
 
 def stop_ids(tokenizer: Any, model: Any, targets: Iterable[Tensor]) -> list[int]:
@@ -65,6 +66,19 @@ def stop_where_taught(tokenizer: Any, model: Any, rows: Iterable[EncodedRow]) ->
     """Have a model's own settings end an answer with what the rows teach, which a base model's need not name."""
     stops = stop_ids(tokenizer, model, (row["labels"][row["labels"] != IGNORED] for row in rows))
     model.generation_config.eos_token_id = stops[0] if len(stops) == 1 else stops or None
+
+
+def _written(model: Any, batch: Sequence[Question], max_new_tokens: int, stops: Sequence[int]) -> list[Tensor]:
+    """Answers to a batch; one by one where the model does not take several questions with their pixels.
+
+    A run that keeps what a tower makes of images has seen batches without pixels alone.
+    """
+    try:
+        return list(_write(model, batch, max_new_tokens, stops))
+    except RuntimeError as error:
+        if len(batch) == 1 or is_out_of_memory(error):
+            raise
+        return [ids for one in batch for ids in _write(model, [one], max_new_tokens, stops)]
 
 
 def _write(model: Any, batch: Sequence[Question], max_new_tokens: int, stops: Sequence[int]) -> Iterator[Tensor]:

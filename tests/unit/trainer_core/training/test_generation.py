@@ -44,6 +44,21 @@ def test_questions_are_answered_together_as_they_are_alone(starter_dir: Path, ro
     assert answered(model, asked, batch_size=5) == answered(model, asked, batch_size=1)
 
 
+def test_a_model_that_takes_one_question_at_a_time_is_asked_so(starter_dir: Path, rows: EncodedRows) -> None:
+    class MiniCpm(type(load_model(str(starter_dir)))):  # type: ignore[misc]
+        """Its pixels cannot be joined as those of others are."""
+
+        def generate(self, *args: Any, **kwargs: Any) -> Any:
+            if len(kwargs["input_ids"]) > 1:
+                raise RuntimeError("The size of tensor a (64) must match the size of tensor b (192)")
+            return super().generate(*args, **kwargs)
+
+    model, asked = load_model(str(starter_dir)).eval(), questions(rows, len(rows))
+    one_by_one = MiniCpm.from_pretrained(starter_dir).eval()
+
+    assert answered(one_by_one, asked, batch_size=5) == answered(model, asked, batch_size=1)
+
+
 def test_questions_of_one_length_are_asked_together_and_none_is_filled_up(starter_dir: Path, rows: EncodedRows) -> None:
     model = load_model(str(starter_dir)).eval()
     read = list[torch.Tensor]()
