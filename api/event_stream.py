@@ -1,10 +1,16 @@
-"""The response that server-sent events are sent in."""
+"""The response that server-sent events are sent in, and how the documents declare it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
+
+_TEXT = {"type": "string"}
+EVENT_STREAM = {
+    "text/event-stream": {"itemSchema": {"type": "object", "properties": {"id": _TEXT, "event": _TEXT, "data": _TEXT}}}
+}
+"""Server-sent events as a document declares them: each on its own, since a stream may have no end."""
 
 
 class EventStream(EventSourceResponse):

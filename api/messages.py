@@ -15,11 +15,6 @@ _JOB, _END = "job", "end"
 TYPES = (_JOB, *Kind)
 """What a reader may ask for; the end is told to everyone."""
 _RECONNECT_MILLISECONDS = 1000
-_TEXT = {"type": "string"}
-EVENT_STREAM = {
-    "text/event-stream": {"itemSchema": {"type": "object", "properties": {"id": _TEXT, "event": _TEXT, "data": _TEXT}}}
-}
-"""Server-sent events as a document declares them: each on its own, since a stream may have no end."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _TRUST_STEP_SECONDS = 0.5
 """A trainer is told of a renewed lease if it gains so much."""
 
 _MAX_EVENT_CHARACTERS = 4 << 20
-_MAX_LINE_CHARACTERS = 1 << 16
+_MAX_PIECE_CHARACTERS = 1 << 16
 _MAX_UNHEARD = 2_000
 _PAUSE_SECONDS = 0.01
 
@@ -94,7 +94,7 @@ class Trainer:
                 self.said.put(shortened(line))
 
     def _hear_log(self, lines: IO[str]) -> None:
-        for line in self._heard(lines, _MAX_LINE_CHARACTERS):
+        for line in self._heard(lines, _MAX_PIECE_CHARACTERS):
             self.said.put(shortened(line))
 
     def _heard(self, lines: IO[str], most: int) -> Iterator[str]:

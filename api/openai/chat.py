@@ -1,18 +1,15 @@
 """/v1/chat/completions: try a model that is registered, one that was trained here, or a checkpoint, while it trains."""
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
 
+from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED
-from api.messages import EVENT_STREAM
 from api.openai import chat_body
 from api.openai.answers import Asked, HungUp, follow, streamed, whole
 from api.openai.chat_body import ChatBody
@@ -54,19 +51,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class _Stream(StreamingResponse):
-    """Closes what it reads from, however it ends."""
-
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(events, media_type="text/event-stream", headers=headers)
-        self._events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._events):
-            await super().__call__(scope, receive, send)
-
-
 @router.post("/completions", openapi_extra=_BODY, responses=_ANSWERS, max_body_size=UNBOUNDED)
 async def complete_chat(request: Request, caller: CallerDep) -> Response:
     """Answer a chat, in OpenAI's shapes; docs/chat.md tells what is done and what is not.
@@ -85,7 +69,7 @@ async def complete_chat(request: Request, caller: CallerDep) -> Response:
         first = await anext(pieces)
     except HungUp:
         return Response()  # nobody reads it
-    return _Stream(streamed(asked, first, pieces, includes_usage=asking.includes_usage))
+    return EventStream(streamed(asked, first, pieces, includes_usage=asking.includes_usage))
 
 
 async def _content(request: Request) -> bytes:

@@ -79,7 +79,7 @@ def error(
 
 def body(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
     """OpenAI's error object."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return Failed(error=Fault(message=message, type=kind, param=param, code=code)).model_dump()
 
 
 def _type(status: HTTPStatus, code: str) -> str:

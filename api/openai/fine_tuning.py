@@ -12,9 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.base_models import check_base_model
-from api.event_stream import EventStream
+from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
-from api.messages import EVENT_STREAM
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view

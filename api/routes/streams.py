@@ -7,9 +7,9 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.event_stream import EventStream
+from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
-from api.messages import EVENT_STREAM, TYPES
+from api.messages import TYPES
 from store import jobs
 from store.stream import PLACE, Place
 
