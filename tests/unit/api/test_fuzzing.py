@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.tries import Tries
-from store import artifacts, inspections, jobs, keys, leases, permissions
+from store import inspections, jobs, keys, permissions
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
@@ -20,8 +20,8 @@ from tests.unit.api.openai.fine_tuning import uploaded
 from tests.unit.api.openai.rows import rows
 from tests.unit.bearing import bearer
 from tests.unit.hooked import add_endpoint, told
+from tests.unit.leaving import leave_artifact
 from tests.unit.queued import claim_submitted, submit_queued
-from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 
 Ids = Mapping[str, Sequence[str]]
@@ -50,15 +50,7 @@ def ids(app: FastAPI, api_key: str, database: Database, storage: Storage, spec: 
     storage.dataset_path(spec.train_dataset).write_bytes(rows(1))
     endpoint = add_endpoint(database)  # before the job that it is told of
     succeeded = claim_submitted(database, spec)
-    artifact = storage.run_dir(succeeded.job_id, succeeded.attempt) / "artifact"
-    artifact.mkdir(parents=True)
-    (artifact / "model.safetensors").write_bytes(b"weights")
-    manifest = Manifest.of(artifact)
-    manifest.save(artifact)
-    storage.publish(artifact, artifact)
-    with database.writing() as session:
-        artifacts.record(session, succeeded, "artifact", manifest)
-        leases.succeed(session, succeeded)
+    leave_artifact(database, storage, succeeded, {"model.safetensors": b"weights"})
     running = claim_submitted(database, spec)
     with database.writing() as session:
         model = str(ModelName.of(jobs.get(session, succeeded.job_id)))

@@ -8,13 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from store import artifacts, leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from store.tables import Job
 from tests.unit.kinds import EVERY_KIND
-from trainer_core.contract.manifest import Manifest
+from tests.unit.leaving import leave_artifact
 from trainer_core.contract.spec import JobSpec
 
 pytestmark = EVERY_KIND
@@ -24,16 +23,7 @@ WEIGHTS = bytes(range(256)) * 10
 @pytest.fixture
 def url(database: Database, storage: Storage, lease: Lease) -> str:
     """A succeeded job that left two files."""
-    folder = storage.run_dir(lease.job_id, lease.attempt) / "artifact"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(WEIGHTS)
-    (folder / "sub" / "note.txt").write_text("hello")
-    manifest = Manifest.of(folder)
-    manifest.save(folder)
-    storage.publish(folder, folder)
-    with database.writing() as session:
-        artifacts.record(session, lease, "artifact", manifest)
-        leases.succeed(session, lease)
+    leave_artifact(database, storage, lease, {"model.safetensors": WEIGHTS, "sub/note.txt": b"hello"})
     return f"/jobs/{lease.job_id}"
 
 
