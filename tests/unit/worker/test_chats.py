@@ -200,6 +200,18 @@ def test_an_answer_makes_way_for_a_job(make: Make, database: Database, spec: Job
         assert (news(database, asked).outcome, news(database, asked).is_claimed) == (None, False)
 
 
+def test_an_answer_is_told_while_it_is_written(make: Make, database: Database) -> None:
+    asked = ask(database, "go on", is_streamed=True)
+    chats = make()
+
+    with at_work(chats):
+        until(lambda: news(database, asked).texts)
+        told = news(database, asked)
+        chats.stop()
+
+    assert (told.texts, told.outcome) == (("starter ",), None)
+
+
 def test_an_answer_that_nobody_wants_is_ended_and_the_next_chat_answered(
     make: Make, database: Database, pids_path: Path
 ) -> None:
@@ -211,7 +223,7 @@ def test_an_answer_that_nobody_wants_is_ended_and_the_next_chat_answered(
             completions.forget(session, unwanted)
         asked = ask(database, "7")
 
-    assert news(database, asked).texts == ("starter 7",)
+    assert "".join(news(database, asked).texts) == "starter 7"
     assert len(pids(pids_path)) == 1
 
 
