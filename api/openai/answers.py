@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 import anyio
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller
 from api.openai.chat_refusals import ChatRefused, Unanswered, body
+from api.views import View
 from store import completions
 from store.completions import News
 from trainer_core.contract.chat import Answered, Refused
@@ -36,6 +37,51 @@ class Asked:
 
 
 Pieces = AsyncGenerator[str | Answered, None]
+
+
+class Usage(View):
+    """What an answer took."""
+
+    prompt_tokens: int
+    """Images included."""
+    completion_tokens: int
+    total_tokens: int
+
+    @classmethod
+    def of(cls, answered: Answered) -> Self:
+        """The counts of an answer."""
+        asked, written = answered.num_prompt_tokens, answered.num_new_tokens
+        return cls(prompt_tokens=asked, completion_tokens=written, total_tokens=asked + written)
+
+
+class AnswerMessage(View):
+    """What the model wrote."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+    annotations: tuple[()] = ()
+
+
+class Choice(View):
+    """The one answer."""
+
+    index: Literal[0] = 0
+    message: AnswerMessage
+    logprobs: None = None
+    finish_reason: Literal["stop", "length"]
+
+
+class ChatCompletion(View):
+    """The answer to a chat."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    system_fingerprint: None = None
+    choices: tuple[Choice]
+    usage: Usage
 
 
 async def follow(asked: Asked, caller: Caller, has_hung_up: Callable[[], Awaitable[bool]]) -> Pieces:
@@ -82,7 +128,7 @@ async def _news(completion_id: str, caller: Caller) -> AsyncGenerator[News, None
         await anyio.sleep(LOOK_SECONDS)
 
 
-async def whole(asked: Asked, pieces: Pieces) -> dict[str, Any]:
+async def whole(asked: Asked, pieces: Pieces) -> ChatCompletion:
     """The answer at once."""
     texts = []
     async with aclosing(pieces):
@@ -91,16 +137,18 @@ async def whole(asked: Asked, pieces: Pieces) -> dict[str, Any]:
                 break
             texts.append(piece)
     assert isinstance(piece, Answered)
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(texts), "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": piece.finish_reason}
-    return {**_head(asked, "chat.completion"), "choices": [choice], "usage": _usage(piece)}
+    choice = Choice(message=AnswerMessage(content="".join(texts)), finish_reason=piece.finish_reason)
+    return ChatCompletion(
+        id=asked.id, created=asked.created, model=asked.model, choices=(choice,), usage=Usage.of(piece)
+    )
 
 
 async def streamed(
     asked: Asked, first: str | Answered, pieces: Pieces, *, includes_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """The answer as server-sent events; `first` has been read already, so that a refusal could have a status."""
-    head = {**_head(asked, "chat.completion.chunk"), **({"usage": None} if includes_usage else {})}
+    head: dict[str, Any] = {"id": asked.id, "object": "chat.completion.chunk", "created": asked.created}
+    head |= {"model": asked.model, "system_fingerprint": None} | ({"usage": None} if includes_usage else {})
     async with aclosing(pieces):
         try:
             yield _event({**head, "choices": [_choice({"role": "assistant", "content": "", "refusal": None})]})
@@ -110,7 +158,7 @@ async def streamed(
                 piece = await anext(pieces)
             yield _event({**head, "choices": [_choice({}, piece.finish_reason)]})
             if includes_usage:
-                yield _event({**head, "choices": [], "usage": _usage(piece)})
+                yield _event({**head, "choices": [], "usage": Usage.of(piece).model_dump()})
             yield b"data: [DONE]\n\n"
         except ChatRefused as error:
             yield _event(body(error))
@@ -120,18 +168,6 @@ async def streamed(
 
 def _choice(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
     return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-
-
-def _head(asked: Asked, kind: str) -> dict[str, Any]:
-    return {"id": asked.id, "object": kind, "created": asked.created, "model": asked.model, "system_fingerprint": None}
-
-
-def _usage(answered: Answered) -> dict[str, int]:
-    return {
-        "prompt_tokens": answered.num_prompt_tokens,
-        "completion_tokens": answered.num_new_tokens,
-        "total_tokens": answered.num_prompt_tokens + answered.num_new_tokens,
-    }
 
 
 def _event(content: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED
 from api.openai import chat_body
-from api.openai.answers import Asked, HungUp, follow, streamed, whole
+from api.openai.answers import Asked, ChatCompletion, HungUp, follow, streamed, whole
 from api.openai.chat_body import ChatBody
 from api.openai.chat_images import with_images
 from api.openai.chat_refusals import TooLarge, UnknownModel
@@ -46,7 +46,7 @@ _BODY = {
     }
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": EVENT_STREAM, "description": "With `stream`, events"},
+    200: {"model": ChatCompletion, "content": EVENT_STREAM, "description": "With `stream`, events"},
     503: {"model": Failed, "description": "No slot is free: come back when Retry-After says"},
 }
 
@@ -65,7 +65,7 @@ async def complete_chat(request: Request, caller: CallerDep) -> Response:
     pieces = follow(asked, caller, request.is_disconnected)
     try:
         if not asking.stream:
-            return JSONResponse(await whole(asked, pieces))
+            return JSONResponse((await whole(asked, pieces)).model_dump(mode="json"))
         first = await anext(pieces)
     except HungUp:
         return Response()  # nobody reads it

@@ -7,14 +7,12 @@ read from the list: an event's id is a place in that, whose order is one of time
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
-from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller
-from api.openai.fine_tuning_views import event_view
+from api.openai.fine_tuning_views import FineTuningEvent, event_view
 from store import history, jobs
 from store.database import UNAVAILABLE
 from store.lifecycle import ENDED
@@ -46,15 +44,15 @@ async def follow(job_id: str, caller: Caller, after: str | None) -> AsyncGenerat
                     log.warning("the database does not answer, a stream of events is cut: %s", error)
                     return
                 for one in told:
-                    after = one["id"]
-                    yield format_sse_event(data_str=to_json(one).decode(), id=one["id"])
+                    after = one.id
+                    yield format_sse_event(data_str=one.model_dump_json(), id=one.id)
                 has_more = len(told) == _PAGE_ROWS
             if has_ended:
                 yield b"data: [DONE]\n\n"
                 return
 
 
-def _look(job_id: str, caller: Caller, after: str | None) -> tuple[Sequence[dict[str, Any]], bool]:
+def _look(job_id: str, caller: Caller, after: str | None) -> tuple[Sequence[FineTuningEvent], bool]:
     with caller.reading() as session:
         job = jobs.get(session, job_id)  # before its events: one that has ended says nothing more
         found = history.after(session, job_id, after, _PAGE_ROWS)

@@ -1,24 +1,17 @@
 """Files and uploads as OpenAI's clients read them. Times are seconds since 1970."""
 
-from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
-
-from api.openai.paging import ends
+from api.openai.paging import Listed
 from api.openai.times import seconds, seconds_or_none
+from api.views import View
 from store.file_tables import FileStatus, Purpose, StoredFile, Upload, UploadPart, UploadStatus
 from trainer_core.contract.dataset import DatasetFault
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-class FileRead(_View):
+class FileRead(Listed):
     """A file."""
 
-    id: str
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
@@ -49,24 +42,7 @@ class FileRead(_View):
         )
 
 
-class FilePage(_View):
-    """Files, in the order that was asked for."""
-
-    object: Literal["list"] = "list"
-    data: list[FileRead]
-    has_more: bool
-    first_id: str | None
-    last_id: str | None
-    """Give it as `after` to read on."""
-
-    @classmethod
-    def of(cls, found: Sequence[StoredFile], limit: int) -> Self:
-        """The first `limit` files of those that were found."""
-        data = [FileRead.of(one) for one in found[:limit]]
-        return cls(data=data, has_more=len(found) > limit, **ends([one.id for one in data]))
-
-
-class FileDeleted(_View):
+class FileDeleted(View):
     """What is left of a file."""
 
     id: str
@@ -74,7 +50,7 @@ class FileDeleted(_View):
     deleted: Literal[True] = True
 
 
-class UploadRead(_View):
+class UploadRead(View):
     """A file that comes in parts."""
 
     id: str
@@ -103,7 +79,7 @@ class UploadRead(_View):
         )
 
 
-class PartRead(_View):
+class PartRead(View):
     """A part of an upload."""
 
     id: str

@@ -14,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, room_bytes
-from api.openai.file_views import FileDeleted, FilePage, FileRead
+from api.openai.file_views import FileDeleted, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
-from api.openai.paging import AfterFile
+from api.openai.paging import AfterFile, Page
 from api.openai.parameters import refused_by
 from api.repeating import Repeat, RepeatDep
 from api.serving import REDIRECTED, serve
@@ -132,14 +132,14 @@ def list_files(
     after: AfterFile = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     order: Literal["asc", "desc"] = "desc",
-) -> FilePage:
+) -> Page[FileRead]:
     """Files by their age, the newest first unless told otherwise."""
     with caller.reading() as session:
         is_newest_first = order == "desc"
         found = stored_files.page(
             session, purpose=purpose, after=after, limit=limit + 1, is_newest_first=is_newest_first
         )
-        return FilePage.of(found, limit)
+        return Page[FileRead].of([FileRead.of(one) for one in found], limit)
 
 
 @router.get("/{file_id}")

@@ -1,8 +1,7 @@
 """/v1/fine_tuning/jobs: OpenAI's view of the jobs that `/jobs` has, under the same ids."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -16,8 +15,16 @@ from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
-from api.openai.fine_tuning_views import VALIDATION, Around, checkpoint_id, checkpoint_view, event_view, job_view
-from api.openai.paging import After, AfterJob, page
+from api.openai.fine_tuning_views import (
+    VALIDATION,
+    Around,
+    FineTuningCheckpoint,
+    FineTuningEvent,
+    FineTuningJob,
+    checkpoint_id,
+    event_view,
+)
+from api.openai.paging import After, AfterJob, Page
 from api.openai.parameters import BadParameter, refused_by
 from api.repeating import Repeat, RepeatDep
 from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
@@ -37,7 +44,7 @@ _WANDB = "integrations are not told anything here; read metrics from events, res
 
 
 @router.post("")
-async def create_job(body: CreateJob, caller: CallerDep, repeat: RepeatDep) -> dict[str, Any]:
+async def create_job(body: CreateJob, caller: CallerDep, repeat: RepeatDep) -> FineTuningJob:
     """Create a fine-tuning job; docs/openai.md tells what becomes of each parameter.
 
     A client that sends this again because it has heard no answer gets the job that it has made before.
@@ -56,15 +63,14 @@ def _check(body: CreateJob) -> None:
         raise BadParameter("early_stopping_patience", "stopping early is decided on a validation_file; give one")
 
 
-def _create(body: CreateJob, caller: Caller, repeat: Repeat) -> dict[str, Any]:
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+def _create(body: CreateJob, caller: Caller, repeat: Repeat) -> FineTuningJob:
     try:
         with caller.writing() as session:
-            made = repeat.made_before(session, _WHAT, digest)
+            made = repeat.made_before(session, _WHAT, body.sha256)
             if made is not None:
                 return _view(session, jobs.get(session, made))
             job = _submit(session, body)
-            repeat.keep(session, _WHAT, digest, job.id)
+            repeat.keep(session, _WHAT, body.sha256, job.id)
             return _view(session, job)
     except KeyTaken:
         return _create(body, caller, repeat)
@@ -122,11 +128,11 @@ def list_jobs(
     caller: CallerDep,
     after: AfterJob = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> dict[str, Any]:
+) -> Page[FineTuningJob]:
     """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
     with caller.reading() as session:
         found = jobs.page(session, metadata=_metadata(request), after=after, limit=limit + 1)
-        return page(_views(session, found), limit)
+        return Page[FineTuningJob].of(_views(session, found), limit)
 
 
 def _metadata(request: Request) -> dict[str, str] | None:
@@ -140,38 +146,40 @@ def _metadata(request: Request) -> dict[str, str] | None:
 
 
 @router.get("/{job_id}")
-def read_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def read_job(job_id: str, caller: CallerDep) -> FineTuningJob:
     """One job."""
     with caller.reading() as session:
         return _view(session, jobs.get(session, job_id))
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def cancel_job(job_id: str, caller: CallerDep) -> FineTuningJob:
     """End a job: at once if it waits, within seconds if it runs."""
     return _ask(job_id, caller, jobs.request_cancel)
 
 
 @router.post("/{job_id}/pause")
-def pause_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def pause_job(job_id: str, caller: CallerDep) -> FineTuningJob:
     """Let a job wait; a running one saves a checkpoint and frees its GPU first, and is `pausing` meanwhile."""
     return _ask(job_id, caller, jobs.request_pause)
 
 
 @router.post("/{job_id}/resume")
-def resume_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def resume_job(job_id: str, caller: CallerDep) -> FineTuningJob:
     """Queue a paused job; it goes on from its last checkpoint."""
     told = _ask(job_id, caller, jobs.resume)
     caller.parts.doorbell.ring(Bell.JOBS)
     return told
 
 
-def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> dict[str, Any]:
+def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> FineTuningJob:
     with caller.writing() as session:
         return _view(session, ask(session, job_id))
 
 
-@router.get("/{job_id}/events", response_model=None, responses={200: {"content": EVENT_STREAM}})
+@router.get(
+    "/{job_id}/events", response_model=None, responses={200: {"model": Page[FineTuningEvent], "content": EVENT_STREAM}}
+)
 async def list_events(
     job_id: str,
     caller: CallerDep,
@@ -182,24 +190,24 @@ async def list_events(
     """What happened to a job and each of its steps, newest first."""
     told = await run_in_threadpool(_events, job_id, caller, after, limit)
     if not stream:
-        return JSONResponse(told)
+        return JSONResponse(told.model_dump(mode="json"))
     return EventStream(follow(job_id, caller, after))
 
 
-def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> dict[str, Any]:
+def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> Page[FineTuningEvent]:
     with caller.reading() as session:
         job = jobs.get(session, job_id)
         try:
             found = history.before(session, job_id, after, limit + 1)
         except history.EventNotFound as error:
             raise BadParameter("after", str(error)) from error
-        return page([event_view(entry, job) for entry in found], limit)
+        return Page[FineTuningEvent].of([event_view(entry, job) for entry in found], limit)
 
 
 @router.get("/{job_id}/checkpoints")
 def list_checkpoints(
     job_id: str, caller: CallerDep, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
-) -> dict[str, Any]:
+) -> Page[FineTuningCheckpoint]:
     """States of a job that are kept, newest first; each can be tried, shared and trained on."""
     with caller.reading() as session:
         job = jobs.get(session, job_id)
@@ -208,20 +216,20 @@ def list_checkpoints(
         if after is not None and after not in names:
             raise BadParameter("after", f"there is no checkpoint {after!r} of this job")
         rest = found if after is None else found[names.index(after) + 1 :]
-        return page([checkpoint_view(one, job) for one in rest], limit)
+        return Page[FineTuningCheckpoint].of([FineTuningCheckpoint.of(one, job) for one in rest], limit)
 
 
-def _view(session: Session, job: Job) -> dict[str, Any]:
+def _view(session: Session, job: Job) -> FineTuningJob:
     return _views(session, [job])[0]
 
 
-def _views(session: Session, found: Sequence[Job]) -> list[dict[str, Any]]:
+def _views(session: Session, found: Sequence[Job]) -> list[FineTuningJob]:
     job_ids = [job.id for job in found]
     places = jobs.queue_positions(session, found)
     reports = inspections.reports(session, job_ids)
     files = stored_files.of_jobs(session, job_ids)
     return [
-        job_view(
+        FineTuningJob.of(
             job,
             Around(
                 queue_position=places.get(job.id),

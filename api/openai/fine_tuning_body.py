@@ -3,6 +3,7 @@
 Whatever is not OpenAI's own stands beside it, in the body or among the hyperparameters: `EXTRAS` of docs/openai.md.
 """
 
+import hashlib
 import re
 import secrets
 from typing import Annotated, Any, Literal, Self
@@ -131,6 +132,11 @@ class CreateJob(Extras):
     method: Method | None = None
 
     @property
+    def sha256(self) -> str:
+        """Of what the client has said: a parameter that a later release knows does not make a retry another request."""
+        return hashlib.sha256(self.model_dump_json(exclude_unset=True).encode()).hexdigest()
+
+    @property
     def base_model(self) -> str:
         """What is trained."""
         return self.asked.from_checkpoint or self.from_checkpoint or self.model
@@ -182,10 +188,10 @@ def spec_of(body: CreateJob, num_examples: int) -> JobSpec:
     )
 
 
-def shown(spec: JobSpec) -> dict[str, Any]:
+def shown(spec: JobSpec) -> dict[str, int | float]:
     """The hyperparameters of a spec as OpenAI shows them, with what it does not have behind."""
     walk = spec.hyperparameters
-    told: dict[str, Any] = {
+    told: dict[str, int | float] = {
         "n_epochs": walk.num_epochs,
         "batch_size": walk.batch_size * walk.gradient_accumulation_steps,
         "learning_rate_multiplier": round(walk.learning_rate / _base_rate(spec), 6),

@@ -6,10 +6,12 @@ Times are seconds since 1970.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Literal, Self
 
 from api.openai.fine_tuning_body import shown
+from api.openai.paging import Listed
 from api.openai.times import seconds, seconds_or_none
+from api.views import View
 from store import history
 from store.history import Entry
 from store.lifecycle import JobStatus
@@ -51,66 +53,195 @@ class Around:
     output_files: Sequence[str]
 
 
-def job_view(job: Job, around: Around) -> dict[str, Any]:
+Hyperparameters = dict[str, int | float]
+"""OpenAI's, and behind them what it does not have."""
+
+
+class _Shown(View):
+    hyperparameters: Hyperparameters
+
+
+class SupervisedMethod(View):
+    """The model learns the answers."""
+
+    type: Literal["supervised"] = "supervised"
+    supervised: _Shown
+
+
+class DpoMethod(View):
+    """The model learns to prefer."""
+
+    type: Literal["dpo"] = "dpo"
+    dpo: _Shown
+
+
+class JobFault(View):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    param: str | None
+
+
+class Percent(View):
+    """How far a job is."""
+
+    step: int
+    total_steps: int
+    percent: float
+    epoch: float
+
+
+class FineTuningJob(Listed):
     """A job."""
-    spec = job.spec
-    kind = "dpo" if isinstance(spec.objective, Dpo) else "supervised"
-    hyperparameters = shown(spec)
-    return {
-        "id": job.id,
-        "object": "fine_tuning.job",
-        "created_at": seconds(job.created_at),
-        "finished_at": seconds_or_none(job.finished_at),
-        "model": job.base_model,
-        "fine_tuned_model": str(ModelName.of(job)) if job.status == JobStatus.SUCCEEDED else None,
-        "organization_id": job.project_id,
-        "status": _status(job),
-        "hyperparameters": hyperparameters,
-        "method": {"type": kind, kind: {"hyperparameters": hyperparameters}},
-        "training_file": spec.train_dataset,
-        "validation_file": spec.eval_dataset if isinstance(spec.eval_dataset, str) else None,
-        "result_files": list(around.result_files),
-        "trained_tokens": _trained_tokens(job, around.report),
-        "error": _error(job),
-        "seed": spec.seed,
-        "estimated_finish": _estimated_finish(job),
-        "integrations": [],
-        "metadata": dict(spec.metadata),
-        "phase": job.phase,
-        "queue_position": around.queue_position,
-        "estimated_start": seconds_or_none(around.estimated_start),
-        "progress": _progress(job),
-        "output_files": list(around.output_files),
-        "warnings": list(around.report.warnings) if around.report else [],
-    }
+
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: int
+    finished_at: int | None
+    model: str
+    fine_tuned_model: str | None
+    organization_id: str
+    """The project."""
+    status: Literal["validating_files", "queued", "running", "pausing", "paused", "succeeded", "failed", "cancelled"]
+    hyperparameters: Hyperparameters
+    method: SupervisedMethod | DpoMethod
+    training_file: str
+    validation_file: str | None
+    result_files: list[str]
+    trained_tokens: int | None
+    error: JobFault | None
+    seed: int
+    estimated_finish: int | None
+    integrations: tuple[()] = ()
+    metadata: dict[str, str]
+    phase: str | None
+    """Where a running job is."""
+    queue_position: int | None
+    """1 starts next; 200 stands for itself and all behind it; null if it does not wait."""
+    estimated_start: int | None
+    progress: Percent | None
+    output_files: list[str]
+    """What it has left: the model's files."""
+    warnings: list[str]
+    """Of the check of its files."""
+
+    @classmethod
+    def of(cls, job: Job, around: Around) -> Self:
+        """The view of a job's row."""
+        spec, hyperparameters = job.spec, shown(job.spec)
+        shown_of = _Shown(hyperparameters=hyperparameters)
+        is_dpo = isinstance(spec.objective, Dpo)
+        return cls(
+            id=job.id,
+            created_at=seconds(job.created_at),
+            finished_at=seconds_or_none(job.finished_at),
+            model=job.base_model,
+            fine_tuned_model=str(ModelName.of(job)) if job.status == JobStatus.SUCCEEDED else None,
+            organization_id=job.project_id,
+            status=_status(job),
+            hyperparameters=hyperparameters,
+            method=DpoMethod(dpo=shown_of) if is_dpo else SupervisedMethod(supervised=shown_of),
+            training_file=spec.train_dataset,
+            validation_file=spec.eval_dataset if isinstance(spec.eval_dataset, str) else None,
+            result_files=list(around.result_files),
+            trained_tokens=_trained_tokens(job, around.report),
+            error=_error(job),
+            seed=spec.seed,
+            estimated_finish=_estimated_finish(job),
+            metadata=dict(spec.metadata),
+            phase=job.phase,
+            queue_position=around.queue_position,
+            estimated_start=seconds_or_none(around.estimated_start),
+            progress=_percent(job),
+            output_files=list(around.output_files),
+            warnings=list(around.report.warnings) if around.report else [],
+        )
 
 
-def event_view(entry: Entry, job: Job) -> dict[str, Any]:
-    """Something that happened to a job, or a step of it."""
-    told = _step(entry, job) if isinstance(entry, Metric) else _event(entry, job)
-    return {
-        "id": history.id_of(entry),
-        "object": "fine_tuning.job.event",
-        "created_at": seconds(entry.created_at),
-        **told,
-    }
+class StepMetrics(View):
+    """What is known of a step; null is what was not measured there."""
+
+    step: int
+    train_loss: float | None = None
+    train_mean_token_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_mean_token_accuracy: float | None = None
+    full_valid_loss: float | None = None
+    full_valid_mean_token_accuracy: float | None = None
 
 
-def checkpoint_view(checkpoint: Checkpoint, job: Job) -> dict[str, Any]:
+class FineTuningCheckpoint(Listed):
     """A state of a job that can be tried and trained on."""
-    found = checkpoint.metrics
-    return {
-        "id": checkpoint_id(checkpoint),
-        "object": "fine_tuning.job.checkpoint",
-        "created_at": seconds(checkpoint.created_at),
-        "fine_tuned_model_checkpoint": str(ModelName.of(job, checkpoint.step)),
-        "fine_tuning_job_id": job.id,
-        "step_number": checkpoint.step,
-        "metrics": _metrics(
-            checkpoint.step, found.get("loss"), found.get("eval_loss"), found.get("eval_token_accuracy")
-        ),
-        "bytes": checkpoint.num_bytes,
-    }
+
+    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    created_at: int
+    fine_tuned_model_checkpoint: str
+    fine_tuning_job_id: str
+    step_number: int
+    metrics: StepMetrics
+    bytes: int
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, job: Job) -> Self:
+        """The view of a checkpoint's row."""
+        found = checkpoint.metrics
+        validation = _validation(found.get("eval_loss"), found.get("eval_token_accuracy"))
+        return cls(
+            id=checkpoint_id(checkpoint),
+            created_at=seconds(checkpoint.created_at),
+            fine_tuned_model_checkpoint=str(ModelName.of(job, checkpoint.step)),
+            fine_tuning_job_id=job.id,
+            step_number=checkpoint.step,
+            metrics=StepMetrics(step=checkpoint.step, train_loss=found.get("loss"), **validation),
+            bytes=checkpoint.num_bytes,
+        )
+
+
+class EventMetrics(StepMetrics):
+    """The same, in an event."""
+
+    total_steps: int | None
+
+
+class _Event(Listed):
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: int
+    level: Literal["info", "warn", "error"] = "info"
+    message: str
+
+
+class MetricsEvent(_Event):
+    """A step of a job, or an evaluation."""
+
+    type: Literal["metrics"] = "metrics"
+    data: EventMetrics
+
+
+class MessageEvent(_Event):
+    """Something that happened to a job."""
+
+    type: Literal["message"] = "message"
+    data: None = None
+    kind: str
+    """What happened, in the service's own word."""
+
+
+FineTuningEvent = MetricsEvent | MessageEvent
+
+
+def event_view(entry: Entry, job: Job) -> FineTuningEvent:
+    """Something that happened to a job, or a step of it."""
+    head = {"id": history.id_of(entry), "created_at": seconds(entry.created_at)}
+    total = job.progress.total_steps if job.progress else None
+    if isinstance(entry, Metric):
+        message = f"Step {entry.step}/{total or '?'}: training loss={entry.value:.4f}"
+        data = EventMetrics(step=entry.step, train_loss=entry.value, total_steps=total)
+        return MetricsEvent(**head, message=message, data=data)
+    if entry.type == "evaluation_completed":
+        validation = _validation(entry.data.get("loss"), entry.data.get("scores", {}).get("token_accuracy"))
+        data = EventMetrics(step=entry.data["step"], **validation, total_steps=total)
+        return MetricsEvent(**head, message=entry.message, data=data)
+    return MessageEvent(**head, level=_LEVELS.get(entry.type, "info"), message=_message(entry, job), kind=entry.type)
 
 
 def checkpoint_id(checkpoint: Checkpoint) -> str:
@@ -130,13 +261,13 @@ def _trained_tokens(job: Job, report: JobReport | None) -> int | None:
     return round(report.train.tokens.total * job.progress.epoch)
 
 
-def _error(job: Job) -> dict[str, Any] | None:
+def _error(job: Job) -> JobFault | None:
     if job.failure_code is None:
         return None
     code, message = FailureCode(job.failure_code), job.failure_message or ""
     which = "validation" if message.startswith(VALIDATION) else "training"
     name = _FAILURES.get(code, str(code)).format(which)
-    return {"code": name, "message": message, "param": f"{which}_file" if code in _FAILURES else None}
+    return JobFault(code=name, message=message, param=f"{which}_file" if code in _FAILURES else None)
 
 
 def _estimated_finish(job: Job) -> int | None:
@@ -145,44 +276,26 @@ def _estimated_finish(job: Job) -> int | None:
     return seconds(datetime.now(UTC) + timedelta(seconds=job.progress.remaining_seconds))
 
 
-def _progress(job: Job) -> dict[str, Any] | None:
+def _percent(job: Job) -> Percent | None:
     if job.progress is None:
         return None
     step, total = job.progress.step, job.progress.total_steps
     percent = round(100 * step / total, 1) if total else 0.0
-    return {"step": step, "total_steps": total, "percent": percent, "epoch": job.progress.epoch}
+    return Percent(step=step, total_steps=total, percent=percent, epoch=job.progress.epoch)
 
 
-def _step(point: Metric, job: Job) -> dict[str, Any]:
-    total = job.progress.total_steps if job.progress else None
-    message = f"Step {point.step}/{total or '?'}: training loss={point.value:.4f}"
-    data = {**_metrics(point.step, point.value), "total_steps": total}
-    return {"level": "info", "message": message, "type": "metrics", "data": data}
-
-
-def _event(event: Event, job: Job) -> dict[str, Any]:
-    if event.type == "evaluation_completed":
-        total = job.progress.total_steps if job.progress else None
-        accuracy = event.data.get("scores", {}).get("token_accuracy")
-        data = {**_metrics(event.data["step"], None, event.data.get("loss"), accuracy), "total_steps": total}
-        return {"level": "info", "message": event.message, "type": "metrics", "data": data}
-    words = _MESSAGES.get(event.type)
-    message = words.format(job=job, data=event.data) if words else event.message
+def _message(event: Event, job: Job) -> str:
     if event.type == "job_queued" and event.attempt == 0:
-        message = event.message.replace("Job checked and queued", _QUEUED)
-    level = _LEVELS.get(event.type, "info")
-    return {"level": level, "message": message, "type": "message", "data": None, "kind": event.type}
+        return event.message.replace("Job checked and queued", _QUEUED)
+    words = _MESSAGES.get(event.type)
+    return words.format(job=job, data=event.data) if words else event.message
 
 
-def _metrics(
-    step: int, loss: float | None, eval_loss: float | None = None, eval_accuracy: float | None = None
-) -> dict[str, Any]:
+def _validation(loss: float | None, accuracy: float | None) -> dict[str, float | None]:
+    """Of the whole validation file: this service never looks at a part of it."""
     return {
-        "step": step,
-        "train_loss": loss,
-        "train_mean_token_accuracy": None,
-        "valid_loss": eval_loss,
-        "valid_mean_token_accuracy": eval_accuracy,
-        "full_valid_loss": eval_loss,
-        "full_valid_mean_token_accuracy": eval_accuracy,
+        "valid_loss": loss,
+        "valid_mean_token_accuracy": accuracy,
+        "full_valid_loss": loss,
+        "full_valid_mean_token_accuracy": accuracy,
     }

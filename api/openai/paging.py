@@ -6,9 +6,11 @@ client may delete what it lists while it lists it. Events and checkpoints, which
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from fastapi import Query
+
+from api.views import View
 
 _WORDS = "Id of the last one of the page before"
 After = Annotated[str | None, Query(max_length=255, description=_WORDS)]
@@ -25,17 +27,28 @@ AfterEndpoint = Annotated[str | None, _of("we_")]
 AfterDelivery = Annotated[str | None, _of("whd_")]
 
 
-def page(data: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """A page of at most `limit`, made of one more where there is one."""
-    shown = data[:limit]
-    return {
-        "object": "list",
-        "data": shown,
-        "has_more": len(data) > limit,
-        **ends([one["id"] for one in shown]),
-    }
+class Listed(View):
+    """What pages are of."""
+
+    id: str
 
 
-def ends(ids: Sequence[str]) -> dict[str, str | None]:
-    """What a page says of its ends; `last_id` is given as `after` to read on."""
-    return {"first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}
+_One = TypeVar("_One", bound=Listed)
+
+
+class Page(View, Generic[_One]):
+    """Some of a list, in its order."""
+
+    object: Literal["list"] = "list"
+    data: list[_One]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+    """Give it as `after` to read on."""
+
+    @classmethod
+    def of(cls, found: Sequence[_One], limit: int) -> Self:
+        """A page of at most `limit`, made of one more where there is one."""
+        data = list(found[:limit])
+        first_id, last_id = (data[0].id, data[-1].id) if data else (None, None)
+        return cls(data=data, has_more=len(found) > limit, first_id=first_id, last_id=last_id)

@@ -1,13 +1,14 @@
 """/v1/fine_tuning/checkpoints/{model}/permissions: which projects may use a trained model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.guard import CallerDep
-from api.openai.paging import AfterPermission, page
+from api.openai.paging import AfterPermission, Listed, Page
 from api.openai.times import seconds
+from api.views import View
 from store import permissions, projects, trained_models
 from store.permission_tables import CheckpointPermission
 
@@ -24,15 +25,37 @@ class NewPermissions(BaseModel):
     ]
 
 
+class PermissionRead(Listed):
+    """That a project may use a model."""
+
+    object: Literal["checkpoint.permission"] = "checkpoint.permission"
+    created_at: int
+    project_id: str
+    """Of who may."""
+
+    @classmethod
+    def of(cls, permission: CheckpointPermission) -> Self:
+        """The view of a permission's row."""
+        return cls(id=permission.id, created_at=seconds(permission.created_at), project_id=permission.grantee_id)
+
+
+class PermissionDeleted(View):
+    """What is left of a permission."""
+
+    id: str
+    object: Literal["checkpoint.permission"] = "checkpoint.permission"
+    deleted: Literal[True] = True
+
+
 @router.post("/{model:path}/permissions")
-def create_permissions(model: str, asked: NewPermissions, caller: CallerDep) -> dict[str, Any]:
+def create_permissions(model: str, asked: NewPermissions, caller: CallerDep) -> Page[PermissionRead]:
     """Let projects try this model, or this checkpoint, and train on it."""
     with caller.writing() as session:
         trained_models.find_own(session, model)
         for project_id in asked.project_ids:
             projects.get(session, project_id)
         found = permissions.add(session, model, asked.project_ids)
-        return page([_view(one) for one in found], len(found))
+        return Page[PermissionRead].of([PermissionRead.of(one) for one in found], len(found))
 
 
 @router.get("/{model:path}/permissions")
@@ -43,7 +66,7 @@ def list_permissions(
     after: AfterPermission = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     order: Literal["ascending", "descending"] = "descending",
-) -> dict[str, Any]:
+) -> Page[PermissionRead]:
     """Who may use this model."""
     with caller.reading() as session:
         trained_models.find_own(session, model)
@@ -55,21 +78,12 @@ def list_permissions(
             limit=limit + 1,
             is_newest_first=order == "descending",
         )
-        return page([_view(one) for one in found], limit)
+        return Page[PermissionRead].of([PermissionRead.of(one) for one in found], limit)
 
 
 @router.delete("/{model:path}/permissions/{permission_id}")
-def delete_permission(model: str, permission_id: str, caller: CallerDep) -> dict[str, Any]:
+def delete_permission(model: str, permission_id: str, caller: CallerDep) -> PermissionDeleted:
     """Share no more; jobs that were submitted meanwhile go on."""
     with caller.writing() as session:
         permissions.remove(session, model, permission_id)
-    return {"id": permission_id, "object": "checkpoint.permission", "deleted": True}
-
-
-def _view(permission: CheckpointPermission) -> dict[str, Any]:
-    return {
-        "id": permission.id,
-        "object": "checkpoint.permission",
-        "created_at": seconds(permission.created_at),
-        "project_id": permission.grantee_id,
-    }
+    return PermissionDeleted(id=permission_id)

@@ -3,13 +3,13 @@
 What OpenAI does not have stands behind what it has. Times are seconds since 1970.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.openai.paging import ends
+from api.openai.paging import Listed
 from api.openai.times import seconds, seconds_or_none
+from api.views import View
 from store.webhook_tables import DeliveryStatus, EventType, WebhookDelivery, WebhookEndpoint
 
 _NUM_SHOWN = 4
@@ -64,21 +64,16 @@ class Sample(_Asked):
     event_type: EventType
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-class EventTypeList(_View):
+class EventTypeList(View):
     """What endpoints can be told of."""
 
     object: Literal["list"] = "list"
     data: list[EventType]
 
 
-class EndpointRead(_View):
+class EndpointRead(Listed):
     """An address that is told of events."""
 
-    id: str
     object: Literal["webhook_endpoint"] = "webhook_endpoint"
     name: str
     url: str
@@ -113,7 +108,7 @@ class EndpointWithSecret(EndpointRead):
     signing_secret: str
 
 
-class EndpointDeleted(_View):
+class EndpointDeleted(View):
     """What is left of an endpoint."""
 
     id: str
@@ -121,7 +116,7 @@ class EndpointDeleted(_View):
     deleted: Literal[True] = True
 
 
-class EndpointTested(_View):
+class EndpointTested(View):
     """What an endpoint answered to a sample."""
 
     object: Literal["webhook_endpoint.test"] = "webhook_endpoint.test"
@@ -132,7 +127,7 @@ class EndpointTested(_View):
     """That there was an answer; which one, the status code says."""
 
 
-class AttemptRead(_View):
+class AttemptRead(View):
     """One request to an endpoint."""
 
     created_at: int
@@ -143,10 +138,9 @@ class AttemptRead(_View):
     duration_ms: int
 
 
-class DeliveryRead(_View):
+class DeliveryRead(Listed):
     """One event that one endpoint is told."""
 
-    id: str
     object: Literal["webhook_endpoint.delivery"] = "webhook_endpoint.delivery"
     webhook_endpoint_id: str
     event_id: str
@@ -183,33 +177,3 @@ class DeliveryRead(_View):
             created_at=seconds(delivery.created_at),
             finished_at=seconds_or_none(delivery.finished_at),
         )
-
-
-class _Page(_View):
-    object: Literal["list"] = "list"
-    has_more: bool
-    first_id: str | None
-    last_id: str | None
-    """Give it as `after` to read on."""
-
-
-class EndpointPage(_Page):
-    """Endpoints, newest first."""
-
-    data: list[EndpointRead]
-
-    @classmethod
-    def of(cls, data: Sequence[EndpointRead], *, has_more: bool) -> Self:
-        """A page of these."""
-        return cls(data=list(data), has_more=has_more, **ends([one.id for one in data]))
-
-
-class DeliveryPage(_Page):
-    """Deliveries, newest first."""
-
-    data: list[DeliveryRead]
-
-    @classmethod
-    def of(cls, data: Sequence[DeliveryRead], *, has_more: bool) -> Self:
-        """A page of these."""
-        return cls(data=list(data), has_more=has_more, **ends([one.id for one in data]))

@@ -6,12 +6,10 @@ from fastapi import APIRouter, Body, Query
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.openai.paging import AfterDelivery, AfterEndpoint
+from api.openai.paging import AfterDelivery, AfterEndpoint, Page
 from api.openai.webhook_views import (
-    DeliveryPage,
     DeliveryRead,
     EndpointDeleted,
-    EndpointPage,
     EndpointRead,
     EndpointTested,
     EndpointUpdate,
@@ -57,11 +55,11 @@ def _add(caller: Caller, asked: NewEndpoint) -> WebhookEndpoint:
 
 
 @router.get("/webhook_endpoints")
-def list_webhook_endpoints(caller: CallerDep, after: AfterEndpoint = None, limit: Limit = 20) -> EndpointPage:
+def list_webhook_endpoints(caller: CallerDep, after: AfterEndpoint = None, limit: Limit = 20) -> Page[EndpointRead]:
     """Endpoints, newest first."""
     with caller.reading() as session:
         found = webhooks.page(session, after=after, limit=limit + 1)
-    return EndpointPage.of([EndpointRead.of(one) for one in found[:limit]], has_more=len(found) > limit)
+    return Page[EndpointRead].of([EndpointRead.of(one) for one in found], limit)
 
 
 @router.get("/webhook_endpoints/{endpoint_id}")
@@ -127,11 +125,11 @@ def _sample(
 @router.get("/webhook_endpoints/{endpoint_id}/deliveries")
 def list_webhook_deliveries(
     endpoint_id: str, caller: CallerDep, after: AfterDelivery = None, limit: Limit = 20
-) -> DeliveryPage:
+) -> Page[DeliveryRead]:
     """What an endpoint was told in the last 30 days, or is still to be told, newest first."""
     with caller.reading() as session:
         found = deliveries.page(session, endpoint_id, after=after, limit=limit + 1)
-    return DeliveryPage.of([DeliveryRead.of(one) for one in found[:limit]], has_more=len(found) > limit)
+    return Page[DeliveryRead].of([DeliveryRead.of(one) for one in found], limit)
 
 
 @router.post("/webhook_endpoints/{endpoint_id}/deliveries/{delivery_id}/retry")

@@ -130,3 +130,13 @@ def test_a_checkpoint_to_go_on_from_stands_in_the_models_place() -> None:
 def test_hyperparameters_of_another_method_are_refused() -> None:
     with pytest.raises(ValidationError, match="dpo"):
         CreateJob(model="starter", training_file="file-1", method={"type": "supervised", "dpo": {}})
+
+
+def test_a_retry_is_the_same_request_for_a_release_that_knows_more_parameters() -> None:
+    class Later(CreateJob):
+        another: int = 1
+
+    asked = {"model": "starter", "training_file": "file-1", "method": supervised(n_epochs=2)}
+
+    assert Later(**asked).sha256 == CreateJob(**asked).sha256
+    assert CreateJob(**asked, seed=1).sha256 != CreateJob(**asked).sha256
