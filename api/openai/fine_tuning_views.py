@@ -57,7 +57,9 @@ Hyperparameters = dict[str, int | float]
 """OpenAI's, and behind them what it does not have."""
 
 
-class _Shown(View):
+class MethodSettings(View):
+    """What is set of a method."""
+
     hyperparameters: Hyperparameters
 
 
@@ -65,14 +67,14 @@ class SupervisedMethod(View):
     """The model learns the answers."""
 
     type: Literal["supervised"] = "supervised"
-    supervised: _Shown
+    supervised: MethodSettings
 
 
 class DpoMethod(View):
     """The model learns to prefer."""
 
     type: Literal["dpo"] = "dpo"
-    dpo: _Shown
+    dpo: MethodSettings
 
 
 class JobFault(View):
@@ -129,7 +131,7 @@ class FineTuningJob(Listed):
     def of(cls, job: Job, around: Around) -> Self:
         """The view of a job's row."""
         spec, hyperparameters = job.spec, shown(job.spec)
-        shown_of = _Shown(hyperparameters=hyperparameters)
+        settings = MethodSettings(hyperparameters=hyperparameters)
         is_dpo = isinstance(spec.objective, Dpo)
         return cls(
             id=job.id,
@@ -140,7 +142,7 @@ class FineTuningJob(Listed):
             organization_id=job.project_id,
             status=_status(job),
             hyperparameters=hyperparameters,
-            method=DpoMethod(dpo=shown_of) if is_dpo else SupervisedMethod(supervised=shown_of),
+            method=DpoMethod(dpo=settings) if is_dpo else SupervisedMethod(supervised=settings),
             training_file=spec.train_dataset,
             validation_file=spec.eval_dataset if isinstance(spec.eval_dataset, str) else None,
             result_files=list(around.result_files),
