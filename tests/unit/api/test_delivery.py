@@ -205,8 +205,9 @@ def test_deliveries_wait_for_a_database_that_has_gone(
     async def run() -> None:
         async with process(database).running():
             with outage(database_url):
-                while "deliveries wait for it" not in caplog.text:  # noqa: ASYNC110 - it tells its log alone
-                    await asyncio.sleep(0.01)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while "deliveries wait for it" not in caplog.text:  # noqa: ASYNC110 - it tells its log alone
+                        await asyncio.sleep(0.01)
             await asyncio.to_thread(receiver.wait_for, 1)
 
     asyncio.run(run())
