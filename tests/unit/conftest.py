@@ -20,7 +20,7 @@ from api.settings import Settings
 from migrations.__main__ import config
 from store import datasets, keys
 from store.columns import DEFAULT_PROJECT
-from store.database import Database
+from store.database import _POSTGRESQL, Database
 from store.files import Storage
 from store.scopes import Scope
 from tests.unit.bearing import bearer
@@ -50,7 +50,8 @@ def postgres() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL server on a socket; gives the URL of a database by its name."""
     # Run by root it has an account of its own, from which every new pytest would shut its temporary folders.
     folder = Path(tempfile.mkdtemp(prefix="tuneyard-postgres-"))
-    with PostgresServer(folder, cleanup_mode="delete") as server:
+    with PostgresServer(folder, cleanup_mode="delete") as server, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(_POSTGRESQL, "connect_timeout", 60)  # a machine may stand still for seconds
 
         def url(name: str) -> str:
             return str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")

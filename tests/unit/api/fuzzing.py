@@ -11,12 +11,18 @@ from fastapi import FastAPI
 from schemathesis import engine
 from schemathesis.engine import events
 from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.python.asgi import shutdown_lifespans
 
 from store.columns import DEFAULT_PROJECT
 from tests.unit.bearing import bearer
 
 _HALF = 0.5
 """How often an id is one that is there."""
+_ANSWER_SECONDS = 120
+"""How long an answer may take, on a machine that stands still for seconds."""
+_STREAM_SECONDS = 20
+"""How long a stream without end is read."""
+_STREAMS = "/stream$|^/v1/.*/events$"
 _CHECKS = {
     # A request may fit the document and name what is not there: a model, a file, an address that resolves to nothing.
     "positive_data_acceptance": {"enabled": False},
@@ -73,14 +79,17 @@ def fuzz(app: FastAPI, path: str, key: str, ids: Mapping[str, Sequence[str]], **
     config = schemathesis.Config.from_dict({**_configuration(key, ids), **settings})
     document = schemathesis.openapi.from_asgi(path, app, config=config)
     tally = _Tally()
-    for event in engine.from_schema(document).execute():
-        match event:
-            case events.ScenarioFinished():
-                tally.count(event.recorder)
-            case events.NonFatalError():
-                tally.note(event.label, "error", type(event.value).__name__, str(event.value))
-            case events.FatalError():
-                raise event.exception
+    try:
+        for event in engine.from_schema(document).execute():
+            match event:
+                case events.ScenarioFinished():
+                    tally.count(event.recorder)
+                case events.NonFatalError():
+                    tally.note(event.label, "error", type(event.value).__name__, str(event.value))
+                case events.FatalError():
+                    raise event.exception
+    finally:
+        shutdown_lifespans()  # else the service would go on beside all later tests, and reach out by then
     return Found(tally.num_cases, tally.statuses, [*tally.faults.values()])
 
 
@@ -92,5 +101,7 @@ def _configuration(key: str, ids: Mapping[str, Sequence[str]]) -> dict[str, Any]
         "checks": _CHECKS,
         "headers": bearer(key),
         "continue-on-failure": True,
-        "request-timeout": 20,
+        "request-timeout": _ANSWER_SECONDS,
+        "suppress-health-check": ["too_slow"],  # that is the machine
+        "operations": [{"include-path-regex": _STREAMS, "request-timeout": _STREAM_SECONDS}],
     }

@@ -9,25 +9,37 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from api import delivery
+from api import delivery, posting
 from api.delivery import Deliveries
 from api.egress import Egress
 from api.posting import Poster
 from store import deliveries, leases
 from store.database import Database
 from store.webhook_tables import DeliveryStatus, WebhookDelivery
-from tests.unit.api.receiver import Receiver, receiving
+from tests.unit.api.receiver import PATIENCE_SECONDS, Receiver, receiving
 from tests.unit.api.test_egress import Names
 from tests.unit.hooked import add_endpoint, pass_time, told
 from tests.unit.outage import outage
 from tests.unit.queued import claim_submitted
 from trainer_core.contract.spec import JobSpec
 
+AGAIN_AFTER = timedelta(hours=1)
+"""When what was refused is due again."""
+
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for seconds cuts nothing off, and makes nothing due."""
+    monkeypatch.setattr(posting, "MAX_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr(delivery, "CLAIM_SECONDS", 4 * PATIENCE_SECONDS)
+    monkeypatch.setattr(delivery, "_LEAVE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(deliveries, "TRIED_AFTER", (AGAIN_AFTER,))
 
 
 def process(database: Database) -> Deliveries:
@@ -84,7 +96,7 @@ def test_what_was_refused_is_told_again_as_the_same_event(
 
     deliver(database, receiver, 1)
     [refused] = told(database)
-    pass_time(database, timedelta(seconds=5))
+    pass_time(database, AGAIN_AFTER)
     deliver(database, receiver, 2)
 
     first, second = receiver.told
@@ -124,7 +136,7 @@ def test_what_is_cut_off_by_the_end_of_the_service_is_left_to_another(
     assert (kept.status, kept.attempts) == (DeliveryStatus.PENDING, ())
     receiver.may_answer.set()
     pass_time(database, timedelta(seconds=delivery.CLAIM_SECONDS))
-    monkeypatch.undo()
+    monkeypatch.setattr(delivery, "_LEAVE_SECONDS", PATIENCE_SECONDS)
     deliver(database, receiver, 2)
     assert [one.status for one in told(database)] == [DeliveryStatus.DELIVERED]
 
@@ -179,18 +191,24 @@ def test_a_name_that_was_public_and_is_private_now_is_not_asked(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_deliveries_wait_for_a_database_that_has_gone(
-    database: Database, receiver: Receiver, spec: JobSpec, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    receiver: Receiver,
+    spec: JobSpec,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(delivery, "_AGAIN_SECONDS", 0.1)
     add_endpoint(database, f"{receiver.url}/hook")
     end_job(database, spec)
 
     async def run() -> None:
-        with outage(database_url):
-            running = process(database).running()
-            await running.__aenter__()
-        await asyncio.to_thread(receiver.wait_for, 1)
-        await running.__aexit__(None, None, None)
+        async with process(database).running():
+            with outage(database_url):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while "deliveries wait for it" not in caplog.text:  # noqa: ASYNC110 - it tells its log alone
+                        await asyncio.sleep(0.01)
+            await asyncio.to_thread(receiver.wait_for, 1)
 
     asyncio.run(run())
 

@@ -11,10 +11,11 @@ from api.delivery import CLAIM_SECONDS
 from store import leases
 from store.database import Database
 from store.webhook_tables import DeliveryStatus
-from tests.unit.api.receiver import Receiver, receiving
+from tests.unit.api.receiver import PATIENCE_SECONDS, Receiver, receiving
 from tests.unit.api.serving import Server
 from tests.unit.hooked import add_endpoint, pass_time, told
 from tests.unit.queued import claim_submitted
+from tests.unit.worker.processes import until
 from trainer_core.contract.spec import JobSpec
 
 
@@ -44,8 +45,7 @@ def test_what_a_killed_service_was_telling_is_told_by_the_next(
         receiver.may_answer.set()
         pass_time(database, timedelta(seconds=CLAIM_SECONDS))
         server.restart()
-        receiver.wait_for(2)
-        server.replace(10)
+        until(lambda: told(database)[0].status == DeliveryStatus.DELIVERED, PATIENCE_SECONDS)
 
     first, second = receiver.told
     [kept] = told(database)

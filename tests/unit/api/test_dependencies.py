@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 MORE_THAN_THREADS = 120
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 async def all_at_once(client: TestClient, method: str, path: str) -> list[int]:

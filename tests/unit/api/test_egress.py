@@ -74,7 +74,7 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_asked_where_it_was_
 ) -> None:
     async def ask(url: str) -> int:
         egress = Egress(is_allowed=lambda number: number == PRIVATE, private_hosts=frozenset({"hooks.example"}))
-        async with egress.client(5) as client:
+        async with egress.client(60) as client:
             return (await egress.send(client, "POST", httpx2.URL(url))).status_code
 
     with receiving() as receiver:
@@ -91,7 +91,7 @@ def test_names_that_nobody_answers_for_hold_up_no_other(monkeypatch: pytest.Monk
 
     def look_up(name: str, port: int, *_: Any, **__: Any) -> list[Any]:
         if name == "slow.example":
-            may_answer.wait(30)
+            may_answer.wait(240)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, port))]
 
     async def ask() -> str:
@@ -99,7 +99,7 @@ def test_names_that_nobody_answers_for_hold_up_no_other(monkeypatch: pytest.Monk
         async with asyncio.TaskGroup() as tasks:
             for _ in range(64):
                 tasks.create_task(egress.number_of(httpx2.URL("https://slow.example/")))
-            number = await asyncio.wait_for(egress.number_of(httpx2.URL("https://hooks.example/")), 20)
+            number = await asyncio.wait_for(egress.number_of(httpx2.URL("https://hooks.example/")), 120)
             may_answer.set()
         return number
 
@@ -115,7 +115,7 @@ def test_two_names_of_one_number_do_not_share_a_connection(monkeypatch: pytest.M
     authority.configure_trust(tls)
 
     async def ask(egress: Egress, port: str) -> int:
-        async with egress.client(5) as client:
+        async with egress.client(60) as client:
             first = await egress.send(client, "POST", httpx2.URL(f"https://bücher.example:{port}/"), content=b"")
             await first.aread()
             await first.aclose()

@@ -39,6 +39,12 @@ class Server(ThreadingHTTPServer):
     asked: list[tuple[str, str]]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for seconds has not taken too long to answer."""
+    monkeypatch.setattr(fetching, "_MAX_SECONDS", 120)
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()

@@ -14,6 +14,8 @@ from tests.unit.bearing import bearer
 from trainer_core.contract.spec import JobSpec
 
 ROWS = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"end"
+PATIENCE_SECONDS = 120
+"""How long a server may take to start, or its machine stand still."""
 IN_A_BUCKET = pytest.mark.parametrize("storage_kind", ["s3"])
 
 
@@ -41,18 +43,25 @@ def url(database_url: str, place: Path, spec: JobSpec, tmp_path: Path) -> Iterat
         yield f"{server.url}/datasets/{spec.train_dataset}/rows"
 
 
+@pytest.fixture
+def reader(api_key: str) -> Iterator[httpx2.Client]:
+    """Asks a server that may be starting yet."""
+    with httpx2.Client(headers=bearer(api_key), timeout=PATIENCE_SECONDS) as client:
+        yield client
+
+
 @IN_A_BUCKET
 def test_what_lies_in_a_bucket_is_read_there(redirecting: TestClient) -> None:
     told = redirecting.get("/")
 
-    found = httpx2.get(told.headers["Location"], headers={"Range": "bytes=10-19"})
+    found = httpx2.get(told.headers["Location"], headers={"Range": "bytes=10-19"}, timeout=PATIENCE_SECONDS)
     assert told.status_code == 307
     assert (found.status_code, found.content) == (206, ROWS[10:20])
 
 
 @IN_A_BUCKET
 def test_the_bucket_says_what_the_service_would_have_said(redirecting: TestClient) -> None:
-    said = httpx2.get(redirecting.get("/").headers["Location"]).headers
+    said = httpx2.get(redirecting.get("/").headers["Location"], timeout=PATIENCE_SECONDS).headers
 
     assert said["Content-Type"] == "application/jsonl"
     assert said["Content-Disposition"] == 'attachment; filename="file-1.jsonl"'
@@ -84,18 +93,17 @@ def test_without_redirects_a_bucket_is_read_for_whoever_asks(storage: Storage, p
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_of_several_pieces_comes_whole_and_the_connection_goes_on(url: str, api_key: str) -> None:
-    with httpx2.Client(headers=bearer(api_key)) as client:
-        first, second = client.get(url), client.get(url, headers={"Range": "bytes=5-"})
+def test_a_file_of_several_pieces_comes_whole_and_the_connection_goes_on(url: str, reader: httpx2.Client) -> None:
+    first, second = reader.get(url), reader.get(url, headers={"Range": "bytes=5-"})
 
     assert (first.content, second.content) == (ROWS, ROWS[5:])
     assert first.headers["Content-Length"] == str(len(ROWS))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_reader_that_goes_away_in_the_middle_leaves_the_service_as_it_was(url: str, api_key: str) -> None:
+def test_a_reader_that_goes_away_in_the_middle_leaves_the_service_as_it_was(url: str, reader: httpx2.Client) -> None:
     for _ in range(3):
-        with httpx2.stream("GET", url, headers=bearer(api_key)) as response:
+        with reader.stream("GET", url) as response:
             next(response.iter_raw())
 
-    assert httpx2.get(url, headers=bearer(api_key)).content == ROWS
+    assert reader.get(url).content == ROWS

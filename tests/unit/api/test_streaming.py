@@ -31,7 +31,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(test: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, timeout=20))
+    asyncio.run(asyncio.wait_for(test, timeout=120))
 
 
 @asynccontextmanager

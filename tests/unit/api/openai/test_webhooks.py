@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from standardwebhooks import Webhook
 
-from store import leases
+from store import deliveries, leases
 from store.database import Database
 from store.webhook_tables import EventType
 from store.webhooks import MAX_ENDPOINTS
@@ -28,6 +29,12 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def _trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator lets webhooks reach loopback; comes before the service is made."""
     monkeypatch.setenv("TUNEYARD_WEBHOOK_PRIVATE_HOSTS", "127.0.0.1, hooks.internal")
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was refused is due again long after a test."""
+    monkeypatch.setattr(deliveries, "TRIED_AFTER", (timedelta(hours=1),))
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ NUM_CUTS = 3
 MAX_STEPS = 400
 STEP_SECONDS = 0.05
 """So that steps are told in all the time in which connections are cut."""
+PATIENCE_SECONDS = 300
+"""How long a service may take to start, or its machine stand still."""
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_readers_that_are_cut_off_miss_nothing_and_hear_nothing_twice(
     readers = [Reader(server.url, path, NUM_CUTS, seed, api_key=api_key) for seed in range(num_readers)]
     truth = Reader(server.url, path, 0, 0, api_key=api_key)
 
-    asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), timeout=60 + num_readers / 4))
+    asyncio.run(asyncio.wait_for(read_while_it_runs(readers, database, lease), PATIENCE_SECONDS + num_readers / 4))
 
     asyncio.run(truth.run())
     told = facts(truth.messages)
@@ -66,7 +68,7 @@ async def read_over_a_restart(readers: list[Reader], server: Server, database: D
     await asyncio.to_thread(tell_step, database, lease, 1)
     while not all(facts(reader.messages)["log"] for reader in readers):  # noqa: ASYNC110 - readers tell nobody
         await asyncio.sleep(STEP_SECONDS)
-    replacing = asyncio.create_task(asyncio.to_thread(server.replace, 10))
+    replacing = asyncio.create_task(asyncio.to_thread(server.replace, 60))
     await asyncio.to_thread(tell_step, database, lease, 2)
     await replacing
     await asyncio.to_thread(tell_step, database, lease, 3)
@@ -80,7 +82,7 @@ def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_nex
 ) -> None:
     readers = [Reader(server.url, f"/jobs/{lease.job_id}/stream", 0, seed, api_key=api_key) for seed in range(10)]
 
-    asyncio.run(asyncio.wait_for(read_over_a_restart(readers, server, database, lease), timeout=60))
+    asyncio.run(asyncio.wait_for(read_over_a_restart(readers, server, database, lease), PATIENCE_SECONDS))
 
     for reader in readers:
         assert [step for _, step, name, _ in facts(reader.messages)["metric"] if name == "loss"] == [1, 2, 3]
@@ -88,8 +90,9 @@ def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_nex
 
 
 def test_the_python_client_reads_on_when_the_service_was_killed(
-    server: Server, database: Database, lease: Lease, api_key: str
+    server: Server, database: Database, lease: Lease, api_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("client.tuneyard._FOLLOW_PATIENCE_SECONDS", PATIENCE_SECONDS)
     tell_step(database, lease, 1)
     with Tuneyard(server.url, api_key=api_key) as tuneyard:
         told = tuneyard.stream(lease.job_id, types=("metric", "log"))
