@@ -54,7 +54,7 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     may_write = threading.Event()
 
     def begin_later(work: Callable[[], Any], name: str) -> "Future[Any]":
-        return begin(lambda: may_write.wait(60) and work(), name)
+        return begin(lambda: may_write.wait(600) and work(), name)
 
     monkeypatch.setattr(checkpoints, "begin", begin_later)
     return may_write

@@ -37,8 +37,14 @@ def server(socket_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def client(server: subprocess.Popen[bytes], socket_path: Path) -> Iterator[Redis]:
     assert server.poll() is None
-    patient = Retry(ConstantBackoff(0.02), retries=500)
-    with Redis(unix_socket_path=str(socket_path), password=PASSWORD, retry=patient, decode_responses=True) as client:
+    patient = Retry(ConstantBackoff(0.02), retries=6000)
+    with Redis(
+        unix_socket_path=str(socket_path),
+        password=PASSWORD,
+        retry=patient,
+        decode_responses=True,
+        socket_timeout=60,
+    ) as client:
         client.ping()
         yield client
 
@@ -55,7 +61,10 @@ def test_setting_reaches_the_server(client: Redis, name: str, value: str) -> Non
 def test_the_password_is_asked_for(socket_path: Path) -> None:
     impatient = Retry(NoBackoff(), retries=0)
 
-    with Redis(unix_socket_path=str(socket_path), retry=impatient) as stranger, pytest.raises(AuthenticationError):
+    with (
+        Redis(unix_socket_path=str(socket_path), retry=impatient, socket_timeout=60) as stranger,
+        pytest.raises(AuthenticationError),
+    ):
         stranger.ping()
 
 

@@ -225,17 +225,19 @@ def test_a_run_that_was_stopped_early_and_then_killed_leaves_the_same_artifact(
 
 
 def test_no_process_that_prepares_batches_outlives_its_evaluation(spec: JobSpec, tmp_path: Path) -> None:
-    alive: list[int] = []
-    of_others = set(psutil.Process().children())
+    known, outliving = set[psutil.Process](), list[list[psutil.Process]]()
 
-    def count(event: RunEvent) -> bool:
+    def look(event: RunEvent) -> bool:
+        found = set(psutil.Process().children())
+        if isinstance(event, StepCompleted):
+            known.update(found)
         if isinstance(event, EvaluationCompleted):
-            alive.append(len(set(psutil.Process().children()) - of_others))
+            outliving.append(psutil.wait_procs(found - known, timeout=60)[1])
         return False
 
     chosen = with_evaluation(spec, every=1, generation=None, metric="loss")
     chosen = changed(chosen, max_steps=2).model_copy(update={"resources": Resources(num_loader_workers=2)})
 
-    Run(tmp_path, count).of(chosen)
+    Run(tmp_path, look).of(chosen)
 
-    assert max(alive) <= 2  # those that prepare the steps
+    assert outliving == [[], []]

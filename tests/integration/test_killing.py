@@ -1,11 +1,11 @@
 """The real program, killed where it hurts and started again until it succeeds: one run all the same."""
 
+import os
 import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.runs import Run, series
 from trainer_core.contract.control import ExitCode
-from trainer_core.contract.events import RUN_EVENT, RunEvent, RunSucceeded, StepCompleted
+from trainer_core.contract.events import RUN_EVENT, CheckpointSaved, RunEvent, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import (
     Checkpointing,
@@ -30,6 +30,8 @@ from trainer_core.contract.spec import (
 )
 
 NUM_STEPS = 24
+NUM_SYNCS = 11
+"""Files and folders of a checkpoint that are made durable."""
 
 
 @pytest.fixture(scope="module")
@@ -64,71 +66,63 @@ class Attempts:
     folder: Path
     events: list[RunEvent] = field(default_factory=list)
     num_started: int = 0
+    told: list[Path] = field(default_factory=list)
+    """Checkpoints."""
 
-    def start(self) -> "subprocess.Popen[str]":
-        """The program, from the newest checkpoint that is whole."""
-        newest = max(self._whole(), key=lambda found: found.name, default=None)
+    def start(self, *program: str) -> "subprocess.Popen[str]":
+        """A trainer, from the newest checkpoint that it was told of and that is whole."""
+        newest = max(filter(is_whole, self.told), key=lambda found: found.name, default=None)
         resume = ["--resume", str(newest)] if newest else []
         first = int(newest.name.removeprefix("step-")) if newest else 0
         self.events = [event for event in self.events if getattr(event, "step", 0) <= first]
         self.num_started += 1
         path = self.folder / "spec.json"
         path.write_text(self.spec.model_dump_json())
-        command = [sys.executable, "-m", "trainer_core", str(path), "--run-dir", str(self.run_dir), *resume]
+        command = [sys.executable, "-m", *program, str(path), "--run-dir", str(self.run_dir), *resume]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     @property
     def run_dir(self) -> Path:
         return self.folder / f"attempt {self.num_started}"
 
-    def hear(self, process: "subprocess.Popen[str]") -> Iterator[RunEvent]:
+    def hear(self, process: "subprocess.Popen[str]") -> None:
+        """All that it tells, to its end."""
         assert process.stdout is not None
         for line in process.stdout:
-            self.events.append(RUN_EVENT.validate_json(line))
-            yield self.events[-1]
+            event = RUN_EVENT.validate_json(line)
+            self.events.append(event)
+            if isinstance(event, CheckpointSaved):
+                self.told.append(self.run_dir / event.path)
 
-    def _whole(self) -> Iterator[Path]:
-        for found in self.folder.glob("attempt */checkpoints/step-*"):
-            if (found / "manifest.json").is_file() and Manifest.load(found).is_true_of(found):
-                yield found
+
+def is_whole(checkpoint: Path) -> bool:
+    return (checkpoint / "manifest.json").is_file() and Manifest.load(checkpoint).is_true_of(checkpoint)
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
-    """As the kernel does it where memory is short; what it started must go as well."""
+    """Where it stands still, as the kernel does it where memory is short; what it started must go as well."""
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     children = psutil.Process(process.pid).children(recursive=True)
+    for child in children:
+        child.suspend()  # torch's own processes would look for their parent now and then
     process.send_signal(signal.SIGKILL)
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=3)  # torch's own processes would look for their parent after 5 s
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
 
 
-def at_step(number: int, attempts: Attempts, process: "subprocess.Popen[str]") -> None:
-    """Killed as soon as it tells of a step."""
-    for event in attempts.hear(process):
-        if isinstance(event, StepCompleted) and event.step >= number:
-            kill(process)
-
-
-def while_writing(number: int, attempts: Attempts, process: "subprocess.Popen[str]") -> None:
-    """Killed inside the next checkpoint from a step on."""
-    for event in attempts.hear(process):
-        if isinstance(event, StepCompleted) and event.step >= number:
-            while process.poll() is None:
-                if any(attempts.run_dir.glob("checkpoints/.*.draft/*")):
-                    kill(process)
-                time.sleep(0.0005)
-
-
 def run_with_kills(spec: JobSpec, folder: Path, num_kills: int, seed: int) -> Attempts:
+    """Killed at a step, inside a checkpoint, at a step, …; then left alone."""
     chance, attempts = random.Random(seed), Attempts(spec, folder)  # noqa: S311 - no secret
     for number in range(num_kills):
-        step = round(NUM_STEPS * (number + chance.random()) / num_kills)
-        way = while_writing if number % 2 else at_step
-        with attempts.start() as process:
-            way(min(step, NUM_STEPS - 4), attempts, process)
+        step = min(round(NUM_STEPS * (number + chance.random()) / num_kills), NUM_STEPS - 4)
+        place = f"{step}:{chance.randint(1, NUM_SYNCS)}" if number % 2 else str(step)
+        with attempts.start("tests.integration.stopping_trainer", place) as process:
+            kill(process)
+            attempts.hear(process)
             assert process.returncode == -signal.SIGKILL, process.stderr and process.stderr.read()
-    with attempts.start() as process:
-        list(attempts.hear(process))
+    with attempts.start("trainer_core") as process:
+        attempts.hear(process)
     assert process.returncode == ExitCode.SUCCEEDED
     return attempts
 

@@ -192,6 +192,17 @@ def test_an_evaluation_that_was_given_up_is_made_up_for(spec: JobSpec, tmp_path:
     assert resumed.told(CheckpointSaved)[0].step == step
 
 
+def test_what_was_made_up_for_is_saved_before_a_step_may_fork(spec: JobSpec, tmp_path: Path) -> None:
+    drained = Run(tmp_path / "drained", after(2))
+    with pytest.raises(StopAsked):
+        drained.of(spec)
+
+    resumed = Run(tmp_path / "resumed").of(spec, resume=checkpoint(drained, 2))
+
+    told = [event.type for event in resumed.events if isinstance(event, CheckpointSaved | StepCompleted)]
+    assert told[:2] == ["checkpoint_saved", "step_completed"]
+
+
 def test_the_card_tells_the_same_numbers(spec: JobSpec, tmp_path: Path) -> None:
     whole = Run(tmp_path / "whole").of(spec)
 

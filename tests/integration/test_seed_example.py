@@ -51,7 +51,7 @@ STOP = "<|endoftext|>"
 
 
 def write_gpt2(folder: Path) -> None:
-    """A GPT-2 of two layers that reads bytes, with random weights."""
+    """A GPT-2 of two layers that reads bytes, with weights that were drawn once."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = Tokenizer(models.BPE({token: number for number, token in enumerate([*alphabet, STOP])}, []))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -61,7 +61,9 @@ def write_gpt2(folder: Path) -> None:
     config = GPT2Config(
         n_layer=2, n_embd=64, n_head=2, n_positions=64, vocab_size=len(tokenizer), bos_token_id=stop, eos_token_id=stop
     )
-    GPT2LMHeadModel(config).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        GPT2LMHeadModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

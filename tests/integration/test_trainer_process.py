@@ -41,7 +41,7 @@ def spec_of(starter_dir: Path, shades_file: Path, max_steps: int) -> JobSpec:
 def supervised(starter_dir: Path, shades_file: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A trainer with a runner, in the middle of a run that would not end by itself."""
     with subprocess.Popen(
-        command(spec_of(starter_dir, shades_file, 6000), tmp_path, "--supervised", str(time.monotonic() + 600)),
+        command(spec_of(starter_dir, shades_file, 6000), tmp_path, "--supervised", str(time.monotonic() + 3600)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -100,7 +100,7 @@ def test_a_trainer_whose_lease_is_over_ends_at_once(supervised: subprocess.Popen
     supervised.stdin.write(f"{LEASE} {time.monotonic()}\n")
     supervised.stdin.flush()
 
-    assert supervised.wait(30) == -signal.SIGALRM
+    assert supervised.wait(timeout=60) == -signal.SIGALRM
 
 
 @pytest.mark.long
@@ -123,7 +123,7 @@ def test_a_trainer_without_a_runner_ends_at_once(supervised: subprocess.Popen[st
 
     supervised.stdin.close()
 
-    assert supervised.wait(timeout=20) == -signal.SIGKILL
+    assert supervised.wait(timeout=60) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

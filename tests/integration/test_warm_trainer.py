@@ -51,9 +51,9 @@ def report(warm: Warm, spec: Path, path: Path) -> JobReport:
 
 def start(warm: Warm, spec: Path, run_dir: Path, until: float | None = None, **environment: str) -> Forked:
     line = warm.line()
-    pid = hear_of(line, 60)
+    pid = hear_of(line, 600)
     assert pid is not None
-    arguments = [str(spec), "--run-dir", str(run_dir), "--supervised", str(until or time.monotonic() + 600)]
+    arguments = [str(spec), "--run-dir", str(run_dir), "--supervised", str(until or time.monotonic() + 3600)]
     return Forked(line, pid, arguments, os.environ | environment, [])
 
 
@@ -113,11 +113,11 @@ def test_a_run_that_was_forked_ends_with_its_runner(
 ) -> None:
     process = start(warm, written(spec_of(starter_dir, shades_file, 6000), tmp_path), tmp_path / "run")
     next(line for line in process.stdout if isinstance(RUN_EVENT.validate_json(line), StepCompleted))
+    seen = psutil.Process(process.pid)
 
     process.close()  # as the kernel does when a runner is killed
 
-    psutil.wait_procs([psutil.Process(process.pid)] if psutil.pid_exists(process.pid) else [], timeout=30)
-    assert not psutil.pid_exists(process.pid)
+    assert psutil.wait_procs([seen], timeout=60)[1] == []
 
 
 def test_a_bad_spec_is_a_failure_and_no_traceback(warm: Warm, tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ class Conductor(pl.Callback):
         self._started_at = self._stepped_at = time.monotonic()
         if self._progress.is_evaluation_owed:
             self._conclude(trainer, pl_module)
+            # The first step may fork, as an evaluation does.
+            self._emit_all(self._checkpoints.written(wait=True))
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Without a step to begin with, Lightning starts no training; the last one's evaluation may still be owed."""
