@@ -5,8 +5,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import psycopg
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -89,3 +90,17 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeyp
             database.ping()
 
         database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_its_address_says_of_a_connection_goes_before_what_is_usual(database_url: str) -> None:
+    chosen = make_url(database_url).update_query_dict({"connect_timeout": "61"})
+    database = Database(chosen.render_as_string(hide_password=False))
+
+    with database.reading() as session:
+        connection = session.connection().connection.dbapi_connection
+
+    assert isinstance(connection, psycopg.Connection)
+    told = connection.info.get_parameters()
+    assert (told["connect_timeout"], told["keepalives_idle"]) == ("61", "5")
+    database.close()
