@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Update, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Update, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -103,7 +103,9 @@ def touched(session: Session, statement: Update) -> int:
 def make_engine(url: str) -> Engine:
     """Engine for `url`, SQLite set up for several processes."""
     if not url.startswith("sqlite"):
-        return create_engine(url, **_POOL, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=_POSTGRESQL)
+        chosen = make_url(url).query  # an operator's word on a connection goes before ours
+        ours = {name: value for name, value in _POSTGRESQL.items() if name not in chosen}
+        return create_engine(url, **_POOL, pool_pre_ping=True, pool_timeout=_POOL_SECONDS, connect_args=ours)
     engine = create_engine(url, **_POOL, pool_timeout=_POOL_SECONDS, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -14,7 +14,8 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TUNEYARD_", frozen=True, use_attribute_docstrings=True)
 
     database_url: str
-    """SQLAlchemy URL: `sqlite:////data/tuneyard.db` or `postgresql+psycopg://user:password@host/tuneyard`."""
+    """SQLAlchemy URL: `sqlite:////data/tuneyard.db` or `postgresql+psycopg://user:password@host/tuneyard`; what its
+    query says of a connection, `?connect_timeout=10`, goes before what is usual here."""
     broker_url: RedisDsn
     """Redis or Valkey, `redis://:password@host:6379/0`; only doorbells pass through it."""
     storage_root: Annotated[str, BeforeValidator(os.fspath)]

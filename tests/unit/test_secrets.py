@@ -1,6 +1,7 @@
 """Secrets in the environment of API and worker are in nothing that they say, keep, answer or hand on (S16)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +33,12 @@ class Site:
     logs: Path
 
 
-@pytest.fixture
-def site(
-    database_url: str, storage: Storage, api_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Site]:
-    for name in SECRETS:
-        monkeypatch.setenv(name, CANARY)
+@contextmanager
+def at_work(url: str, storage: Storage, api_key: str, tmp_path: Path) -> Iterator[Site]:
+    """A site whose processes end with the block."""
     logs = tmp_path / "logs"
     logs.mkdir()
     with broker(tmp_path / "broker", CANARY) as found:
-        url = with_password(database_url)
         environment = {
             "TUNEYARD_DATABASE_URL": url,
             "TUNEYARD_BROKER_URL": found.url,
@@ -51,7 +48,7 @@ def site(
         with (
             Server(url, tmp_path, found.url) as api,
             worker(environment, "confess", logs / "worker.log"),
-            httpx2.Client(base_url=api.url, headers=headers, trust_env=False, timeout=60) as client,
+            httpx2.Client(base_url=api.url, headers=headers, trust_env=False, timeout=300) as client,
         ):
             yield Site(api, client, logs)
 
@@ -97,8 +94,16 @@ def files(*folders: Path) -> bytes:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_secret_of_the_environment_is_nowhere_else(
-    site: Site, database: Database, database_url: str, spec: JobSpec, storage: Storage, tmp_path: Path
+    database: Database,
+    database_url: str,
+    spec: JobSpec,
+    storage: Storage,
+    api_key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, CANARY)
     with database.writing() as session:
         job_id = submit_queued(session, spec).id
 
@@ -106,9 +111,11 @@ def test_a_secret_of_the_environment_is_nowhere_else(
         with database.reading() as session:
             return jobs.get(session, job_id).status
 
-    until(lambda: status() == JobStatus.SUCCEEDED, 90)
-    told = answers(site.client, job_id)
+    with at_work(with_password(database_url), storage, api_key, tmp_path) as site:
+        until(lambda: status() == JobStatus.SUCCEEDED, 300)
+        told = answers(site.client, job_id)
 
+    # Nobody is there any more who would delete a file that is looked into.
     assert with_password(database_url) != database_url
     assert "PATH" in kept(database_url)  # the trainer's confession is there
     assert CANARY not in kept(database_url)

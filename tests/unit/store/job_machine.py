@@ -45,9 +45,8 @@ from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.report import JobReport, Problem
 from trainer_core.contract.spec import JobSpec
 
-LEASE_SECONDS = 95
-LOOK_SECONDS = 65
-"""Odd, while time passes in tens of seconds: that the machine itself takes a moment decides nothing."""
+LEASE_SECONDS, LOOK_SECONDS, BACKOFF_SECONDS = 95_000, 65_000, 5_000
+"""Odd, while time passes in tens of thousands: that the machine takes a moment, or an hour, decides nothing."""
 FITS = JobReport(is_valid=True)
 DOES_NOT_FIT = JobReport(is_valid=False, problem=Problem(code=FailureCode.INVALID_DATASET, message="line 3"))
 ENDINGS: Mapping[JobStatus, Callable[[Session, Lease], None]] = {
@@ -156,7 +155,7 @@ class JobMachine(RuleBasedStateMachine):
 
     # what happens by itself
 
-    @rule(seconds=st.sampled_from([10, 40, 400]))
+    @rule(seconds=st.sampled_from([10_000, 40_000, 400_000]))
     def time_passes(self, seconds: int) -> None:
         """The database's clock cannot be moved, so every time that it is compared with moves the other way."""
         ago = timedelta(seconds=seconds)
@@ -215,7 +214,7 @@ class JobMachine(RuleBasedStateMachine):
         model, counts = self.models[look[0]], self._is_looking(look)
         self._write(lambda session: inspections.give_back(session, look[1], is_charged=is_charged))
         if counts:
-            model.look.claimed_until = self.now + (5 if is_charged else 0)
+            model.look.claimed_until = self.now + (BACKOFF_SECONDS if is_charged else 0)
             model.look.attempt -= 0 if is_charged else 1
 
     @rule(target=held)
@@ -295,7 +294,7 @@ class JobMachine(RuleBasedStateMachine):
             self.charge(lease)
             if other := self._claim():  # not yet the same one
                 given.append(other)
-            self.time_passes(400)
+            self.time_passes(400_000)
             self.the_records_are_sound()
             if (claimed := self._claim()) is None:
                 break
@@ -315,7 +314,7 @@ class JobMachine(RuleBasedStateMachine):
             has_an_owner_exactly_while_it_runs(job)
             own = [one for one in attempts if one.job_id == job_id]
             has_an_attempt_for_each_claim(job, own)
-            has_kept_its_budget(own, self.models[job_id].charged_from)
+            has_kept_its_budget(job, own, self.models[job_id].charged_from)
         for job_id, before in self.seen.items():
             has_moved_as_the_lifecycle_allows(before, now[job_id])
         self.seen = now
@@ -325,7 +324,7 @@ class JobMachine(RuleBasedStateMachine):
         for model in self.models.values():
             self.resume(model.id)
         for _ in range(2):  # what was running is charged and waits once more
-            self.time_passes(400)
+            self.time_passes(400_000)
             self.sweep()
             while look := self._write(lambda session: inspections.claim(session, LOOK_SECONDS)):
                 self._write(lambda session, look=look: inspections.finish(session, look, FITS))
@@ -373,7 +372,7 @@ class JobMachine(RuleBasedStateMachine):
             model.move(JobStatus.FAILED)
             return
         model.let_go(infra_failures=failures + 1)
-        self._queue_if(model, model.status == JobStatus.QUEUED, after_seconds=min(5 * 2**failures, 300))
+        self._queue_if(model, model.status == JobStatus.QUEUED, after_seconds=BACKOFF_SECONDS * 2**failures)
 
     def _queue_if(self, model: Model, is_so: bool, *, after_seconds: float = 0) -> None:  # noqa: FBT001
         """Whose turn it is depends on when the database's clock said that a job was queued."""

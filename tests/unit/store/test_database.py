@@ -3,9 +3,11 @@
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
+import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -13,6 +15,7 @@ from store import datasets, workers
 from store.clock import from_now
 from store.database import _POSTGRESQL, Database
 from store.datasets import DatasetNotFound
+from store.tables import Worker
 from trainer_core.contract.dataset import DatasetReport
 
 NUM_THREADS = 40
@@ -56,9 +59,9 @@ def test_a_time_comes_back_in_utc(database: Database) -> None:
 
 def test_the_clock_counts_seconds(database: Database) -> None:
     with database.reading() as session:
-        earlier, later = session.execute(select(from_now(0), from_now(60))).one()
+        before, found, after = (session.scalars(select(from_now(seconds))).one() for seconds in (0, 60, 0))
 
-    assert 59 < (later - earlier).total_seconds() < 61
+    assert before <= found - timedelta(seconds=60) <= after
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -74,7 +77,7 @@ def test_threads_that_write_take_turns(database_url: str, monkeypatch: pytest.Mo
         list(threads.map(write, range(40)))
 
     with database.reading() as session:
-        assert len(workers.alive(session)) == 40
+        assert session.scalar(select(func.count()).select_from(Worker)) == 40
     database.close()
 
 
@@ -87,3 +90,17 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeyp
             database.ping()
 
         database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_its_address_says_of_a_connection_goes_before_what_is_usual(database_url: str) -> None:
+    chosen = make_url(database_url).update_query_dict({"connect_timeout": "61"})
+    database = Database(chosen.render_as_string(hide_password=False))
+
+    with database.reading() as session:
+        connection = session.connection().connection.dbapi_connection
+
+    assert isinstance(connection, psycopg.Connection)
+    told = connection.info.get_parameters()
+    assert (told["connect_timeout"], told["keepalives_idle"]) == ("61", "5")
+    database.close()

@@ -45,10 +45,11 @@ def run(database: Database, spec: JobSpec, left: float | None, *, elapsed: float
 
 def seconds_to_start(database: Database, spec: JobSpec) -> float | None:
     """Of a job that is submitted now."""
-    with database.writing(DEFAULT_PROJECT) as session:
-        job = submit_queued(session, spec)
-        start = forecast.start_of(session, jobs.get(session, job.id))
-        return None if start is None else round((start - now(session)).total_seconds())
+    with database.writing(DEFAULT_PROJECT) as session, pytest.MonkeyPatch.context() as patch:
+        at = now(session)
+        patch.setattr(forecast, "now", lambda _: at)
+        start = forecast.start_of(session, jobs.get(session, submit_queued(session, spec).id))
+        return None if start is None else (start - at).total_seconds()
 
 
 def test_a_job_begins_at_once_where_a_slot_is_free(database: Database, spec: JobSpec) -> None:

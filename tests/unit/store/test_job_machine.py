@@ -7,9 +7,19 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import event
 
+from store import inspections, leases
 from store.database import Database
-from tests.unit.store.job_machine import JobMachine
+from store.leases import MAX_INFRA_FAILURES
+from tests.unit.store.job_machine import BACKOFF_SECONDS, JobMachine
 from trainer_core.contract.spec import JobSpec
+
+
+@pytest.fixture(autouse=True)
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the service wait as long as the machine takes it to."""
+    monkeypatch.setattr(leases, "_BACKOFF_SECONDS", BACKOFF_SECONDS)
+    monkeypatch.setattr(leases, "_MAX_BACKOFF_SECONDS", BACKOFF_SECONDS * 2**MAX_INFRA_FAILURES)
+    monkeypatch.setattr(inspections, "_AGAIN_SECONDS", BACKOFF_SECONDS)
 
 
 def run(database: Database, spec: JobSpec, max_examples: int) -> None:

@@ -38,7 +38,7 @@ def test_the_database_keeps_no_secret(database: Database) -> None:
         row = session.scalars(select(ApiKey)).one()
     kept = [str(getattr(row, column.name)) for column in ApiKey.__table__.columns]
     assert hashlib.sha256(key.encode()).hexdigest() in kept
-    assert not any(key.rpartition("_")[2] in value for value in kept)
+    assert not any(key.split("_", 2)[2] in value for value in kept)
 
 
 @pytest.mark.parametrize("spoil", ["{}x", "x{}", "", "ty__", "ty_", "_", "ty_0123456789_secret", "{}\N{SNOWMAN}"])

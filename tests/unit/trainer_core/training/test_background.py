@@ -10,7 +10,7 @@ from trainer_core.training.background import begin
 def test_the_caller_goes_on_meanwhile() -> None:
     may_end = threading.Event()
 
-    outcome = begin(lambda: may_end.wait(10), "writer")
+    outcome = begin(lambda: may_end.wait(600), "writer")
     was_done = outcome.done()
     may_end.set()
 
