@@ -24,7 +24,8 @@ def talker_dir(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     folder = Path(shutil.copytree(starter_dir, tmp_path_factory.mktemp("models") / "talker"))
     model: Any = LlavaForConditionalGeneration.from_pretrained(folder)
-    one, other = AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids(["a", "b"])
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    one, other = tokenizer.convert_tokens_to_ids(["a", "b"])
     rows = model.get_input_embeddings().weight.data
     rows[one] *= 100
     rows[other] = -rows[one]
