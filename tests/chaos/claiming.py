@@ -14,7 +14,7 @@ from store.lifecycle import JobStatus
 from store.tables import Job
 from trainer_core.contract.spec import JobSpec
 
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 _barrier: Barrier
 
 
