@@ -26,6 +26,9 @@ CLAIM_SECONDS = {"sqlite": 0.250, "postgresql": 0.050}
 SHARED = 10
 """How much longer things may take on a machine that others use."""
 
+CONNECT_SECONDS = 300
+"""A server that stands still is waited for: none is away here."""
+
 
 def percentile(values: Sequence[float], hundredth: int) -> float:
     return quantiles(values, n=100, method="inclusive")[hundredth - 1]
@@ -35,10 +38,11 @@ def percentile(values: Sequence[float], hundredth: int) -> float:
 def migrated(kind: str, tmp_path: Path) -> Iterator[Database]:
     """An empty database on a server of its own."""
     server = SERVERS[kind](tmp_path)
+    url = server.url if kind == "sqlite" else f"{server.url}&connect_timeout={CONNECT_SECONDS}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_DATABASE_URL", server.url)
+        patch.setenv("TUNEYARD_DATABASE_URL", url)
         command.upgrade(config(), "head")
-    database = Database(server.url)
+    database = Database(url)
     yield database
     database.close()
     server.close()

