@@ -12,6 +12,7 @@ def test_job_whose_trainer_was_killed_goes_on_from_its_checkpoint(service: Servi
 
     the_trainer(service).kill()
     until(lambda: len(first_steps(service, job_id)) == 2)
+    service.until_trains(job_id)
     service.tuneyard.stop_and_save(job_id)
     job = service.ended(job_id)
 
