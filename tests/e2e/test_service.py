@@ -4,11 +4,12 @@ import stat
 import subprocess
 from pathlib import Path
 
+import httpx2
 import psutil
 
 from client.endpoint import ENDPOINT, Endpoint
 from client.processes import Processes
-from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, cli, until
+from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, until
 
 
 def test_endpoint_file_names_the_service(service: Service) -> None:
@@ -63,11 +64,13 @@ def arguments_of(process: psutil.Process) -> list[str]:
 
 def test_api_that_dies_is_started_again_and_its_callers_wait(service: Service) -> None:
     [died] = service.endpoint().pids["api"]
-    psutil.Process(died).kill()
+    api = psutil.Process(died)
+    api.kill()
+    api.wait(PATIENCE_SECONDS)
 
-    done = cli(service, "list")
+    answer = httpx2.get(f"{service.url}/healthz", timeout=PATIENCE_SECONDS, trust_env=False)
 
-    assert done.returncode == 0, done.stderr
+    assert answer.is_success
     until(lambda: service.endpoint().pids["api"] not in ([], [died]))
 
 
