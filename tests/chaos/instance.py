@@ -21,8 +21,8 @@ from tests.chaos import quick_trainer, witness
 from tests.chaos.databases import SERVERS, Server
 from tests.chaos.plan import ROOT, Plan
 
-_READY_SECONDS = 120.0
-_STOP_SECONDS = 25.0
+_READY_SECONDS = 300.0
+_STOP_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 
 
@@ -75,8 +75,8 @@ class Instance:
         return self.processes.by_role()
 
     def open_files(self) -> dict[str, int]:
-        """File descriptors of each part that is kept."""
-        return {name: psutil.Process(child.pid).num_fds() for name, child in self._children.items()}
+        """File descriptors of each part that is kept; one that has just died has none."""
+        return {name: _num_open(child.pid) for name, child in self._children.items()}
 
     def resident_bytes(self) -> dict[str, int]:
         """Memory of each part that is kept."""
@@ -149,6 +149,13 @@ class Instance:
         except httpx2.TransportError:
             return False
         return answer.is_success and answer.json()["num_workers"] == self.plan.num_workers
+
+
+def _num_open(pid: int) -> int:
+    try:
+        return psutil.Process(pid).num_fds()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _until(look: Callable[[], bool], what: str) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 import httpx2
 
 NO_ANSWER = 0
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

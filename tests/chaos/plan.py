@@ -55,5 +55,5 @@ def spec_of(plan: Plan, dataset: str, num_steps: int) -> dict[str, object]:
 
 
 def undisturbed(kind: str) -> Plan:
-    """No faults but those of the test."""
-    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1)  # type: ignore[arg-type]
+    """No faults but those of the test; leases outlast a machine that stands still."""
+    return Plan(seed=0, seconds=0, recovery_seconds=0, database=kind, num_slots=1, lease_seconds=90)  # type: ignore[arg-type]

@@ -159,6 +159,7 @@ def run(told: Sequence[str], line: socket | None = None) -> int:
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--cache-bytes", type=int)
+    parser.add_argument("--file-bytes", type=int)
     parser.add_argument("--supervised", type=float, required=True)
     arguments = parser.parse_args(told)
     stop = StopRequest()

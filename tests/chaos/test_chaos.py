@@ -35,7 +35,8 @@ def test_the_quick_trainer_loads_no_torch() -> None:
 
 
 def test_under_random_faults_every_job_ends_once(attempt: Try) -> None:
-    plan = Plan(seed=7, seconds=25, recovery_seconds=90, num_workers=2, num_jobs=4, num_steps=80)
+    # A lease lasts longer than a machine stands still: what ends the attempts are the faults.
+    plan = Plan(seed=7, seconds=25, recovery_seconds=400, num_workers=2, num_jobs=4, num_steps=80, lease_seconds=12)
 
     outcome = attempt(plan)
 

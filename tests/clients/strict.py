@@ -37,8 +37,11 @@ def files(path: Path) -> str:
 
 def jobs(file_id: str) -> Any:
     """Jobs that are held, stopped, and done; the last one."""
-    long = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50}}}
-    held = client.fine_tuning.jobs.create(model=MODEL, training_file=file_id, method=long, metadata={"kind": "held"})
+    # Tens of thousands of steps, so that it is not done before it is held.
+    rows = client.files.content(file_id).read()
+    many = client.files.create(file=("many.jsonl", rows * 50), purpose="fine-tune")
+    long = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}}
+    held = client.fine_tuning.jobs.create(model=MODEL, training_file=many.id, method=long, metadata={"kind": "held"})
     await_status(held.id, "queued", "running")
     lenient.fine_tuning.jobs.pause(held.id)
     await_status(held.id, "paused")

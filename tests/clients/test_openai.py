@@ -18,9 +18,11 @@ MODEL = "gpt-4o-2024-08-06"
 
 @pytest.fixture(scope="module")
 def service(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose operator lets a model of its own answer to a name that scripts ask for."""
-    with running(tmp_path_factory.mktemp("clients"), "--model", f"{MODEL}={starter_dir}") as service:
-        yield service
+    """A service whose operator lets a model of its own answer to a name that scripts ask for, and chats wait long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "60")
+        with running(tmp_path_factory.mktemp("clients"), "--model", f"{MODEL}={starter_dir}") as service:
+            yield service
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def run(service: Service, *command: str | Path, path: Path | None = None) -> str
         "OPENAI_API_KEY": service.endpoint().api_key or "",
     }
     done = subprocess.run(
-        [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=240, check=False
+        [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

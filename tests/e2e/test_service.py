@@ -4,11 +4,12 @@ import stat
 import subprocess
 from pathlib import Path
 
+import httpx2
 import psutil
 
 from client.endpoint import ENDPOINT, Endpoint
-from tests.e2e.conftest import Trained
-from tests.e2e.live_service import TUNEYARD, Service, cli, until
+from client.processes import Processes
+from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, until
 
 
 def test_endpoint_file_names_the_service(service: Service) -> None:
@@ -21,14 +22,23 @@ def test_endpoint_file_and_data_folder_are_private(service: Service) -> None:
 
 
 def test_processes_named_are_alive(service: Service) -> None:
-    pids = service.endpoint().pids
+    def alive() -> dict[str, list[int]]:
+        pids = service.endpoint().pids  # a job's may have ended a moment ago
+        return pids if all(psutil.pid_exists(pid) for several in pids.values() for pid in several) else {}
+
+    pids = until(alive)
 
     assert {role: len(pids[role]) for role in ("api", "broker", "worker")} == {"api": 1, "broker": 1, "worker": 1}
-    assert all(psutil.pid_exists(pid) for several in pids.values() for pid in several)
 
 
-def test_runner_and_trainer_are_listed_while_a_job_runs(trained: Trained) -> None:
-    assert trained.roles == {"api", "broker", "worker", "runner", "trainer"}
+def test_runner_and_trainer_are_listed_while_a_job_runs(service: Service, dataset_id: str) -> None:
+    job_id = service.submit(dataset_id, ENDLESS)
+    every_role = {"api", "broker", "worker", "runner", "trainer"}
+
+    until(lambda: {role for role, several in service.endpoint().pids.items() if several} == every_role)
+
+    service.tuneyard.cancel(job_id)
+    service.ended(job_id)
 
 
 def test_no_password_stands_in_an_argument(service: Service) -> None:
@@ -36,20 +46,32 @@ def test_no_password_stands_in_an_argument(service: Service) -> None:
     url = psutil.Process(broker).environ()["TUNEYARD_BROKER_URL"]
     password = url.partition("redis://:")[2].partition("@")[0]
 
-    pids = [pid for several in service.endpoint().pids.values() for pid in several]
+    processes = Processes(service.data_dir).by_role()
+    commands = [arguments_of(process) for several in processes.values() for process in several]
 
     assert password
-    assert not any(password in argument for pid in pids for argument in psutil.Process(pid).cmdline())
+    assert any(commands)
+    assert not any(password in argument for arguments in commands for argument in arguments)
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """None of one that has ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_api_that_dies_is_started_again_and_its_callers_wait(service: Service) -> None:
     [died] = service.endpoint().pids["api"]
-    psutil.Process(died).kill()
+    api = psutil.Process(died)
+    api.kill()
+    api.wait(PATIENCE_SECONDS)
 
-    done = cli(service, "list")
+    answer = httpx2.get(f"{service.url}/healthz", timeout=PATIENCE_SECONDS, trust_env=False)
 
-    assert done.returncode == 0, done.stderr
-    until(lambda: service.endpoint().pids["api"] not in ([], [died]), 10)
+    assert answer.is_success
+    until(lambda: service.endpoint().pids["api"] not in ([], [died]))
 
 
 def test_second_service_on_a_data_folder_is_refused(service: Service) -> None:
@@ -73,4 +95,4 @@ def test_port_in_use_is_refused_before_anything_starts(service: Service, tmp_pat
 def up(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
     """Try to start another service."""
     command = [*TUNEYARD, "up", "--data-dir", str(data_dir), "--port", str(port)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.live_service import Service, running
+from tests.e2e.live_service import PATIENCE_SECONDS, Service, running
 from tests.tooled import HERMES, asked, calling, tooled, with_template
 
 CITIES = ("Paris", "Rome", "Oslo", "Bonn", "Bern", "Prag", "Wien", "Graz", "Genf", "Lyon")
@@ -27,7 +27,9 @@ def service(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[httpx2.Client]:
     headers = {"Authorization": f"Bearer {service.endpoint().api_key}"}
-    with httpx2.Client(base_url=f"{service.url}/v1/", headers=headers, timeout=60, trust_env=False) as client:
+    with httpx2.Client(
+        base_url=f"{service.url}/v1/", headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
+    ) as client:
         yield client
 
 
@@ -40,7 +42,7 @@ def ended(
     assert file["status"] == "processed", file
     how = {"type": method, method: {"hyperparameters": {"n_epochs": 1, "batch_size": 5}}}
     job = client.post("fine_tuning/jobs", json={"model": model, "training_file": file["id"], "method": how}).json()
-    service.ended(job["id"], 120)
+    service.ended(job["id"])
     found: dict[str, Any] = client.get(f"fine_tuning/jobs/{job['id']}").json()
     return found
 
