@@ -14,17 +14,23 @@ from worker.settings import WorkerSettings
 
 @pytest.fixture
 def settings(database_url: str, storage: Storage, storage_root: str) -> WorkerSettings:
-    """Short graces, so that a trainer that does not listen is soon killed."""
+    """Long graces: a trainer that listens is given whatever time its machine takes."""
     return WorkerSettings(
         database_url=database_url,
         broker_url="redis://127.0.0.1:1/0",
         storage_root=storage_root,
         scratch_dir=storage.root,
         worker_name="w",
-        word_grace_seconds=1,  # a trainer has to be there before it hears
-        drain_grace_seconds=1,
+        word_grace_seconds=600,
+        drain_grace_seconds=600,
         kill_grace_seconds=0.2,
     )
+
+
+@pytest.fixture
+def impatient(settings: WorkerSettings) -> WorkerSettings:
+    """Short graces, so that a trainer that does not listen is soon killed."""
+    return settings.model_copy(update={"word_grace_seconds": 0.1, "drain_grace_seconds": 0.1})
 
 
 @pytest.fixture
