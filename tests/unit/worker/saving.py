@@ -14,7 +14,7 @@ from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
 from trainer_core.contract.manifest import Manifest
 from worker import publishing
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 180
 
 
 class Gate:
