@@ -1,6 +1,5 @@
 """Runners that wait for an attempt."""
 
-import json
 import os
 
 import psutil
@@ -11,18 +10,11 @@ from store.database import Database
 from store.leases import Lease
 from store.lifecycle import JobStatus
 from tests.unit.worker.processes import PATIENCE_SECONDS
-from tests.unit.worker.test_runner import PROGRAM
-from worker.settings import WorkerSettings
 from worker.spare import Spare
 
 
 @pytest.fixture
-def spare(settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch) -> Spare:
-    """Starts runners with the settings of these tests, whose trainers succeed."""
-    told = settings.model_dump(mode="json")
-    for name in ("database_url", "broker_url", "storage_root", "scratch_dir"):
-        monkeypatch.setenv(f"TUNEYARD_{name.upper()}", str(told[name]))
-    monkeypatch.setenv("TUNEYARD_TRAINER_COMMAND", json.dumps([*PROGRAM, "succeed"]))
+def spare(_runners_are_told: None) -> Spare:
     return Spare()
 
 
