@@ -1,5 +1,6 @@
 """Jobs that a worker claims while it is told to stop."""
 
+import json
 import os
 import sys
 
@@ -28,6 +29,7 @@ def attempts(settings: WorkerSettings, database: Database, storage: Storage, _ru
 def test_a_job_whose_runner_is_told_to_end_before_it_has_begun_goes_back_uncharged(
     attempts: Attempts, database: Database, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TUNEYARD_TRAINER_COMMAND", json.dumps([sys.executable, str(SCRIPTED), "obey"]))
     start = Spare.start
 
     def stopped_before(spare: Spare, *handed: object) -> RunnerProcess:
