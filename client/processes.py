@@ -1,5 +1,6 @@
 """The processes of one instance, found by their environment: whoever started them, and whoever has died since."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -12,6 +13,9 @@ from trainer_core.contract.role import ROLE_VARIABLE, STANDBY
 
 INSTANCE_VARIABLE = "TUNEYARD_INSTANCE"
 """Environment variable that names the data folder, absolute."""
+_SETTLED_SECONDS = 60.0
+"""A process that is younger may be about to become another: it is forked, shows no environment for a moment, then its
+own."""
 
 
 class Role(StrEnum):
@@ -41,7 +45,7 @@ class Processes:
     def __init__(self, data_dir: Path) -> None:
         self._instance = str(data_dir)
         self._strangers: set[psutil.Process] = set()
-        """Seen before, and not ours: what a process is does not change."""
+        """Seen before, and not ours: what a process is does not change once it has settled."""
 
     def by_role(self) -> Found:
         """Every process of the instance; one that has the role of its parent is a part of it and left out."""
@@ -57,15 +61,14 @@ class Processes:
 
     def _role(self, process: psutil.Process) -> str | None:
         try:
-            environment = process.environ()
-        except psutil.AccessDenied:
-            environment = {}
+            environment = _environment(process)
+            if environment.get(INSTANCE_VARIABLE) == self._instance:
+                return environment.get(ROLE_VARIABLE, "").rstrip() or None
+            if time.time() - process.create_time() > _SETTLED_SECONDS:
+                self._strangers.add(process)
         except psutil.NoSuchProcess:
-            return None
-        if environment.get(INSTANCE_VARIABLE) != self._instance:
-            self._strangers.add(process)
-            return None
-        return environment.get(ROLE_VARIABLE, "").rstrip() or None
+            pass
+        return None
 
 
 def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
@@ -89,6 +92,12 @@ def kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def _environment(process: psutil.Process) -> Mapping[str, str]:
+    with suppress(psutil.AccessDenied):
+        return process.environ()
+    return {}
 
 
 def _parent_pid(process: psutil.Process) -> int:

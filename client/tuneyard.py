@@ -124,7 +124,8 @@ class Tuneyard:
     def validate(self, spec: JobSpec | Mapping[str, Any]) -> Report:
         """Find out what is known about a job without submitting it; a worker looks at every row, however many."""
         body = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
-        found = self._transport.post("/jobs/validate", json=body, params={"wait": _WAIT_SECONDS}).json()
+        # Asking is not repeated, so that it waits for nothing; waiting is.
+        found = self._transport.post("/jobs/validate", json=body, params={"wait": 0}).json()
         while found["report"] is None:
             found = self._transport.get(
                 f"/reports/{found['id']}",

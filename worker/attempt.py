@@ -7,7 +7,10 @@ import logging
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
+
+from sqlalchemy.orm import Session
 
 from store import leases
 from store.database import Database
@@ -120,8 +123,10 @@ class Attempts:
         exit_code = runner.wait()
         self._runners.discard(runner)
         log.info("job %s attempt %d: runner ended with %d", lease.job_id, lease.attempt, exit_code)
-        if exit_code != 0:
-            self._charge(lease, exit_code)
+        if exit_code == -signal.SIGTERM:  # else it would have saved and given the job back itself
+            self._let_go(leases.give_back, lease, "The runner was told to end before it had begun")
+        elif exit_code != 0:
+            self._let_go(leases.charge, lease, f"The runner ended with exit code {exit_code}")
 
     def _line(self) -> socket.socket | nullcontext[None]:
         """A line to a trainer that is warm, if there is one."""
@@ -131,9 +136,9 @@ class Attempts:
             log.info("%s", error)
             return nullcontext()
 
-    def _charge(self, lease: Lease, exit_code: int) -> None:
+    def _let_go(self, how: Callable[[Session, Lease, str], None], lease: Lease, reason: str) -> None:
         try:
             with self._database.writing() as session:
-                leases.charge(session, lease, f"The runner ended with exit code {exit_code}")
+                how(session, lease, reason)
         except LeaseLost:
             log.info("job %s attempt %d: had been released before", lease.job_id, lease.attempt)

@@ -9,6 +9,8 @@ from client.transport import Transport
 from client.tuneyard import Tuneyard
 from tests.unit.client.stub_service import StubService
 
+PATIENCE_SECONDS = 180
+
 
 @pytest.fixture
 def stub() -> Iterator[StubService]:
@@ -22,13 +24,13 @@ def stub() -> Iterator[StubService]:
 
 @pytest.fixture
 def transport(stub: StubService) -> Iterator[Transport]:
-    """Asks again for a second."""
-    transport = Transport(stub.url, patience_seconds=1)
+    """Asks again for as long as a slow machine may take."""
+    transport = Transport(stub.url, patience_seconds=PATIENCE_SECONDS)
     yield transport
     transport.close()
 
 
 @pytest.fixture
 def tuneyard(stub: StubService) -> Iterator[Tuneyard]:
-    with Tuneyard(stub.url) as tuneyard:
+    with Tuneyard(stub.url, patience_seconds=PATIENCE_SECONDS) as tuneyard:
         yield tuneyard

@@ -13,7 +13,8 @@ from redis.retry import Retry
 
 from client.broker import Broker
 
-PATIENT = Retry(ConstantBackoff(0.02), 250, supported_errors=(NotYet,))
+PATIENT = Retry(ConstantBackoff(0.02), 9_000, supported_errors=(NotYet,))
+"""For three minutes: whoever starts it may be slow."""
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker, folder = Broker(), tmp_path_factory.mktemp("broker")
     with subprocess.Popen(broker.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin is not None
-        process.stdin.write(broker.configuration(folder))
-        process.stdin.close()
-        with Redis.from_url(broker.url, retry=PATIENT) as redis:
-            redis.ping()
-        yield broker
-        process.terminate()
+        try:
+            process.stdin.write(broker.configuration(folder))
+            process.stdin.close()
+            with Redis.from_url(broker.url, retry=PATIENT) as redis:
+                redis.ping()
+            yield broker
+        finally:
+            process.terminate()
 
 
 def test_it_answers_at_its_url(broker: Broker) -> None:

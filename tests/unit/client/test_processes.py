@@ -14,6 +14,13 @@ from trainer_core.contract.role import ROLE_VARIABLE
 
 SLEEP = "print(flush=True); import time; time.sleep(600)"
 SLEEP_WITH_A_PART = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}])"
+BECOMES_ANOTHER = """
+import os, sys
+print(flush=True)
+sys.stdin.readline()
+os.environ.update({environment!r})
+os.execv(sys.executable, [sys.executable, "-c", {program!r}])
+"""
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 
 Start = Callable[[str, Path, Role], subprocess.Popen[bytes]]
@@ -57,6 +64,26 @@ def test_process_started_later_is_found_too(start: Start, tmp_path: Path) -> Non
     found = processes.by_role()
 
     assert [process.pid for process in found[Role.RUNNER]] == [runner.pid]
+
+
+def test_process_that_was_seen_before_it_became_one_of_them_is_found(tmp_path: Path) -> None:
+    processes = Processes(tmp_path)
+    becoming = BECOMES_ANOTHER.format(
+        environment={INSTANCE_VARIABLE: str(tmp_path), ROLE_VARIABLE: Role.WORKER.value}, program=SLEEP
+    )
+    with subprocess.Popen([sys.executable, "-c", becoming], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        before = processes.by_role()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        after = processes.by_role()
+        process.kill()
+
+    assert before == {}
+    assert [one.pid for one in after[Role.WORKER]] == [process.pid]
 
 
 def test_part_of_a_process_is_not_listed(start: Start, tmp_path: Path) -> None:

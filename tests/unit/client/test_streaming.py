@@ -23,7 +23,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "_AGAIN_SECONDS", 0)
 
 
-def following(transport: Transport, *, patience_seconds: float = 5) -> Iterator[StreamMessage]:
+def following(transport: Transport, *, patience_seconds: float = 180) -> Iterator[StreamMessage]:
     return follow(transport, PATH, (), None, patience_seconds)
 
 

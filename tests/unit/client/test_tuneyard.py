@@ -156,15 +156,16 @@ def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService
     assert job.model_dump()["mood"] == "good"
 
 
-def test_a_report_is_waited_for(tuneyard: Tuneyard, stub: StubService) -> None:
+def test_a_report_is_waited_for_by_requests_that_may_be_sent_again(tuneyard: Tuneyard, stub: StubService) -> None:
     made = {"is_valid": False, "problem": {"code": "invalid_spec", "message": "no such part"}}
-    stub.answers = [as_json({"id": "report-1", "report": None}, 202), as_json({"id": "report-1", "report": made})]
+    cut = Answer(b"half an answer", cut_at=3)
+    stub.answers = [as_json({"id": "report-1", "report": None}, 202), cut, as_json({"id": "report-1", "report": made})]
 
     report = tuneyard.validate({"base_model": "starter"})
 
     assert report.problem is not None
     assert report.problem.message == "no such part"
-    assert [asked.path.partition("?")[0] for asked in stub.asked] == ["/jobs/validate", "/reports/report-1"]
+    assert [asked.path for asked in stub.asked] == ["/jobs/validate?wait=0", *["/reports/report-1?wait=20"] * 2]
 
 
 @pytest.mark.parametrize(("max_points", "asked"), [(None, "all"), (100, "100")])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
@@ -16,7 +17,10 @@ from redis.retry import Retry
 from client.broker import Broker
 
 SCRIPTED = Path(__file__).parent / "scripted_trainer.py"
+PATIENCE_SECONDS = 180
+"""For what must come, on a machine that is slow or stands still."""
 _LOOK_SECONDS = 0.05
+_NUM_LOOKS = int(PATIENCE_SECONDS / _LOOK_SECONDS)
 
 
 @contextmanager
@@ -26,12 +30,14 @@ def broker(folder: Path, password: str) -> Iterator[Broker]:
     found = Broker(password=password)
     with subprocess.Popen(found.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin is not None
-        process.stdin.write(found.configuration(folder))
-        process.stdin.close()
-        with Redis.from_url(found.url, retry=Retry(ConstantBackoff(0.05), retries=200)) as client:
-            client.ping()
-        yield found
-        process.kill()
+        try:
+            process.stdin.write(found.configuration(folder))
+            process.stdin.close()
+            with Redis.from_url(found.url, retry=Retry(ConstantBackoff(_LOOK_SECONDS), _NUM_LOOKS)) as client:
+                client.ping()
+            yield found
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -50,12 +56,20 @@ def worker(environment: Mapping[str, str], script: str, log_path: Path) -> Itera
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
 
 
-def until(look: Callable[[], object], seconds: float) -> None:
+def until(look: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(_LOOK_SECONDS)
+
+
+def is_running(pid: int) -> bool:
+    """True unless it has ended; whether its parent has reaped it makes no difference."""
+    try:
+        return psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    except psutil.NoSuchProcess:
+        return False

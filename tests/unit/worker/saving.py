@@ -10,11 +10,10 @@ from tenacity import wait_none
 from store.files import Storage
 from store.leases import Lease
 from store.remote import Remote
+from tests.unit.worker.processes import PATIENCE_SECONDS
 from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
 from trainer_core.contract.manifest import Manifest
 from worker import publishing
-
-WAIT_SECONDS = 30
 
 
 class Gate:
@@ -26,7 +25,7 @@ class Gate:
 
         def waiting(remote: Remote, source: Path, path: str) -> None:
             self.is_reached.set()
-            assert self._is_open.wait(WAIT_SECONDS)
+            assert self._is_open.wait(PATIENCE_SECONDS)
             put(remote, source, path)
 
         patch.setattr(Remote, "_put", waiting)

@@ -26,7 +26,8 @@ from store.remote import Remote, StorageFull, StorageUnavailable
 from store.tables import Attempt, Job
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.queued import pass_inspection, submit_queued
-from tests.unit.worker.saving import WAIT_SECONDS, Gate, Refusing
+from tests.unit.worker.processes import PATIENCE_SECONDS
+from tests.unit.worker.saving import Gate, Refusing
 from trainer_core.contract.line import say
 from trainer_core.contract.spec import JobSpec
 from worker import publishing
@@ -145,7 +146,7 @@ def test_the_lease_is_renewed_while_an_upload_takes_long(
     database: Database, lease: Lease, attempt: MakeRunner, gate: Gate
 ) -> None:
     def open_after_a_beat() -> None:
-        assert gate.is_reached.wait(WAIT_SECONDS)
+        assert gate.is_reached.wait(PATIENCE_SECONDS)
         before = beat_of(database, lease)
         while beat_of(database, lease) == before:
             pass
@@ -170,7 +171,7 @@ def test_a_job_is_cancelled_while_an_upload_takes_long(
     monkeypatch.setattr(publishing, "_CLOSE_SECONDS", 0.1)
 
     def cancel() -> None:
-        assert gate.is_reached.wait(WAIT_SECONDS)
+        assert gate.is_reached.wait(PATIENCE_SECONDS)
         with database.writing() as session:
             jobs.request_cancel(session, lease.job_id)
 
@@ -193,7 +194,7 @@ def test_a_lease_that_is_lost_during_an_upload_leaves_no_row(
     monkeypatch.setattr(publishing, "_CLOSE_SECONDS", 0.1)
 
     def take_away() -> None:
-        assert gate.is_reached.wait(WAIT_SECONDS)
+        assert gate.is_reached.wait(PATIENCE_SECONDS)
         with database.writing() as session:
             leases.give_back(session, lease, "stopping")
 
@@ -292,7 +293,7 @@ def test_a_job_is_cancelled_while_its_rows_are_fetched(
     def waiting(remote: Remote, path: str, target: Path, size: int) -> None:
         with database.writing() as session:
             jobs.request_cancel(session, lease.job_id)
-        assert is_open.wait(WAIT_SECONDS)
+        assert is_open.wait(PATIENCE_SECONDS)
         get(remote, path, target, size)
 
     monkeypatch.setattr(Remote, "_get", waiting)
@@ -307,7 +308,7 @@ def test_a_worker_that_stops_while_rows_are_fetched_gives_the_job_back(
     database: Database, lease: Lease, attempt: MakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_open = threading.Event()
-    monkeypatch.setattr(Remote, "_get", lambda *_: is_open.wait(WAIT_SECONDS))
+    monkeypatch.setattr(Remote, "_get", lambda *_: is_open.wait(PATIENCE_SECONDS))
     runner = attempt(lease)
     runner.drain()
 

@@ -40,7 +40,7 @@ class Site:
         return int(self.redis.llen(QUEUE))
 
     def take_all(self) -> None:
-        until(lambda: self.waits() == 0, 30)
+        until(lambda: self.waits() == 0)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def site(database_url: str, storage: Storage, tmp_path: Path) -> Iterator[Site]:
             "TUNEYARD_WARM_IDLE_SECONDS": "0",
         }
         with worker(environment, "succeed", log_path) as process, Redis.from_url(found.url) as redis:
-            until(lambda: "ready" in log_path.read_text(), 60)
+            until(lambda: "ready" in log_path.read_text())
             yield Site(process, log_path, redis, found.url)
 
 
@@ -131,7 +131,7 @@ def test_forged_messages_are_ignored_and_jobs_go_on(
         with database.reading() as session:
             return jobs.get(session, job_id).status
 
-    until(lambda: status() == JobStatus.SUCCEEDED, 60)
+    until(lambda: status() == JobStatus.SUCCEEDED)
     assert site.process.poll() is None
     assert not canary.exists()
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from store import inspections, jobs
@@ -17,6 +16,7 @@ from store.files import Storage
 from store.lifecycle import JobStatus
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.worker.counting_doorbell import CountingDoorbell
+from tests.unit.worker.processes import PATIENCE_SECONDS, is_running, until
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 from worker.inspection import Inspections
@@ -103,15 +103,12 @@ def report_of(database: Database, job_id: str) -> JobReport:
 
 
 def pids(path: Path) -> list[int]:
-    return [int(line) for line in path.read_text().splitlines()]
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def are_gone(path: Path) -> bool:
-    """True once none of those whose ids are there is left; they were told to end, if they had begun."""
-    if not path.exists():
-        return True
-    left = [psutil.Process(pid) for pid in pids(path) if psutil.pid_exists(pid)]
-    return not psutil.wait_procs(left, timeout=10)[1]
+def wait_until_gone(path: Path) -> None:
+    """Return once none of those whose ids are there is left; they were told to end, if they had begun."""
+    until(lambda: not any(is_running(pid) for pid in pids(path)))
 
 
 def test_a_job_is_looked_at_and_queued(
@@ -147,9 +144,16 @@ def test_stopping_leaves_no_process(make: Make, job_id: str, pids_path: Path) ->
 
     looker.stop()
 
-    assert are_gone(pids_path)
+    wait_until_gone(pids_path)
 
 
+@pytest.fixture
+def _much_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that looks again slowly must not find that later has come."""
+    monkeypatch.setattr(inspections, "_AGAIN_SECONDS", 3600)
+
+
+@pytest.mark.usefixtures("_much_later")
 @pytest.mark.parametrize("script", [BREAKS_DOWN, DIES])
 def test_a_report_that_breaks_down_is_tried_again_later(
     make: Make, database: Database, job_id: str, script: str
@@ -164,7 +168,7 @@ def test_a_report_that_breaks_down_is_tried_again_later(
 def test_a_reporter_that_takes_too_long_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
     make(HANGS, inspection_seconds=2).run_due()
 
-    assert are_gone(pids_path)
+    wait_until_gone(pids_path)
 
 
 def test_a_reporter_ends_when_its_job_is_cancelled(
@@ -173,13 +177,14 @@ def test_a_reporter_ends_when_its_job_is_cancelled(
     looker = make(HANGS, beat_seconds=0.1)
     thread = threading.Thread(target=looker.run_due)
     thread.start()
+    until(lambda: pids(pids_path))
 
     with database.writing() as session:
         jobs.request_cancel(session, job_id)
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
 
     assert not thread.is_alive()
-    assert are_gone(pids_path)
+    wait_until_gone(pids_path)
 
 
 @ON_A_BUCKET
@@ -199,6 +204,7 @@ def test_a_job_is_looked_at_on_a_copy_of_its_rows(
     assert Path(path).read_text() == "rows"
 
 
+@pytest.mark.usefixtures("_much_later")
 @ON_A_BUCKET
 def test_a_job_whose_rows_cannot_be_fetched_is_looked_at_again_later(
     make: Make, database: Database, job_id: str
@@ -224,9 +230,10 @@ def test_a_base_model_that_is_gone_is_told(make: Make, database: Database, spec:
 
 TAKES_MEMORY = """
     held = []
-    while True:
+    for _ in range(60):
         held.append(bytearray(os.urandom(4096) * 2560))
         time.sleep(0.005)
+    time.sleep(600)
 """
 
 
@@ -238,4 +245,4 @@ def test_a_report_that_takes_too_much_memory_is_ended_and_is_the_job_s_own_fault
     with database.reading() as session:
         job = jobs.get(session, job_id)
     assert (job.status, job.failure_code) == (JobStatus.FAILED, "out_of_memory")
-    assert are_gone(pids_path)
+    wait_until_gone(pids_path)

@@ -9,6 +9,7 @@ import pytest
 from store.files import Storage
 from store.leases import Lease
 from store.remote import StorageUnavailable
+from tests.unit.worker.processes import PATIENCE_SECONDS
 from tests.unit.worker.saving import Gate, Refusing, delete, save
 from trainer_core.contract.events import Phase, PhaseEntered, RunSucceeded, StepCompleted, StorageTroubled
 from trainer_core.contract.manifest import Manifest
@@ -126,7 +127,7 @@ def test_a_checkpoint_that_the_trainer_deletes_during_the_upload_is_published_wh
 ) -> None:
     saved = save(storage, lease, 1)
     publishing.take(saved)
-    assert gate.is_reached.wait(30)
+    assert gate.is_reached.wait(PATIENCE_SECONDS)
 
     delete(storage, lease, 1)
     gate.open()
@@ -142,7 +143,7 @@ def test_a_checkpoint_that_is_deleted_before_its_turn_is_left_out(
 ) -> None:
     saved = [save(storage, lease, step) for step in (1, 2, 3)]
     publishing.take(saved[0])
-    assert gate.is_reached.wait(30)
+    assert gate.is_reached.wait(PATIENCE_SECONDS)
     publishing.take(saved[1])
     publishing.take(saved[2])
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import select, update
 
@@ -21,6 +20,7 @@ from store.tables import Attempt as AttemptRow
 from store.tables import Job
 from store.trained_models import ModelName
 from tests.unit.queued import claim_submitted
+from tests.unit.worker.processes import is_running, until
 from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec, Resources
@@ -56,12 +56,15 @@ def log_of(database: Database, lease: Lease) -> list[str]:
 def when_log_has(database: Database, lease: Lease, beginning: str, act: Callable[[str], None]) -> threading.Thread:
     """Call `act` with the rest of the first log line that begins so, as soon as it is there."""
 
+    found: list[str] = []
+
+    def look() -> bool:
+        found[:] = [line.removeprefix(beginning) for line in log_of(database, lease) if line.startswith(beginning)]
+        return bool(found)
+
     def wait() -> None:
-        while True:
-            for line in log_of(database, lease):
-                if line.startswith(beginning):
-                    act(line.removeprefix(beginning))
-                    return
+        until(look)
+        act(found[0])
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -154,10 +157,13 @@ def test_a_trainer_that_dies_without_a_word_is_an_infrastructure_fault(
 
 
 def test_a_cancelled_run_hears_the_word(database: Database, lease: Lease, attempt: Attempt) -> None:
-    with database.writing() as session:
-        jobs.request_cancel(session, lease.job_id)
+    def cancel(_: str) -> None:
+        with database.writing() as session:
+            jobs.request_cancel(session, lease.job_id)
 
+    watcher = when_log_has(database, lease, "pid ", cancel)
     attempt(lease, "obey").run()
+    watcher.join()
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
     assert log_of(database, lease)[1:] == ["heard cancel"]
@@ -165,9 +171,10 @@ def test_a_cancelled_run_hears_the_word(database: Database, lease: Lease, attemp
 
 def test_a_drained_run_goes_back_to_the_queue(database: Database, lease: Lease, attempt: Attempt) -> None:
     runner = attempt(lease, "obey")
-    runner.drain()
 
+    watcher = when_log_has(database, lease, "pid ", runner.drain)
     runner.run()
+    watcher.join()
 
     job = job_of(database, lease)
     assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
@@ -196,8 +203,10 @@ def test_a_run_that_is_to_stop_and_save_succeeds(database: Database, lease: Leas
 
 
 def test_a_run_that_is_cancelled_while_it_pauses_is_cancelled(
-    database: Database, lease: Lease, attempt: Attempt
+    database: Database, lease: Lease, attempt: Attempt, settings: WorkerSettings
 ) -> None:
+    patient_with_pauses = settings.model_copy(update={"word_grace_seconds": 0.1})
+
     def cancel(_: str) -> None:
         with database.writing() as session:
             jobs.request_cancel(session, lease.job_id)
@@ -205,25 +214,27 @@ def test_a_run_that_is_cancelled_while_it_pauses_is_cancelled(
     with database.writing() as session:
         jobs.request_pause(session, lease.job_id)
     watcher = when_log_has(database, lease, "child ", cancel)
-    attempt(lease, "ignore").run()
+    attempt(lease, "ignore", patient_with_pauses).run()
     watcher.join()
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
 
 
 def test_a_trainer_that_does_not_listen_is_killed_with_its_children(
-    database: Database, lease: Lease, attempt: Attempt
+    database: Database, lease: Lease, attempt: Attempt, impatient: WorkerSettings
 ) -> None:
-    child = cancelled_once_it_has_a_child(database, attempt(lease, "ignore"), lease)
+    child = cancelled_once_it_has_a_child(database, attempt(lease, "ignore", impatient), lease)
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
-    assert not is_running(child)
+    until(lambda: not is_running(child))
 
 
-def test_a_run_beyond_its_limit_fails(database: Database, spec: JobSpec, attempt: Attempt) -> None:
+def test_a_run_beyond_its_limit_fails(
+    database: Database, spec: JobSpec, attempt: Attempt, impatient: WorkerSettings
+) -> None:
     lease = claim_submitted(database, spec.model_copy(update={"resources": Resources(max_runtime_seconds=1)}))
 
-    attempt(lease, "ignore").run()
+    attempt(lease, "ignore", impatient).run()
 
     job = job_of(database, lease)
     assert (job.status, job.failure_code) == (JobStatus.FAILED, "max_runtime_exceeded")
@@ -357,14 +368,6 @@ def write_checkpoint(database: Database, storage: Storage, lease: Lease, step: i
     saved = save(storage, lease, step)
     with database.writing() as session:
         checkpoints.record(session, lease, saved)
-
-
-def is_running(pid: int) -> bool:
-    """A zombie whose parent has not reaped it yet does not run."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_runner_introduces_itself(database: Database, lease: Lease, attempt: Attempt) -> None:

@@ -1,6 +1,5 @@
 """Runners that wait for an attempt."""
 
-import json
 import os
 
 import psutil
@@ -10,24 +9,18 @@ from store import jobs
 from store.database import Database
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from tests.unit.worker.test_runner import PROGRAM
-from worker.settings import WorkerSettings
+from tests.unit.worker.processes import PATIENCE_SECONDS
 from worker.spare import Spare
 
 
 @pytest.fixture
-def spare(settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch) -> Spare:
-    """Starts runners with the settings of these tests, whose trainers succeed."""
-    told = settings.model_dump(mode="json")
-    for name in ("database_url", "broker_url", "storage_root", "scratch_dir"):
-        monkeypatch.setenv(f"TUNEYARD_{name.upper()}", str(told[name]))
-    monkeypatch.setenv("TUNEYARD_TRAINER_COMMAND", json.dumps([*PROGRAM, "succeed"]))
+def spare(_runners_are_told: None) -> Spare:
     return Spare()
 
 
-def the_one_that_waits() -> psutil.Process:
-    [found] = [one for one in psutil.Process().children() if one.cmdline()[-1] == "worker.runner"]
-    return found
+def the_one_that_waits(spare: Spare) -> psutil.Process:
+    assert spare._waiting is not None  # noqa: SLF001 - what it is called by is not known before it has begun
+    return psutil.Process(spare._waiting[0].pid)  # noqa: SLF001
 
 
 def status(database: Database, lease: Lease) -> JobStatus:
@@ -37,34 +30,34 @@ def status(database: Database, lease: Lease) -> JobStatus:
 
 def test_a_runner_that_waits_carries_an_attempt_out(spare: Spare, database: Database, lease: Lease) -> None:
     spare.tend()
-    waiting = the_one_that_waits()
+    waiting = the_one_that_waits(spare)
 
     runner = spare.start(lease, {}, [], None)
 
-    assert (runner.pid, runner.wait(60)) == (waiting.pid, 0)
+    assert (runner.pid, runner.wait(PATIENCE_SECONDS)) == (waiting.pid, 0)
     assert status(database, lease) == JobStatus.SUCCEEDED
 
 
 def test_without_one_that_waits_a_new_one_carries_it_out(spare: Spare, database: Database, lease: Lease) -> None:
-    assert spare.start(lease, {}, [], None).wait(60) == 0
+    assert spare.start(lease, {}, [], None).wait(PATIENCE_SECONDS) == 0
 
     assert status(database, lease) == JobStatus.SUCCEEDED
 
 
 def test_one_that_died_while_it_waited_is_replaced(spare: Spare, database: Database, lease: Lease) -> None:
     spare.tend()
-    waiting = the_one_that_waits()
+    waiting = the_one_that_waits(spare)
     waiting.kill()
     os.waitid(os.P_PID, waiting.pid, os.WEXITED | os.WNOWAIT)
 
-    assert spare.start(lease, {}, [], None).wait(60) == 0
+    assert spare.start(lease, {}, [], None).wait(PATIENCE_SECONDS) == 0
 
     assert status(database, lease) == JobStatus.SUCCEEDED
 
 
 def test_one_that_waits_ends_without_its_worker(spare: Spare) -> None:
     spare.tend()
-    waiting = the_one_that_waits()
+    waiting = the_one_that_waits(spare)
 
     spare.end()
 
@@ -79,4 +72,4 @@ def test_a_runner_holds_the_locks_that_it_was_handed(spare: Spare, lease: Lease)
 
     with os.fdopen(lock) as file:
         assert file.read() == ""  # its end: nobody holds the other one any more
-    assert runner.wait(60) == 0
+    assert runner.wait(PATIENCE_SECONDS) == 0

@@ -10,26 +10,23 @@ from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from tests.unit.worker.test_runner import (
-    PROGRAM,
-    Attempt,
-    cancelled_once_it_has_a_child,
-    is_running,
-    job_of,
-    log_of,
-)
+from tests.unit.worker.processes import PATIENCE_SECONDS, is_running, until
+from tests.unit.worker.test_runner import PROGRAM, Attempt, cancelled_once_it_has_a_child, job_of, log_of
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.warm import Warm
 
 
 @pytest.fixture
-def warm_attempt(settings: WorkerSettings, database: Database, storage: Storage) -> Iterator[Attempt]:
+def warm_attempt(
+    settings: WorkerSettings, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Attempt]:
     """Makes the runner of a lease that has a line to a trainer which was started before."""
+    monkeypatch.setattr("worker.runner._WARM_SECONDS", PATIENCE_SECONDS)
     warms: list[Warm] = []
 
-    def make(lease: Lease, script: str) -> Runner:
-        playing = settings.model_copy(update={"trainer_command": (*PROGRAM, script)})
+    def make(lease: Lease, script: str, chosen: WorkerSettings = settings) -> Runner:
+        playing = chosen.model_copy(update={"trainer_command": (*PROGRAM, script)})
         warms.append(Warm(playing.trainer_command, os.environ, 600))
         return Runner(playing, database, storage, lease, line=warms[-1].line())
 
@@ -67,11 +64,13 @@ def test_a_warm_trainer_that_dies_without_a_word_is_an_infrastructure_fault(
     assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 1)
 
 
-def test_a_warm_trainer_that_does_not_listen_is_killed(database: Database, lease: Lease, warm_attempt: Attempt) -> None:
-    child = cancelled_once_it_has_a_child(database, warm_attempt(lease, "ignore"), lease)
+def test_a_warm_trainer_that_does_not_listen_is_killed(
+    database: Database, lease: Lease, warm_attempt: Attempt, impatient: WorkerSettings
+) -> None:
+    child = cancelled_once_it_has_a_child(database, warm_attempt(lease, "ignore", impatient), lease)
 
     assert job_of(database, lease).status == JobStatus.CANCELLED
-    assert not is_running(child)
+    until(lambda: not is_running(child))
 
 
 def test_a_warm_trainer_sees_no_credential(
