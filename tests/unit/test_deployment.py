@@ -1,6 +1,7 @@
 """docker-compose.yml and Dockerfile fit the code that they deploy, as far as that shows without a container engine."""
 
 import io
+import math
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grimp
+import httpx2
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
@@ -24,6 +26,7 @@ from uvicorn.importer import import_from_string
 
 from api.app import create_app
 from api.settings import Settings
+from client.deployment import api_command
 from store.settings import StoreSettings
 from worker.settings import WorkerSettings
 
@@ -128,6 +131,14 @@ def test_the_storage_root_is_on_the_shared_volume(service: str) -> None:
     root = OURS[service]["environment"]["TUNEYARD_STORAGE_ROOT"]
 
     assert f"storage:{root}" in OURS[service]["volumes"]
+
+
+@pytest.mark.parametrize("command", [SERVICES["api"]["command"], api_command(3)], ids=["compose", "up"])
+def test_idle_connections_are_kept_longer_than_clients_keep_them(command: list[str]) -> None:
+    kept = re.search(r"--timeout-keep-alive[= ](\d+)", " ".join(command))
+
+    assert kept is not None
+    assert int(kept[1]) > 2 * (httpx2.Limits().keepalive_expiry or math.inf)
 
 
 def test_no_password_has_a_default() -> None:

@@ -1,9 +1,5 @@
 """What is sent again, and what is not."""
 
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from client.errors import ApiError, ConnectionBroken, ServiceUnreachable, UnreadableInput
@@ -57,41 +53,6 @@ def test_asking_what_may_repeat_is_repeated(transport: Transport, stub: StubServ
     transport.post("/jobs/1/cancel", repeats=True)
 
     assert len(stub.asked) == 2
-
-
-class Keeping(BaseHTTPRequestHandler):
-    """Keeps its connections, and answers with the port of the one that it was asked by."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = str(self.client_address[1]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Be silent."""
-
-
-def test_a_connection_is_left_before_the_service_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        transport = Transport(f"http://127.0.0.1:{server.server_port}", patience_seconds=0)
-
-        first, again = transport.get("/").text, transport.get("/").text
-        now[0] = 3.0
-        later = transport.get("/").text
-
-        transport.close()
-        server.shutdown()
-        thread.join()
-    assert first == again
-    assert later != first
 
 
 def test_nobody_there_is_told_with_what_to_do() -> None:
