@@ -100,6 +100,7 @@ def test_watch_prints_a_line_of_json_for_each_change(stub: StubService) -> None:
 
     result = tuneyard(stub, "watch", "ftjob-1", "--json")
 
+    assert (result.exit_code, result.stderr) == (0, "")
     assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["running", "succeeded"]
 
 
