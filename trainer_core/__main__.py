@@ -21,13 +21,16 @@ from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
 from trainer_core.contract.orders import CACHE_BYTES, ChatOrder, Order, ReportOrder
 from trainer_core.contract.spec import JobSpec, read_spec
-from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent
+from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent, wait_for_end
 from trainer_core.training.stopping import StopAsked, StopRequest
 from trainer_core.training.telling import Teller
 from trainer_core.warm import serve
 
 _LEARNED = ("PIL", "peft", "transformers")
 """Packages that import the code of a model, or of a kind of image, once it is needed."""
+_LAG_SECONDS = 30.0
+"""For which a rank that has failed waits for the first one, its parent, to tell of it: Lightning kills that as soon as
+it sees another one gone, and whoever is killed before it has told counts as broken down."""
 
 log = logging.getLogger("trainer_core")
 
@@ -115,6 +118,8 @@ def _told(
     except TrainerError as failure:
         log.error("%s: %s", failure.code, failure.message)  # noqa: TRY400 - its traceback was logged where it was made
         emit(RunFailed(code=failure.code, message=failure.message, faults=failure.first_faults))
+        if not is_first:
+            wait_for_end(os.getppid(), _LAG_SECONDS)
         return ExitCode.FAILED
     return ExitCode.SUCCEEDED
 

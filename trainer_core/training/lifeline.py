@@ -54,3 +54,20 @@ def die_at(deadline: float) -> None:
     That clock is one for all processes of a host, so that a lease word that was long on its way gives no longer life.
     """
     signal.setitimer(signal.ITIMER_REAL, max(deadline - time.monotonic(), _SHORTEST_SECONDS))
+
+
+def wait_for_end(pid: int, seconds: float) -> None:
+    """Wait until a process has ended, but no longer than `seconds`.
+
+    Only Linux knows how; elsewhere nothing is waited for.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([process], [], [], seconds)
+    finally:
+        os.close(process)

@@ -1,9 +1,13 @@
 """Real processes, which the kernel ends."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+
+from trainer_core.training.lifeline import wait_for_end
 
 LIFELINE = (
     "import os, signal, sys, time; from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent; "
@@ -106,3 +110,25 @@ def test_what_is_said_on_a_line_ends_nobody() -> None:
     with line, process:
         assert line.recv(1) == b"1"
         assert process.wait(60) == 7
+
+
+def test_the_end_of_a_process_is_waited_for() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        waiting = threading.Thread(target=wait_for_end, args=(process.pid, 600))
+        waiting.start()
+        is_waiting = waiting.is_alive()
+        process.kill()
+        waiting.join()
+
+    assert is_waiting
+
+
+def test_nothing_is_waited_for_longer_than_is_said() -> None:
+    wait_for_end(os.getpid(), 0.01)
+
+
+def test_a_process_that_is_gone_is_not_waited_for() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+
+    wait_for_end(process.pid, 600)
