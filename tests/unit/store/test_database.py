@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import event, func, make_url, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -62,6 +62,23 @@ def test_the_clock_counts_seconds(database: Database) -> None:
         before, found, after = (session.scalars(select(from_now(seconds))).one() for seconds in (0, 60, 0))
 
     assert before <= found - timedelta(seconds=60) <= after
+
+
+def test_a_statement_that_reckons_with_the_clock_is_compiled_once(database: Database) -> None:
+    found: list[bool] = []
+
+    with database.writing() as session:
+        session.execute(update(Worker).values(last_seen_at=from_now(1)))
+        event.listen(
+            database.engine,
+            "after_cursor_execute",
+            lambda *told: found.append(told[4].cache_hit is told[4].cache_hit.CACHE_HIT),
+        )
+        session.execute(update(Worker).values(last_seen_at=from_now(2)))
+        session.execute(update(Worker).values(last_seen_at=from_now()))
+        session.execute(update(Worker).values(last_seen_at=from_now()))
+
+    assert found == [True, False, True]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
