@@ -14,6 +14,7 @@ HEAD = """# Benchmarks
 Written by `make bench` from `benchmarks/results/`: change nothing here by hand. Each figure is measured beside what it
 is compared with, in one run, in alternating order, and is a median; what was promised stands beside it, kept or not.
 
+<!-- not run: it takes hours -->
 ```bash
 make bench-setup                     # the peers, in an environment of their own (.venv-bench, 6 GB)
 make bench                           # all of it

@@ -1,13 +1,10 @@
-"""`docs/model_class.md` tells the truth: its example runs, its signature and its tests are there."""
+"""`docs/model_class.md` tells the truth: its signature, its methods and its tests are there."""
 
 import ast
 import inspect
 import re
-from pathlib import Path
 
 import pytest
-import torch
-from transformers import AutoModelForImageTextToText
 
 from tests.integration import pages
 from trainer_core.module import HFAutoModelForImageTextToText
@@ -46,15 +43,3 @@ def test_every_method_that_it_names_is_there() -> None:
 
     assert {"processor", "configure_model", "io_dump", "forall"} <= named
     assert {name for name in named if not hasattr(HFAutoModelForImageTextToText, name)} == set()
-
-
-def test_its_example_runs(starter_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("starter").symlink_to(starter_dir)
-    block = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert block is not None
-
-    exec(block[1], {})  # noqa: S102 - it is the thing under test
-
-    tuned, starter = (AutoModelForImageTextToText.from_pretrained(tmp_path / name) for name in ("tuned", "starter"))
-    assert any(not torch.equal(one, other) for one, other in zip(tuned.parameters(), starter.parameters(), strict=True))
