@@ -50,6 +50,10 @@ bench: setup bench-setup ## measure what was promised and write docs/benchmarks.
 families: setup ## measure every family and write what came out into docs/families.md
 	$(BIN)/python -m pytest tests/families -m '' --write-families
 
+docs: setup ## build the documents into site/, references included; a link that leads nowhere fails
+	$(BIN)/python -m handbook.settings
+	$(BIN)/python -m handbook
+
 check: setup ## format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -61,6 +65,6 @@ pins: setup ## renew constraints.txt from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove .venv and everything built
-	rm -rf .venv .venv-bench .venv-clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-clients .cache build dist docs/reference site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up clients test test-all chaos bench-setup bench families check pins clean
+.PHONY: help setup demo up clients test test-all chaos bench-setup bench families docs check pins clean

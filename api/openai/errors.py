@@ -17,7 +17,7 @@ _TYPES: Mapping[HTTPStatus, str] = {
     HTTPStatus.CONFLICT: "conflict_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
-_CODES: Mapping[str, tuple[HTTPStatus | None, str, str | None]] = {
+CODES: Mapping[str, tuple[HTTPStatus | None, str, str | None]] = {
     "missing_key": (None, "invalid_api_key", None),
     "invalid_key": (None, "invalid_api_key", None),
     "quota_exceeded": (None, "insufficient_quota", None),
@@ -64,12 +64,12 @@ def error(
 
     Args:
         status: As it is told elsewhere.
-        code: Likewise; see `CODES` of the problems.
+        code: Likewise; see those of the problems.
         message: What is wrong, in words.
         param: Which parameter is at fault, if one is.
         headers: Of the response.
     """
-    found, name, at = _CODES.get(code, (None, code, None))
+    found, name, at = CODES.get(code, (None, code, None))
     status = found or (HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status)
     kept = dict(headers or {})
     if status == HTTPStatus.CONFLICT:

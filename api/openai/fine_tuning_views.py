@@ -23,7 +23,7 @@ from trainer_core.contract.spec import Dpo
 
 _STATUSES = {JobStatus.VALIDATING: "validating_files"}
 """Those that OpenAI calls otherwise."""
-_FAILURES = {
+FAILURES = {
     FailureCode.INVALID_DATASET: "invalid_{}_file",
     FailureCode.TOO_FEW_EXAMPLES: "invalid_n_examples",
 }
@@ -268,8 +268,8 @@ def _error(job: Job) -> JobFault | None:
         return None
     code, message = FailureCode(job.failure_code), job.failure_message or ""
     which = "validation" if message.startswith(VALIDATION) else "training"
-    name = _FAILURES.get(code, str(code)).format(which)
-    return JobFault(code=name, message=message, param=f"{which}_file" if code in _FAILURES else None)
+    name = FAILURES.get(code, str(code)).format(which)
+    return JobFault(code=name, message=message, param=f"{which}_file" if code in FAILURES else None)
 
 
 def _estimated_finish(job: Job) -> int | None:

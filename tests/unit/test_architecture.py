@@ -18,7 +18,7 @@ import trainer_core.contract
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["api", "client", "migrations", "store", "trainer_core", "worker"]
 SOURCES = sorted(
-    path for name in [*PACKAGES, "benchmarks", "examples", "tests"] for path in (ROOT / name).rglob("*.py")
+    path for name in [*PACKAGES, "benchmarks", "examples", "handbook", "tests"] for path in (ROOT / name).rglob("*.py")
 )
 DUMPING_GROUNDS = {"base", "common", "constants", "helpers", "manager", "misc", "shared", "utils"}
 MAX_FILE_LINES = 400

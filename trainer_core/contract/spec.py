@@ -35,8 +35,11 @@ class Lora(Closed):
 
     type: Literal["lora"] = "lora"
     rank: PositiveInt = 16
+    """Width of the adapters: what they can learn, and how much memory they take."""
     alpha: PositiveInt = 32
+    """Weight of the adapters, divided by the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Part of an adapter's inputs that each training step leaves out."""
     rslora: bool = False
     """Scale by alpha/√rank instead of alpha/rank (Kalajdzievski 2023), which high ranks need."""
     dora: bool = False
@@ -76,12 +79,14 @@ class HeldOutSplit(Closed):
     """Hold a part of the training rows out for evaluation, chosen by the job's seed."""
 
     fraction: Annotated[float, Field(gt=0, le=0.5)]
+    """Of the training rows; at least one is held out."""
 
 
 class Hyperparameters(Closed):
     """How the optimizer walks."""
 
     num_epochs: Annotated[int, Field(gt=0, le=1000)] = 3
+    """How often every row is trained on."""
     max_steps: PositiveInt | None = None
     """Stop after so many optimizer steps, even inside an epoch."""
     batch_size: PositiveInt = 8
@@ -89,16 +94,21 @@ class Hyperparameters(Closed):
     max_batch_tokens: PositiveInt | None = None
     """Tokens in one forward pass, padding included; long rows then come in smaller batches. A row is never cut."""
     gradient_accumulation_steps: PositiveInt = 1
+    """Batches whose gradients make one optimizer step."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    """The highest, which warm-up leads to."""
     vision_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     """Of the image tower; None means `learning_rate`."""
     projector_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     """Of the projector; None means `learning_rate`."""
     learning_rate_schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the rate comes down to 0 after the warm-up; with constant it stays."""
     warmup_ratio: Fraction = 0.03
     """Part of all steps in which the learning rate rises from 0."""
     weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Of AdamW; biases and the scales of norms do not decay."""
     max_grad_norm: Annotated[float, Field(gt=0, le=1e9)] | None = 1.0
+    """Longer gradients are shortened to this; None leaves them as they are."""
     optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     """adamw_8bit keeps its state in a quarter of the memory (bitsandbytes)."""
     neftune_noise_alpha: Annotated[float, Field(gt=0, le=1e6)] | None = None
@@ -116,8 +126,11 @@ class Hyperparameters(Closed):
     max_tokens: PositiveInt | None = None
     """Longest row in tokens, image tokens included; a longer row is refused, never cut."""
     freeze_language_model: bool = False
+    """Train nothing in it, its head and its adapters included."""
     freeze_vision_model: bool = False
+    """Train nothing in the image tower; refused where the model has none."""
     freeze_projector: bool = False
+    """Train nothing in the projector; refused where the model has none of its own."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bfloat16 where the device computes in it natively, else float32."""
 
@@ -128,6 +141,7 @@ class Generation(Closed):
     max_rows: Annotated[int, Field(gt=0, le=1000)] = 200
     """The first so many held-out rows; the last answer of each is asked for."""
     max_new_tokens: Annotated[int, Field(gt=0, le=4096)] = 128
+    """Longest answer, in tokens."""
     num_samples: Annotated[int, Field(ge=0, le=50)] = 8
     """Answers that are kept to look at, with question, target and image."""
 
@@ -152,6 +166,7 @@ class Evaluation(Closed):
     """When held-out rows are measured, and how."""
 
     every: Interval = "epoch"
+    """At each epoch's end, or every so many optimizer steps."""
     batch_size: PositiveInt | None = None
     """Rows in one forward pass; None means the training batch size."""
     generation: Generation | None = None
@@ -159,6 +174,7 @@ class Evaluation(Closed):
     metric: EvaluationMetric = "loss"
     """By which the best checkpoint is chosen and early stopping decides; all but loss need `generation`, or pairs."""
     early_stopping: EarlyStopping | None = None
+    """None trains to the end."""
 
     @model_validator(mode="after")
     def _metric_is_measured(self) -> Self:
@@ -171,9 +187,11 @@ class Checkpointing(Closed):
     """When a checkpoint is written, and how many are kept."""
 
     every: Interval = "epoch"
+    """At each epoch's end, or every so many optimizer steps."""
     every_minutes: Annotated[float, Field(gt=0, le=1e6)] | None = 10.0
     """One is written too when so many minutes have passed since the last; None: it does not matter how many."""
     keep_last: PositiveInt = 2
+    """The newest so many."""
     keep_best: bool = True
     """Keep the checkpoint of the best evaluation too, where rows are held out."""
 
@@ -202,6 +220,7 @@ class Resources(Closed):
     """Keep what frozen parts make of each image, so that none is looked at twice. auto: where that is exact and pays;
     on: where it is exact."""
     max_runtime_seconds: PositiveInt | None = None
+    """Of all attempts together; a job that takes longer fails."""
 
 
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -230,6 +249,7 @@ class JobSpec(Closed):
     export: Export = Export()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Of all that is drawn by chance: held-out rows, the order of rows, new adapters, dropout."""
     suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
     """A word of yours, at the beginning of the downloaded archive's name."""
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] = Field(default_factory=dict)

@@ -1,0 +1,21 @@
+"""`python -m handbook`: build the documents into `site/`; a link that leads nowhere fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from handbook import references
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> int:
+    """Write the references, then have Zensical build the site."""
+    references.write(ROOT / "docs" / "reference")
+    command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
