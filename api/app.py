@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems, service
+from api.dashboard import pages
 from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
@@ -27,6 +28,7 @@ from api.routes import (
     models,
     projects,
     reports,
+    session,
     streams,
     usage,
     workers,
@@ -106,7 +108,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for routes in _GUARDED:
         model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.Problem
         app.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
-    app.include_router(health.router, responses={"4XX": {"model": problems.Problem}})
+    for open_routes in (health, session):
+        app.include_router(open_routes.router, responses={"4XX": {"model": problems.Problem}})
     app.include_router(document.router)
+    app.include_router(pages.router)
+    app.mount(pages.PATH, pages.FILES)
     service.finish(app)
     return app

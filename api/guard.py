@@ -1,7 +1,8 @@
 """Who asks, and whether they may: one dependency that stands before every route but those that anybody may read.
 
 A handler gets its `Caller`, whose sessions see one project's rows alone. What a request needs follows from its method;
-routers for operators ask for more with `operators_only`.
+routers for operators ask for more with `operators_only`. A key comes in a header, or, from browsers that have
+signed in, in a cookie.
 """
 
 from contextlib import AbstractContextManager
@@ -12,7 +13,9 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
+from api import cookies
 from api.dependencies import Parts, PartsDep
+from api.origins import demand_ours, refuse_others
 from store import keys, projects
 from store.columns import DEFAULT_PROJECT
 from store.keys import Bearer
@@ -79,13 +82,13 @@ def caller(
 
     Raises:
         KeyMissing, KeyInvalid, TooManyTries: They have not said who they are.
+        CrossSite: A page of somebody else's asks in their name.
         ScopeTooSmall: They may not do this.
     """
     if not parts.settings.require_keys:
+        refuse_others(request)
         return _acting_for(tuneyard_project, Caller(parts, DEFAULT_PROJECT, Scope.ADMIN, None))
-    if sent is None:
-        raise KeyMissing
-    found = _bearer(parts, sent.credentials, request.client.host if request.client else "")
+    found = bearer_of(request, parts, sent.credentials if sent else _carried(request))
     needed = Scope.READ if request.method in _READING else Scope.SUBMIT
     known = Caller(parts, found.project_id, found.scope, found.key_id)
     _demand(known, needed)
@@ -100,16 +103,30 @@ def operators_only(caller: CallerDep) -> None:
     _demand(caller, Scope.ADMIN)
 
 
-def _bearer(parts: Parts, key: str, address: str) -> Bearer:
+def bearer_of(request: Request, parts: Parts, key: str) -> Bearer:
+    """Whoever a key that a request has brought belongs to.
+
+    Raises:
+        KeyInvalid, TooManyTries: To nobody.
+    """
     with parts.database.reading() as session:
         found = keys.bearer(session, key)
     if found is None:
-        parts.tries.count(address)
+        parts.tries.count(request.client.host if request.client else "")
         raise KeyInvalid
     if found.is_use_unnoted:
         with parts.database.writing() as session:
             keys.note_use(session, found.key_id)
     return found
+
+
+def _carried(request: Request) -> str:
+    """The key in a browser's cookie."""
+    key = cookies.key_in(request)
+    if key is None:
+        raise KeyMissing
+    demand_ours(request)
+    return key
 
 
 def _demand(caller: Caller, needed: Scope) -> None:

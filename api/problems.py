@@ -24,6 +24,7 @@ from api.openai import errors
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
+from api.origins import CrossSite
 from api.request_ids import id_of
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
@@ -66,6 +67,7 @@ class Problem(BaseModel):
 CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     KeyMissing: (HTTPStatus.UNAUTHORIZED, "missing_key"),
     KeyInvalid: (HTTPStatus.UNAUTHORIZED, "invalid_key"),
+    CrossSite: (HTTPStatus.FORBIDDEN, "cross_site"),
     ScopeTooSmall: (HTTPStatus.FORBIDDEN, "scope_too_small"),
     TooManyTries: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries"),
     ProjectNotFound: (HTTPStatus.NOT_FOUND, "project_not_found"),

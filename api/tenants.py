@@ -105,6 +105,21 @@ class KeyList(View):
     data: list[KeyRead]
 
 
+class SessionRead(View):
+    """Who one is here."""
+
+    project_id: str
+    project_name: str
+    scope: Scope
+    key_name: str | None
+    """Null where keys are not asked for."""
+    key_expires_at: datetime | None
+    requires_keys: bool
+    """False if whoever reaches the service may do everything."""
+    version: str
+    """Of the service."""
+
+
 class DayRead(View):
     """What attempts that ended on a day had used."""
 

@@ -13,10 +13,10 @@ from pydantic_core import to_jsonable_python
 from rich.table import Table
 from typer.core import TyperGroup
 
-from client import transfers
+from client import opening, transfers
 from client import up as service
 from client.deployment import Deployment
-from client.endpoint import default_data_dir
+from client.endpoint import default_data_dir, find_service
 from client.errors import TuneyardError, UnreadableInput
 from client.printing import job_details, job_table, print_error, stderr, stdout
 from client.reporting import print_report
@@ -77,6 +77,19 @@ def up(
     models = dict(_named_folder(one) for one in model or ())
     deployment = Deployment((data_dir or default_data_dir()).resolve(), num_slots=slots, models=models)
     service.run(deployment, host, port, _say)
+
+
+@app.command("open")
+def open_dashboard(
+    ctx: typer.Context,
+    *,
+    link: Annotated[bool, typer.Option("--link", help="Print the link instead; it holds the key")] = False,
+) -> None:
+    """Show the dashboard in a browser, signed in."""
+    given = ctx.find_root().params
+    found = opening.link_of(*find_service(given["url"], api_key=given["api_key"]))
+    if link or not opening.show(found):
+        typer.echo(found)
 
 
 @app.command()

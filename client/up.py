@@ -59,6 +59,7 @@ def _welcome(service: EmbeddedService, deployment: Deployment) -> str:
             f"Tuneyard is ready at {url}",
             f"  data  {deployment.data_dir}",
             f"  docs  {url}/docs",
+            f"  look  {url}/, or have a browser signed in: tuneyard open",
             f"  key   {service.new_key or 'as before'}",
             f"        in {deployment.key_path}, where commands of this account find it",
             f"  next  tuneyard --url {url} submit SPEC.json",

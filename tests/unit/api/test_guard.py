@@ -17,7 +17,8 @@ from store.database import Database
 from store.scopes import Scope
 from tests.unit.bearing import bearer
 
-OPEN = {"/healthz", "/readyz", "/v1/openapi.json"}
+OPEN = {"/healthz", "/readyz", "/v1/openapi.json", "/"}
+SIGNING_IN = {("POST", "/session"), ("DELETE", "/session")}
 PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}
 READING = {"GET", "HEAD"}
 MakeKey = Callable[..., str]
@@ -53,7 +54,7 @@ def routes(among: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 def guarded(app: FastAPI) -> Iterator[tuple[str, str]]:
     """Method and path of every route, but for those that anybody may read."""
-    return (found for found in routes(app.routes) if found[1] not in OPEN)
+    return (found for found in routes(app.routes) if found[1] not in OPEN and found not in SIGNING_IN)
 
 
 def ask_all(client: TestClient, headers: dict[str, str], **ids: str) -> dict[tuple[str, str], httpx2.Response]:
@@ -96,7 +97,7 @@ def test_a_reading_key_changes_nothing(client: TestClient, make_key: MakeKey) ->
     assert refused >= {asked for asked in answers if asked[0] not in READING}
 
 
-def test_anybody_may_ask_for_health(app: FastAPI) -> None:
+def test_anybody_may_ask_for_health_and_for_the_page(app: FastAPI) -> None:
     with TestClient(app) as client:
         assert {client.get(path).status_code for path in OPEN} == {200}
 
