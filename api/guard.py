@@ -100,10 +100,17 @@ def operators_only(caller: CallerDep) -> None:
     _demand(caller, Scope.ADMIN)
 
 
+def members_of_the_first_project(caller: CallerDep) -> None:
+    """Let nobody pass but keys of the project that an operator has begun with, and admin keys."""
+    if caller.project_id != DEFAULT_PROJECT:
+        _demand(caller, Scope.ADMIN)
+
+
 def _bearer(parts: Parts, key: str, address: str) -> Bearer:
     with parts.database.reading() as session:
         found = keys.bearer(session, key)
     if found is None:
+        parts.meters.wrong_keys.inc()
         parts.tries.count(address)
         raise KeyInvalid
     if found.is_use_unnoted:
