@@ -11,12 +11,14 @@ from api.dashboard import pages
 from api.delivery import Deliveries
 from api.dependencies import Parts
 from api.egress import Egress
-from api.guard import caller
+from api.guard import caller, members_of_the_first_project
 from api.hosts import KnownHosts
+from api.meters import Meters
 from api.openai import chat, document, errors, files, fine_tuning, permissions, uploads, webhooks
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
+from api.ringing import MeteredDoorbell
 from api.routes import (
     artifacts,
     datasets,
@@ -25,6 +27,7 @@ from api.routes import (
     inspections,
     jobs,
     keys,
+    metrics,
     models,
     projects,
     reports,
@@ -35,10 +38,11 @@ from api.routes import (
 )
 from api.settings import Settings
 from api.signals import told_of_end
+from api.standing import Standing
 from api.streaming import Streams
 from api.tries import Tries
 from store.database import Database
-from store.doorbell import Doorbell, Ringer, make_celery
+from store.doorbell import Ringer, make_celery
 from store.files import Storage
 
 _MAX_BODY_BYTES = 1 << 20
@@ -74,16 +78,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service with its parts, by default as the environment says."""
     settings = settings or Settings()
     database = Database(settings.database_url)
+    meters = Meters()
     parts = Parts(
         settings=settings,
         database=database,
         storage=Storage(settings.storage_root, settings.scratch_dir),
-        doorbell=Ringer(Doorbell(make_celery(str(settings.broker_url)))),
+        doorbell=Ringer(MeteredDoorbell(make_celery(str(settings.broker_url)), meters)),
         streams=Streams(database),
         deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
         tries=Tries(),
+        meters=meters,
     )
     parts.storage.prepare()
+    meters.count_readers(lambda: parts.streams.num_readers)
+    meters.registry.register(Standing(database, parts.storage.root if parts.storage.is_folder else None))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -113,5 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(document.router)
     app.include_router(pages.router)
     app.mount(pages.PATH, pages.FILES)
-    service.finish(app)
+    readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
+    app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.Problem}})
+    service.finish(app, meters)
     return app

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.delivery import Deliveries
+from api.meters import Meters
 from api.settings import Settings
 from api.streaming import Streams
 from api.tries import Tries
@@ -29,6 +30,7 @@ class Parts:
     streams: Streams
     deliveries: Deliveries
     tries: Tries
+    meters: Meters
 
     def close(self) -> None:
         """Begin to end what would hold up the end of the process."""

@@ -103,6 +103,12 @@ def operators_only(caller: CallerDep) -> None:
     _demand(caller, Scope.ADMIN)
 
 
+def members_of_the_first_project(caller: CallerDep) -> None:
+    """Let nobody pass but keys of the project that an operator has begun with, and admin keys."""
+    if caller.project_id != DEFAULT_PROJECT:
+        _demand(caller, Scope.ADMIN)
+
+
 def bearer_of(request: Request, parts: Parts, key: str) -> Bearer:
     """Whoever a key that a request has brought belongs to.
 
@@ -112,6 +118,7 @@ def bearer_of(request: Request, parts: Parts, key: str) -> Bearer:
     with parts.database.reading() as session:
         found = keys.bearer(session, key)
     if found is None:
+        parts.meters.wrong_keys.inc()
         parts.tries.count(request.client.host if request.client else "")
         raise KeyInvalid
     if found.is_use_unnoted:

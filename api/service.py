@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.meters import Metered, Meters
 from api.openai.errors import is_for_openai
 from api.request_ids import RequestIds
 
@@ -16,11 +17,11 @@ _JSON = "application/json"
 _FAILED = "4XX"
 
 
-def finish(app: FastAPI) -> None:
+def finish(app: FastAPI, meters: Meters) -> None:
     """Put the last things around an application that has all its routes, handlers and middleware."""
     make = app.openapi
     app.openapi = lambda: _with_problems(make())  # type: ignore[method-assign]  # as FastAPI has it extended
-    app.middleware_stack = RequestIds(_LargeBodies(app.build_middleware_stack()))
+    app.middleware_stack = RequestIds(Metered(_LargeBodies(app.build_middleware_stack()), meters))
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Settings(StoreSettings):
 
     require_keys: bool = True
     """Whether requests need a key; if not, whoever reaches the service may do everything."""
+    open_metrics: bool = False
+    """Whether `/metrics` needs no key; else it needs one of the service's first project, or an admin key."""
     max_upload_bytes: Annotated[int, Field(gt=0)] = 8 * 1024**3
     """Largest dataset that is taken."""
     check_seconds: Annotated[float, Field(gt=0)] = 600

@@ -83,6 +83,11 @@ class Streams:
         self.close()
         await looking  # cancelled, it would leave a thread with a connection behind
 
+    @property
+    def num_readers(self) -> int:
+        """Whoever reads a stream now."""
+        return sum(len(channel.watchers) for channel in tuple(self._channels.values()))
+
     def close(self) -> None:
         """Cut every stream; their readers come back, to whoever answers then."""
         self._closing.set()

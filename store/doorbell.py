@@ -81,12 +81,18 @@ class Doorbell:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def ring(self, bell: Bell = Bell.JOBS) -> None:
-        """Ring once; a broker that is down is logged, not raised, since workers look every few seconds anyway."""
+    def ring(self, bell: Bell = Bell.JOBS) -> bool:
+        """Ring once; a broker that is down is logged, not raised, since workers look every few seconds anyway.
+
+        Returns:
+            Whether the broker took it.
+        """
         try:
             self._celery.send_task(bell, expires=_RING_LIVES_SECONDS, retry=False)
         except OperationalError as error:
             log.warning("could not ring, workers will look by themselves: %s", error)
+            return False
+        return True
 
 
 class Ringer:

@@ -148,7 +148,8 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
     if touched(session, moved) == 1:
         if problem is None and workers.none_fits(session, job_id):
             message += f"; no worker that is there could run it: {_needs(get(session, job_id))}"
-        events.record(session, job_id, 0, f"job_{values['status']}", message)
+        data = {"failure_code": problem.code} if problem else {}
+        events.record(session, job_id, 0, f"job_{values['status']}", message, data)
 
 
 def _needs(job: Job) -> str:

@@ -36,6 +36,18 @@ class Wish(StrEnum):
     FINISH = "finish"
 
 
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    GIVEN_BACK = "given_back"
+    """Uncharged: its worker stopped, or somebody asked the job to wait."""
+    LOST = "lost"
+    """To a fault of the infrastructure."""
+
+
 class LeaseLost(Exception):
     """Another attempt owns the job now, or none: what this one still has to say does not count."""
 
@@ -191,12 +203,14 @@ def write(session: Session, lease: Lease, **values: Any) -> None:
 
 def succeed(session: Session, lease: Lease) -> None:
     """Move the job to `succeeded`."""
-    _release(session, lease, JobStatus.SUCCEEDED, "succeeded", "Job succeeded: its artifact can be downloaded")
+    _release(
+        session, lease, JobStatus.SUCCEEDED, AttemptOutcome.SUCCEEDED, "Job succeeded: its artifact can be downloaded"
+    )
 
 
 def cancel(session: Session, lease: Lease) -> None:
     """Move the job to `cancelled`."""
-    _release(session, lease, JobStatus.CANCELLED, "cancelled", "Job cancelled")
+    _release(session, lease, JobStatus.CANCELLED, AttemptOutcome.CANCELLED, "Job cancelled")
 
 
 def fail(session: Session, lease: Lease, failure: Failure) -> None:
@@ -205,7 +219,7 @@ def fail(session: Session, lease: Lease, failure: Failure) -> None:
         session,
         lease,
         JobStatus.FAILED,
-        "failed",
+        AttemptOutcome.FAILED,
         f"Job failed: {failure.message}",
         failure_code=failure.code,
         failure_message=failure.message,
@@ -215,7 +229,7 @@ def fail(session: Session, lease: Lease, failure: Failure) -> None:
 
 def give_back(session: Session, lease: Lease, reason: str) -> None:
     """Let go of the job, uncharged; it waits in the queue, or for whatever was asked of it."""
-    _let_go(session, lease, "given_back", reason, delay_seconds=0)
+    _let_go(session, lease, AttemptOutcome.GIVEN_BACK, reason, delay_seconds=0)
 
 
 def charge(session: Session, lease: Lease, reason: str) -> None:
@@ -230,7 +244,7 @@ def charge(session: Session, lease: Lease, reason: str) -> None:
         fail(session, lease, Failure(FailureCode.INFRA_EXHAUSTED, message))
         return
     delay_seconds = min(_BACKOFF_SECONDS * 2**failures, _MAX_BACKOFF_SECONDS)
-    _let_go(session, lease, "lost", reason, delay_seconds=delay_seconds, infra_failures=failures + 1)
+    _let_go(session, lease, AttemptOutcome.LOST, reason, delay_seconds=delay_seconds, infra_failures=failures + 1)
 
 
 def expired(session: Session) -> Iterator[Lease]:
@@ -261,7 +275,7 @@ def _held(lease: Lease) -> tuple[Any, ...]:
 def _let_go(
     session: Session,
     lease: Lease,
-    outcome: str,
+    outcome: AttemptOutcome,
     reason: str,
     *,
     delay_seconds: float,
@@ -290,7 +304,7 @@ def _release(
     session: Session,
     lease: Lease,
     target: JobStatus,
-    outcome: str,
+    outcome: AttemptOutcome,
     message: str,
     **values: Any,
 ) -> None:
@@ -307,7 +321,9 @@ def _release(
     )
     _write_attempt(session, lease, ended_at=from_now(), outcome=outcome)
     sharing.note_use(session, lease.job_id, lease.attempt)
-    events.record(session, lease.job_id, lease.attempt, f"job_{target}", message)
+    told = {"outcome": outcome, "failure_code": values.get("failure_code")}
+    data = {name: value for name, value in told.items() if value is not None}
+    events.record(session, lease.job_id, lease.attempt, f"job_{target}", message, data)
 
 
 def _write_attempt(session: Session, lease: Lease, **values: Any) -> None:

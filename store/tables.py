@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.columns import Owned, RowId, Stored, Table
@@ -15,6 +15,9 @@ from trainer_core.contract.closed import Closed
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
+
+WAITS = text("status = 'queued'")
+"""Where jobs wait, in the words that the index of those who do is found by."""
 
 
 class Gpu(Closed):
@@ -144,6 +147,8 @@ class Job(Owned, Table):
     failure_code: Mapped[str | None] = mapped_column(String(64))
     failure_message: Mapped[str | None] = mapped_column(Text)
     failure_faults: Mapped[tuple[DatasetFault, ...] | None] = mapped_column(Stored(tuple[DatasetFault, ...]))
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """Of the request that submitted it, as W3C's trace context has it: the trace that attempts belong to."""
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
@@ -158,6 +163,7 @@ class Job(Owned, Table):
         ),
         # For each way to list jobs, and for the order of the queue, one in which the rows lie as they are read.
         Index("ix_jobs_claim", "status", "project_id", priority.desc(), "queued_at", "id"),
+        Index("ix_jobs_waiting", "queued_at", sqlite_where=WAITS, postgresql_where=WAITS),
         Index("ix_jobs_project", "project_id", "id"),
         Index("ix_jobs_status", "project_id", "status", "id"),
         Index("ix_jobs_base_model", "project_id", "base_model", "id"),
@@ -358,5 +364,7 @@ class Worker(Table):
     memory_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Of the machine."""
     gpus: Mapped[tuple[Gpu, ...]] = mapped_column(Stored(tuple[Gpu, ...]), server_default="[]")
+    tallies: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """What has happened since it started, counted: see `worker/rescue.py`."""
     started_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

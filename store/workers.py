@@ -1,6 +1,6 @@
 """Workers that look for jobs, and when each was last seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -14,9 +14,23 @@ ALIVE_SECONDS = 30
 """A worker not seen for longer is taken to be gone."""
 
 
-def see(session: Session, name: str, *, num_slots: int, memory_bytes: int, gpus: Sequence[Gpu]) -> None:
-    """Note that a worker is alive, and what it has."""
-    has = {"num_slots": num_slots, "memory_bytes": memory_bytes, "gpus": tuple(gpus), "last_seen_at": from_now()}
+def see(
+    session: Session,
+    name: str,
+    *,
+    num_slots: int,
+    memory_bytes: int,
+    gpus: Sequence[Gpu],
+    tallies: Mapping[str, int] | None = None,
+) -> None:
+    """Note that a worker is alive, what it has, and what it has counted."""
+    has = {
+        "num_slots": num_slots,
+        "memory_bytes": memory_bytes,
+        "gpus": tuple(gpus),
+        "tallies": dict(tallies or {}),
+        "last_seen_at": from_now(),
+    }
     if touched(session, update(Worker).where(Worker.name == name).values(**has)) == 0:
         session.execute(insert(Worker).values(name=name, started_at=from_now(), **has))
 

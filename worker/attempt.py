@@ -37,6 +37,14 @@ class Attempts:
         """Whoever chooses holds every free slot for a moment: another thread would take them for occupied."""
         self._stopping = threading.Event()
         self._runners: set[RunnerProcess] = set()
+        self.num_started = 0
+        self.num_broken = 0
+        """Of the runners, those that ended with an error."""
+
+    @property
+    def num_warmed(self) -> int:
+        """Warm trainers that were started."""
+        return self._warm.num_started
 
     def run_due(self) -> None:
         """Carry out jobs on free slots until none is due that fits them."""
@@ -118,6 +126,7 @@ class Attempts:
         with self._line() as line:
             runner = self._spare.start(lease, self._slots.visible_gpus(held), held.fds, line)
         self._runners.add(runner)
+        self.num_started += 1
         if self._stopping.is_set():  # drain() may have looked just before
             runner.send_signal(signal.SIGTERM)
         exit_code = runner.wait()
@@ -126,6 +135,7 @@ class Attempts:
         if exit_code == -signal.SIGTERM:  # else it would have saved and given the job back itself
             self._let_go(leases.give_back, lease, "The runner was told to end before it had begun")
         elif exit_code != 0:
+            self.num_broken += 1
             self._let_go(leases.charge, lease, f"The runner ended with exit code {exit_code}")
 
     def _line(self) -> socket.socket | nullcontext[None]:

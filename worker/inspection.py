@@ -67,6 +67,8 @@ class Inspections:
         self._slot = threading.Lock()
         self._stopping = threading.Event()
         self._begun_at = self._renewed_at = time.monotonic()
+        self.num_broken = 0
+        """Tries that broke down."""
 
     @property
     def is_idle(self) -> bool:
@@ -99,6 +101,7 @@ class Inspections:
         except NobodyWants:
             self._give_back(claim, is_charged=False)
         except BrokenDown as error:
+            self.num_broken += 1
             log.warning("%s: %s", claim.inspection_id, error)
             self._give_back(claim, is_charged=True)
         else:

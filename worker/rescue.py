@@ -48,6 +48,7 @@ class Rescue:
         self._clock = clock
         self._swept_at = -float("inf")
         self._watching_since = 0.0
+        self._num_missed = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sweep_until_stopped, name="rescue", daemon=True)
 
@@ -100,6 +101,13 @@ class Rescue:
             num_slots=len(self._slots),
             memory_bytes=self._slots.machine_bytes,
             gpus=self._slots.gpus,
+            tallies={
+                "runners_started": self._attempts.num_started,
+                "runners_broken": self._attempts.num_broken,
+                "trainers_warmed": self._attempts.num_warmed,
+                "inspections_broken": self._inspections.num_broken,
+                "sweeps_missed": self._num_missed,
+            },
         )
 
     def _sweep_until_stopped(self) -> None:
@@ -108,6 +116,7 @@ class Rescue:
             try:
                 self.sweep()
             except UNAVAILABLE as error:
+                self._num_missed += 1
                 log.warning("the database does not answer, sweeping again in a moment: %s", error)
             if self._stopping.wait(self._settings.sweep_seconds):
                 return

@@ -43,6 +43,7 @@ class Warm:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: socket.socket | None = None
         self._started_at = self._used_at = time.monotonic()
+        self.num_started = 0
 
     def tend(self) -> None:
         """Have it there unless nobody has needed it for long: it holds some hundred megabytes."""
@@ -103,6 +104,7 @@ class Warm:
                 stdout=subprocess.DEVNULL,
             )
         self._started_at = time.monotonic()
+        self.num_started += 1
         log.info("warm trainer: process %d", self._process.pid)
 
     def _end(self) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from store import deliveries, inspections, jobs, leases, metrics, webhooks
+from store import deliveries, inspections, jobs, leases, metrics, tallies, webhooks
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.lifecycle import JobStatus
-from store.tables import Job
+from store.tables import WAITS, Job
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
@@ -43,6 +43,8 @@ READS: dict[str, Read] = {
     "what is to be delivered": deliveries.is_anything_due,
     "what was delivered long ago": deliveries.forget_old,
     "webhook endpoints": lambda session: webhooks.page(session, after="we_1", limit=20),
+    "the longest wait": lambda session: session.scalar(select(func.min(Job.queued_at)).where(WAITS)),
+    "the newest event": tallies.newest,
     "how fast jobs were": lambda session: inspections.seconds_at_pace(session, "starter", 1.0),
 }
 
