@@ -84,8 +84,9 @@ export class JobState {
   }
 
   async readSeries() {
+    // TIMES
     const { data } = await read(`${this.path}/metrics?max_points=${MAX_POINTS}`, this.abort?.signal);
-    this.series.value = Object.fromEntries(data.map((one) => [one.name, one]));
+    this.series.value = Object.fromEntries(data.map((one) => [one.name, { ...one, times: one.times ?? one.steps }]));
   }
 
   /** Series between two steps, finer than the whole. @param {number} first  @param {number} last */

@@ -90,7 +90,7 @@ function Facts({ job }) {
 }
 
 function Count({ state, name }) {
-  const counts = { samples: state.samples.value?.length, checkpoints: state.checkpoints.value?.length, events: state.events.value?.length };
+  const counts = { checkpoints: state.checkpoints.value?.length, events: state.events.value?.length };
   return counts[name] ? html`<span class="count">${counts[name]}</span>` : null;
 }
 

@@ -45,7 +45,7 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
     <figure class="chart" aria-label=${`${name}, a chart; its numbers stand below`}>
       <figcaption><h3>${name}</h3><${Legend} curves=${curves} at=${at} by=${by} /></figcaption>
       <div class="chart-frame" ref=${frame} aria-hidden="true"></div>
-      <${Numbers} curves=${curves} name=${name} />
+      <${Numbers} curves=${curves} name=${name} marks=${marks} />
     </figure>
   `;
 }
@@ -57,15 +57,15 @@ function Legend({ curves, at, by }) {
       ${at !== null && html`<span class="quiet">${by === "time" ? clock(at * 1000) : `step ${at.toLocaleString("en")}`}</span>`}
       ${curves.map((curve, place) => html`
         <span key=${curve.label ?? curve.name} class=${`legend-entry series-${colourOf(curve, place)}`}>
-          <i></i>${curve.label ?? title(curve.name)} <b>${number(valueAt(curve, at, by))}</b>
+          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${number(valueAt(curve, at, by))}</b>
         </span>
       `)}
     </div>
   `;
 }
 
-/** @param {{curves: Curve[], name: string}} props */
-const Numbers = ({ curves, name }) => html`
+/** @param {{curves: Curve[], name: string, marks: any[]}} props */
+const Numbers = ({ curves, name, marks }) => html`
   <details class="numbers">
     <summary>Numbers</summary>
     <table>
@@ -82,6 +82,7 @@ const Numbers = ({ curves, name }) => html`
         })}
       </tbody>
     </table>
+    ${marks.map(({ attempt, step }) => html`<p key=${attempt} class="quiet">Attempt ${attempt} went on behind step ${step}.</p>`)}
   </details>
 `;
 
@@ -110,8 +111,9 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     legend: { show: false },
     cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, y: false },
     scales: { x: { time: by === "time" }, y: { distr: isLog ? 3 : 1 } },
+    padding: [8, 12, 0, 0],
     axes: [
-      { ...axis, ...(by === "time" ? {} : { values: (_, steps) => steps.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) }) },
+      { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, steps) => steps.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) }) },
       { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : number(value))) },
     ],
     series: [{}, ...curves.flatMap(line)],

@@ -1,5 +1,5 @@
 /** Answers to held-out rows: image, question, target, and what the model said at each evaluation. */
-import { number, title } from "../format.js";
+import { counted, number, title } from "../format.js";
 import { html, useState } from "../html.js";
 import { byRows, bySteps } from "../samples.js";
 import { Dialog } from "./dialog.js";
@@ -70,7 +70,7 @@ function Changes({ row, step }) {
   const last = (at) => (at + 1 < runs.length ? runs[at + 1].step : Infinity);
   return html`
     <details open=${runs.length > 1 && runs.length < 5}>
-      <summary>${runs.length === 1 ? "The same at each evaluation" : `Changed ${runs.length - 1} times`}</summary>
+      <summary>${runs.length === 1 ? "The same at each evaluation" : `Changed ${counted(runs.length - 1, "time")}`}</summary>
       <ol class="changes">
         ${runs.map((answer, at) => html`
           <li key=${answer.step} class=${`${answer.isRight ? "is-right" : ""} ${step >= answer.step && step < last(at) ? "is-current" : ""}`}>
