@@ -24,10 +24,21 @@ up: setup ## start the service here and keep it running (Ctrl-C stops it)
 clients: setup ## make .venv-clients with the clients of OpenAI that the tests run, pinned
 	$(BIN)/python -m tests.clients.environments
 
-test: setup clients ## the whole test suite
+chromium: ## install the browser that tests look at the dashboard with, where apt-get and root are
+	@command -v chromium > /dev/null \
+		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } \
+		|| echo "No chromium, and none can be installed here: the tests of the dashboard's pages will be skipped"
+
+screenshots: setup chromium ## write docs/screenshots/ from a service with jobs of the demo
+	$(BIN)/python -m tests.browser.screenshots
+
+vendor: setup ## take the dashboard's libraries from npm anew, as api/dashboard/vendor.py pins them
+	$(BIN)/python -m api.dashboard.vendor
+
+test: setup clients chromium ## the whole test suite
 	$(BIN)/python -m pytest
 
-test-all: setup clients ## the same with the long matrices: every family with every method, learned by heart
+test-all: setup clients chromium ## the same with the long matrices: every family with every method, learned by heart
 	$(BIN)/python -m pytest -m ''
 
 SEEDS ?= 1
@@ -67,4 +78,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv .venv-bench .venv-clients .cache build dist docs/reference site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up clients test test-all chaos bench-setup bench families docs check pins clean
+.PHONY: help setup demo up clients chromium screenshots vendor test test-all chaos bench-setup bench families docs check pins clean

@@ -21,8 +21,9 @@ from api import messages
 from api.messages import Message
 from api.views import JobRead
 from api.watching import Watcher
-from store import jobs, stream
+from store import forecast, jobs, stream
 from store.database import Database
+from store.forecast import UNKNOWN
 from store.jobs import JobNotFound
 from store.stream import Head, Kind, Place
 
@@ -243,7 +244,8 @@ def _news(session: Session, job_id: str, since: Place, head: Head | None) -> New
 
 
 def _job(session: Session, job_id: str, head: Head) -> Message:
-    return messages.of_job(JobRead.of(jobs.get(session, job_id), head.queue_position))
+    job = jobs.get(session, job_id)
+    return messages.of_job(JobRead.of(job, head.queue_position, forecast.expected(session, [job]).get(job_id, UNKNOWN)))
 
 
 def _cut(channel: Channel) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from store.forecast import UNKNOWN, Expected
 from store.lifecycle import JobStatus
 from store.progress import Progress
 from store.tables import Artifact, Job
@@ -77,6 +78,12 @@ class JobRead(View):
     """How often a worker has started it."""
     queue_position: int | None
     """1 starts next; 200 stands for itself and all behind it; null if it does not wait."""
+    expected_start_at: datetime | None
+    """Of a job that waits, as far as earlier jobs tell; no change of it is a change of the job."""
+    expected_end_at: datetime | None
+    """Likewise, and of one that runs at its own pace."""
+    worker: str | None
+    """That runs it, or ran it last."""
     progress: Progress | None
     failure: FailureRead | None
     artifact: ArtifactSummary | None
@@ -90,8 +97,8 @@ class JobRead(View):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job, queue_position: int | None) -> Self:
-        """The view of a job's row and its place in the queue."""
+    def of(cls, job: Job, queue_position: int | None, expected: Expected = UNKNOWN) -> Self:
+        """The view of a job's row, its place in the queue, and what is expected of it."""
         failure = None
         if job.failure_code is not None:
             failure = FailureRead(
@@ -106,6 +113,9 @@ class JobRead(View):
             spec=job.spec,
             attempt=job.attempt,
             queue_position=queue_position,
+            expected_start_at=expected.start_at,
+            expected_end_at=expected.end_at,
+            worker=job.worker,
             progress=job.progress,
             failure=failure,
             artifact=ArtifactSummary.model_validate(job.artifact) if job.artifact else None,
@@ -135,6 +145,18 @@ class JobPage(View):
     has_more: bool
     last_id: str | None
     """Give it as `after` to read on."""
+
+
+class JobCounts(View):
+    """How many jobs there are of each status."""
+
+    validating: int
+    queued: int
+    running: int
+    paused: int
+    succeeded: int
+    failed: int
+    cancelled: int
 
 
 class EventRead(View):
@@ -171,6 +193,7 @@ class LogPage(View):
 
     data: list[LogLineRead]
     has_more: bool
+    """Behind these; where the newest were asked for, before them."""
     last_id: int
     """Give it as `after` to read on."""
 
@@ -274,6 +297,16 @@ class GpuRead(View):
     """Memory."""
 
 
+class OccupiedRead(View):
+    """What a job has of a worker."""
+
+    job_id: str | None
+    """Null if it is another project's."""
+    slots: tuple[str, ...]
+    """Names of GPUs, or of a place on the CPU; empty for a moment while it begins."""
+    started_at: datetime
+
+
 class WorkerRead(View):
     """A worker that looks for jobs."""
 
@@ -284,6 +317,8 @@ class WorkerRead(View):
     gpus: tuple[GpuRead, ...]
     started_at: datetime
     last_seen_at: datetime
+    running: tuple[OccupiedRead, ...]
+    """Jobs that it carries out now."""
 
 
 class WorkerList(View):

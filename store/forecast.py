@@ -1,5 +1,7 @@
-"""When a waiting job will begin, as far as earlier jobs tell: an estimate, and none where they tell nothing."""
+"""When jobs will begin and end, as far as earlier ones tell: an estimate, and none where they tell nothing."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -16,19 +18,56 @@ _MOST_AHEAD = 50
 """Beyond so many jobs an estimate says nothing."""
 
 
-def start_of(session: Session, job: Job) -> datetime | None:
-    """When a queued job will begin, if all goes on at the pace so far.
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of a job if all goes on at the pace so far."""
+
+    start_at: datetime | None
+    """None where that is not known, or it has begun."""
+    end_at: datetime | None
+
+
+UNKNOWN = Expected(None, None)
+
+
+def expected(session: Session, among: Iterable[Job]) -> dict[str, Expected]:
+    """What is expected of those jobs that wait or run.
 
     Slots are shared with other projects, whose running jobs count too. What these have waiting does not: how turns will
     be taken is not known.
     """
-    ahead, left = _ahead(session, job), _left(session)
+    going = [job for job in among if job.status in {JobStatus.QUEUED, JobStatus.RUNNING}]
+    if not going:
+        return {}
+    at = now(session)
+    found = {
+        job.id: Expected(None, at + timedelta(seconds=job.progress.remaining_seconds)) for job in going if job.progress
+    }
+    for project_id in {job.project_id for job in going if job.status == JobStatus.QUEUED}:
+        found |= _waiting(session, project_id, at)
+    return {job.id: found.get(job.id, UNKNOWN) for job in going}
+
+
+def start_of(session: Session, job: Job) -> datetime | None:
+    """When a queued job will begin."""
+    return expected(session, [job]).get(job.id, UNKNOWN).start_at
+
+
+def _waiting(session: Session, project_id: str, at: datetime) -> dict[str, Expected]:
+    """What is expected of the first jobs of a project's queue."""
+    left = _left(session)
     num_slots = sum(max(worker.num_slots, len(worker.gpus)) for worker in workers.alive(session))
-    if ahead is None or left is None or not num_slots:
-        return None
-    if len(left) + len(ahead) < num_slots:
-        return now(session)
-    return now(session) + timedelta(seconds=(sum(left) + sum(ahead)) / num_slots)
+    if left is None or not num_slots:
+        return {}
+    found: dict[str, Expected] = {}
+    before, num_before = sum(left), len(left)
+    for job_id, seconds in _queue(session, project_id):
+        start_at = at if num_before < num_slots else at + timedelta(seconds=before / num_slots)
+        found[job_id] = Expected(start_at, None if seconds is None else start_at + timedelta(seconds=seconds))
+        if seconds is None:
+            break
+        before, num_before = before + seconds, num_before + 1
+    return found
 
 
 def _left(session: Session) -> list[float] | None:
@@ -39,22 +78,19 @@ def _left(session: Session) -> list[float] | None:
     return told if len(told) == len(found) else None
 
 
-def _ahead(session: Session, job: Job) -> list[float] | None:
-    """How long each job before this one takes; None if that is not known of one of them."""
+def _queue(session: Session, project_id: str) -> Iterator[tuple[str, float | None]]:
+    """The first jobs of a project's queue, in their order, and how long each takes, where that is known."""
     statement = (
         select(Job.id, Job.base_model, Inspection.report)
         .join(Inspection, Inspection.job_id == Job.id)
-        .where(Job.status == JobStatus.QUEUED, Job.project_id == job.project_id)
+        .where(Job.status == JobStatus.QUEUED, Job.project_id == project_id)
         .order_by(*CLAIM_ORDER)
         .limit(_MOST_AHEAD)
     )
-    found: list[float] = []
-    for row in session.execute(statement):
-        if row.id == job.id:
-            return found
+    paces: dict[str, float | None] = {}
+    for row in session.execute(statement).all():
         estimate = row.report.estimate if row.report else None
-        seconds = inspections.seconds_at_pace(session, row.base_model, estimate.flops) if estimate else None
-        if seconds is None:
-            return None
-        found.append(seconds)
-    return None
+        if row.base_model not in paces:
+            paces[row.base_model] = inspections.pace_of(session, row.base_model)
+        pace = paces[row.base_model]
+        yield row.id, estimate.flops / pace if estimate and pace else None

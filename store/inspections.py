@@ -199,9 +199,15 @@ def forget_old(session: Session) -> None:
 
 
 def seconds_at_pace(session: Session, base_model: str, flops: float) -> float | None:
-    """How long so many operations take at the pace of jobs that have succeeded, those on the same base model if any."""
+    """How long so many operations take at the pace of earlier jobs."""
+    pace = pace_of(session, base_model)
+    return None if pace is None else flops / pace
+
+
+def pace_of(session: Session, base_model: str) -> float | None:
+    """Operations a second of jobs that have succeeded, those on the same base model if any."""
     paces = _paces(session, Job.base_model == base_model) or _paces(session, true())
-    return flops / median(paces) if paces else None
+    return median(paces) if paces else None
 
 
 def _paces(session: Session, among: ColumnElement[bool]) -> list[float]:

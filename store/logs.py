@@ -22,3 +22,11 @@ def after(session: Session, job_id: str, line_id: int, limit: int) -> Sequence[L
     """Lines of a job behind the line `line_id`, oldest first."""
     statement = select(LogLine).where(LogLine.job_id == job_id, LogLine.id > line_id).order_by(LogLine.id).limit(limit)
     return session.scalars(statement).all()
+
+
+def before(session: Session, job_id: str, line_id: int | None, limit: int) -> Sequence[LogLine]:
+    """The newest lines of a job, or those before the line `line_id`; newest first."""
+    statement = select(LogLine).where(LogLine.job_id == job_id).order_by(LogLine.id.desc()).limit(limit)
+    if line_id is not None:
+        statement = statement.where(LogLine.id < line_id)
+    return session.scalars(statement).all()

@@ -1,17 +1,30 @@
 """Workers that look for jobs, and when each was last seen."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
-from store.database import touched
+from store.database import ACROSS_PROJECTS, touched
+from store.lifecycle import JobStatus
 from store.resources import Offer
-from store.tables import Gpu, Job, Worker
+from store.tables import Attempt, Gpu, Job, Worker
 
 ALIVE_SECONDS = 30
 """A worker not seen for longer is taken to be gone."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job that a worker carries out."""
+
+    job_id: str
+    project_id: str
+    slots: tuple[str, ...]
+    started_at: datetime
 
 
 def see(
@@ -39,6 +52,22 @@ def alive(session: Session) -> Sequence[Worker]:
     """Workers seen lately, by name."""
     statement = select(Worker).where(Worker.last_seen_at > from_now(-ALIVE_SECONDS)).order_by(Worker.name)
     return session.scalars(statement).all()
+
+
+def running(session: Session) -> Mapping[str, Sequence[Running]]:
+    """What each worker carries out now, by its name: the jobs of every project."""
+    statement = (
+        select(Job.worker, Job.id, Job.project_id, Attempt.slots, Attempt.started_at)
+        .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.number == Job.attempt))
+        .where(Job.status == JobStatus.RUNNING)
+        .order_by(Attempt.started_at)
+        .execution_options(**{ACROSS_PROJECTS: True})
+    )
+    found: dict[str, list[Running]] = {}
+    for row in session.execute(statement):
+        occupied = Running(row.id, row.project_id, row.slots, row.started_at)
+        found.setdefault(row.worker or "", []).append(occupied)
+    return found
 
 
 def none_fits(session: Session, job_id: str) -> bool:

@@ -3,23 +3,26 @@
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
 import anyio
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.base_models import check_base_model
+from api.conditional import UNCHANGED, IfNoneMatch, etag_of, told
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.repeating import NamedDep, Repeat
-from api.views import JobPage, JobRead
-from store import inspections, jobs
+from api.views import JobCounts, JobPage, JobRead
+from store import forecast, inspections, jobs
 from store.doorbell import Bell
+from store.forecast import UNKNOWN, Expected
 from store.lifecycle import ENDED, JobStatus
 from store.submissions import KeyTaken
 from store.tables import Job
@@ -100,30 +103,49 @@ async def report_on_job(spec: Spec, caller: CallerDep, wait: WaitSeconds = 60) -
     return await report_on(spec, caller, wait)
 
 
-@router.get("")
+@router.get("", response_model=JobPage, responses=UNCHANGED)
 def list_jobs(
     caller: CallerDep,
-    status: JobStatus | None = None,
+    status: Annotated[list[JobStatus], Query(description="Of which they have one; may be given several times")] = [],  # noqa: B006
     base_model: str | None = None,
+    search: Annotated[
+        str | None, Query(max_length=255, description="What id, base model or suffix holds, in upper or lower case")
+    ] = None,
     after: Annotated[str | None, Query(description="Id of the last job of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> JobPage:
-    """Jobs, newest first."""
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Jobs, newest first.
+
+    With the ETag of an earlier answer in `If-None-Match`, the answer is 304 as long as the jobs are as they were.
+    """
     with caller.reading() as session:
-        found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
+        found = jobs.page(session, statuses=status, base_model=base_model, search=search, after=after, limit=limit + 1)
         places = jobs.queue_positions(session, found)
-        data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
-        return JobPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+        plain = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
+        page = JobPage(data=plain, has_more=len(found) > limit, last_id=plain[-1].id if plain else None)
+        etag = etag_of(page)
+        if etag == if_none_match:
+            return told(page, etag, if_none_match)
+        expected = forecast.expected(session, found[:limit])
+    return told(page.model_copy(update={"data": [_with(job, expected) for job in plain]}), etag, if_none_match)
 
 
-@router.get("/{job_id}", response_model=JobRead, responses={304: {"description": "Nothing has changed"}})
+@router.get("/counts")
+def count_jobs(caller: CallerDep) -> JobCounts:
+    """How many jobs there are of each status."""
+    with caller.reading() as session:
+        return JobCounts.model_validate(jobs.counts(session))
+
+
+@router.get("/{job_id}", response_model=JobRead, responses=UNCHANGED)
 async def read_job(
     job_id: str,
     caller: CallerDep,
     wait: Annotated[
         float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for a change, or for the end")
     ] = 0,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One job.
 
@@ -133,15 +155,14 @@ async def read_job(
     until = time.monotonic() + min(wait, caller.parts.settings.max_wait_seconds)
     while True:
         job = await run_in_threadpool(_load, caller, job_id)
-        body = job.model_dump_json().encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        etag = etag_of(job)
         is_news = etag != if_none_match if if_none_match else job.status in ENDED
         if is_news or time.monotonic() >= until:
             break
         await anyio.sleep(_LOOK_SECONDS)
-    if etag == if_none_match:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
-    return Response(body, media_type="application/json", headers={"ETag": etag, "Cache-Control": "no-cache"})
+    if etag != if_none_match:
+        job = await run_in_threadpool(_expecting, caller, job)
+    return told(job, etag, if_none_match)
 
 
 @router.post("/{job_id}/cancel")
@@ -186,9 +207,22 @@ def finish_job(job_id: str, caller: CallerDep) -> JobRead:
 
 
 def _load(caller: Caller, job_id: str) -> JobRead:
+    """Without what is expected of it, which moves with the time and is no change."""
     with caller.reading() as session:
-        return _view(session, jobs.get(session, job_id))
+        job = jobs.get(session, job_id)
+        return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id))
+
+
+def _expecting(caller: Caller, job: JobRead) -> JobRead:
+    with caller.reading() as session:
+        return _with(job, forecast.expected(session, [jobs.get(session, job.id)]))
+
+
+def _with(job: JobRead, expected: Mapping[str, Expected]) -> JobRead:
+    found = expected.get(job.id, UNKNOWN)
+    return job.model_copy(update={"expected_start_at": found.start_at, "expected_end_at": found.end_at})
 
 
 def _view(session: Session, job: Job) -> JobRead:
-    return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id))
+    expected = forecast.expected(session, [job]).get(job.id, UNKNOWN)
+    return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id), expected)

@@ -40,10 +40,25 @@ def list_events(job_id: str, caller: CallerDep, after: After = 0, limit: Limit =
 
 
 @router.get("/logs")
-def list_log_lines(job_id: str, caller: CallerDep, after: After = 0, limit: Limit = 1000) -> LogPage:
+def list_log_lines(
+    job_id: str,
+    caller: CallerDep,
+    after: After = 0,
+    limit: Limit = 1000,
+    last: Annotated[
+        int | None, Query(ge=1, le=1000, description="The newest so many lines, instead of what `after` tells")
+    ] = None,
+    before: Annotated[
+        int | None, Query(ge=0, lt=2**63, description="With `last`: the newest of those before the line with this id")
+    ] = None,
+) -> LogPage:
     """What the trainer wrote to stderr, oldest first."""
     with caller.reading() as session:
         jobs.get(session, job_id)
+        if last is not None:
+            newest = logs.before(session, job_id, before, last + 1)
+            data = [LogLineRead.model_validate(line) for line in reversed(newest[:last])]
+            return LogPage(data=data, has_more=len(newest) > last, last_id=data[-1].id if data else after)
         found = logs.after(session, job_id, after, limit + 1)
         data = [LogLineRead.model_validate(line) for line in found[:limit]]
         return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)

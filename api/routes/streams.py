@@ -19,6 +19,8 @@ _ALL = ",".join(TYPES)
 _TYPE = "|".join(TYPES)
 _END = "-end"
 _ID = f"^{PLACE.pattern}({_END})?$"
+_NOW = "now"
+_ID_OR_NOW = f"^(({PLACE.pattern})({_END})?|{_NOW})$"
 Types = Annotated[
     str, Query(pattern=f"^({_TYPE})(,({_TYPE}))*$", description="Only messages of these types, and the end")
 ]
@@ -26,7 +28,10 @@ LastEventId = Annotated[str | None, Header(pattern=_ID, description="Id of the l
 LastEventIdAsked = Annotated[
     str | None,
     Query(
-        alias="last_event_id", pattern=_ID, description="The same, for who can send no header; the header goes before"
+        alias="last_event_id",
+        pattern=_ID_OR_NOW,
+        description="The same, for who can send no header; the header goes before. "
+        "`now` leaves out what is past, for who reads that elsewhere",
     ),
 ]
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -52,7 +57,7 @@ async def stream_job(
     await run_in_threadpool(_look_for, job_id, caller)
     told = await caller.parts.streams.open(
         job_id,
-        Place.parse(since.removesuffix(_END)),
+        None if since == _NOW else Place.parse(since.removesuffix(_END)),
         frozenset(types.split(",")),
         has_heard_end=since.endswith(_END),
     )

@@ -102,3 +102,24 @@ def test_nothing_is_foretold_while_the_pace_of_what_is_before_is_unknown(databas
         submit_queued(session, spec)
 
     assert seconds_to_start(database, spec) is None
+
+
+def test_a_job_ends_when_it_has_run_as_long_as_those_before_it(database: Database, spec: JobSpec) -> None:
+    done = run(database, spec, 0, elapsed=50)
+    with database.writing() as session:
+        leases.succeed(session, done)
+    running = run(database, spec, 100)
+    with database.writing() as session:
+        waiting = inspections.submit(session, spec).id
+        pass_inspection(session, JobReport(is_valid=True, estimate=ESTIMATE))
+        at = now(session)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(forecast, "now", lambda _: at)
+            found = forecast.expected(
+                session, [jobs.get(session, one) for one in (done.job_id, running.job_id, waiting)]
+            )
+
+    assert {job_id: one.end_at and (one.end_at - at).total_seconds() for job_id, one in found.items()} == {
+        running.job_id: 100,
+        waiting: 50,
+    }

@@ -69,7 +69,7 @@ def test_a_refused_job_leaves_nothing(database: Database, spec: JobSpec) -> None
         submit(database, spec, eval_dataset="file-2")
 
     with database.reading() as session:
-        assert not jobs.page(session, status=None, base_model=None, after=None, limit=10)
+        assert not jobs.page(session, base_model=None, after=None, limit=10)
 
 
 def test_an_unknown_job_is_not_found(database: Database) -> None:
@@ -81,8 +81,8 @@ def test_a_page_goes_on_behind_the_one_before(database: Database, spec: JobSpec)
     submitted = sorted((submit(database, spec) for _ in range(3)), reverse=True)
 
     with database.reading() as session:
-        first = jobs.page(session, status=None, base_model=None, after=None, limit=2)
-        second = jobs.page(session, status=None, base_model=None, after=first[-1].id, limit=2)
+        first = jobs.page(session, base_model=None, after=None, limit=2)
+        second = jobs.page(session, base_model=None, after=first[-1].id, limit=2)
 
     assert [job.id for job in (*first, *second)] == submitted
 
@@ -94,7 +94,7 @@ def test_a_page_can_be_of_one_status(database: Database, spec: JobSpec) -> None:
         jobs.request_cancel(session, cancelled)
 
     with database.reading() as session:
-        found = jobs.page(session, status=JobStatus.CANCELLED, base_model=None, after=None, limit=10)
+        found = jobs.page(session, statuses=[JobStatus.CANCELLED], base_model=None, after=None, limit=10)
 
     assert [job.id for job in found] == [cancelled]
 
@@ -104,7 +104,7 @@ def test_a_page_can_be_of_one_base_model(database: Database, spec: JobSpec) -> N
     other = submit(database, spec, base_model="another/model")
 
     with database.reading() as session:
-        found = jobs.page(session, status=None, base_model="another/model", after=None, limit=10)
+        found = jobs.page(session, base_model="another/model", after=None, limit=10)
 
     assert [job.id for job in found] == [other]
 

@@ -18,8 +18,8 @@ from trainer_core.contract.spec import JobSpec
 Read = Callable[[Session], object]
 
 
-def page(status: JobStatus | None = None, base_model: str | None = None, after: str | None = None) -> Read:
-    return lambda session: jobs.page(session, status=status, base_model=base_model, after=after, limit=20)
+def page(*statuses: JobStatus, base_model: str | None = None, after: str | None = None) -> Read:
+    return lambda session: jobs.page(session, statuses=statuses, base_model=base_model, after=after, limit=20)
 
 
 def thinned(session: Session) -> object:
@@ -31,8 +31,10 @@ READS: dict[str, Read] = {
     "all": page(),
     "further on": page(after="ftjob-1"),
     "of a status": page(JobStatus.FAILED),
-    "of a base model": page(None, "starter"),
-    "of both": page(JobStatus.FAILED, "starter", "ftjob-1"),
+    "of several statuses": page(JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.SUCCEEDED),
+    "of a base model": page(base_model="starter"),
+    "of both": page(JobStatus.FAILED, base_model="starter", after="ftjob-1"),
+    "how many of each status": jobs.counts,
     "places in the queue": lambda session: jobs.queue_positions(
         session, [Job(id="ftjob-1", project_id=DEFAULT_PROJECT, status=JobStatus.QUEUED)]
     ),

@@ -68,6 +68,21 @@ def test_log_lines_come_in_their_order(client: TestClient, lease: Lease, databas
     assert [line["line"] for line in found["data"]] == ["first", "second"]
 
 
+def test_the_newest_log_lines_can_be_read_and_those_before_them(
+    client: TestClient, lease: Lease, database: Database
+) -> None:
+    with database.writing() as session:
+        logs.record(session, lease, ["one", "two", "three"])
+    place = f"/jobs/{lease.job_id}/logs"
+
+    newest = client.get(place, params={"last": 2}).json()
+    before = client.get(place, params={"last": 2, "before": newest["data"][0]["id"]}).json()
+
+    assert ([line["line"] for line in newest["data"]], newest["has_more"]) == (["two", "three"], True)
+    assert ([line["line"] for line in before["data"]], before["has_more"]) == (["one"], False)
+    assert client.get(place, params={"after": newest["last_id"]}).json()["data"] == []
+
+
 def test_checkpoints_are_told_newest_first(client: TestClient, lease: Lease, database: Database) -> None:
     with database.writing() as session:
         for step in (10, 20):

@@ -47,6 +47,12 @@ def test_rows_are_told_as_they_are_read(client: TestClient, ended: str, type_: s
     assert told == client.get(ended.replace("stream", path)).json()["data"]
 
 
+def test_from_now_on_nothing_past_is_told(client: TestClient, ended: str) -> None:
+    told = read(client, ended, last_event_id="now")
+
+    assert [message.type for message in told] == ["job", "end"]
+
+
 def test_points_of_a_step_are_one_message(client: TestClient, ended: str) -> None:
     told = [message.data for message in of_type(read(client, ended), "metric")]
 

@@ -1,0 +1,8 @@
+/** Tagged templates that become Preact's elements, and what components are made with. */
+import htm from "./vendor/htm.js";
+import { h } from "./vendor/preact.js";
+
+export const html = htm.bind(h);
+export { render } from "./vendor/preact.js";
+export { useEffect, useMemo, useRef, useState } from "./vendor/preact-hooks.js";
+export { computed, effect, signal, useComputed, useSignal } from "./vendor/signals.js";

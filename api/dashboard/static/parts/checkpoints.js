@@ -1,0 +1,61 @@
+/** What there is to download: the trained model, and states that the job can go on from. */
+import { ago, moment, number, size, title } from "../format.js";
+import { html } from "../html.js";
+import { useNow } from "../now.js";
+import { Icon } from "./icons.js";
+import { Command } from "./copy.js";
+import { Empty, Skeleton } from "./notes.js";
+
+/** @param {{state: import("../job_state.js").JobState}} props */
+export function Checkpoints({ state }) {
+  const now = useNow();
+  const [job, checkpoints] = [state.job.value, state.checkpoints.value];
+  if (!checkpoints) return html`<${Skeleton} label="Loading checkpoints" />`;
+  const names = [...new Set(checkpoints.flatMap(({ metrics }) => Object.keys(metrics)))].sort();
+  const best = bestOf(checkpoints, job.spec.evaluation.metric);
+  return html`
+    ${job.artifact && html`<${Artifact} job=${job} path=${state.path} />`}
+    ${checkpoints.length === 0
+      ? html`<${Empty} title="No checkpoints"><p>They are written as the spec's checkpointing says; the job goes on from the newest one.</p></${Empty}>`
+      : html`
+        <div class="scroller" tabindex="0" role="region" aria-label="Checkpoints">
+          <table class="table">
+            <thead><tr><th scope="col">Step</th><th scope="col">Epoch</th>${names.map((name) => html`<th scope="col" class="numeric" key=${name}>${title(name)}</th>`)}
+              <th scope="col" class="numeric">Size</th><th scope="col">Saved</th><th scope="col"><span class="unseen">Download</span></th></tr></thead>
+            <tbody>
+              ${checkpoints.map((one) => html`
+                <tr key=${one.step}>
+                  <th scope="row">${one.step.toLocaleString("en")}${one === best && html` <span class="tag"><${Icon} name="star" /> best</span>`}</th>
+                  <td class="numeric">${number(one.epoch)}</td>
+                  ${names.map((name) => html`<td class="numeric" key=${name}>${number(one.metrics[name])}</td>`)}
+                  <td class="numeric">${size(one.num_bytes)}</td>
+                  <td title=${moment(one.created_at)}>${ago(one.created_at, now)}</td>
+                  <td><a class="button small" href=${`${state.path}/checkpoints/${one.step}/archive`} download>
+                    <${Icon} name="download" /> Download<span class="unseen"> the checkpoint of step ${one.step}</span></a></td>
+                </tr>
+              `)}
+            </tbody>
+          </table>
+        </div>
+      `}
+  `;
+}
+
+const Artifact = ({ job, path }) => html`
+  <div class="callout good">
+    <${Icon} name="succeeded" />
+    <div>
+      <p><b>The trained model is ready.</b> ${size(job.artifact.num_bytes)} in ${job.artifact.num_files} files.</p>
+      <a class="button primary" href=${`${path}/archive`} download><${Icon} name="download" /> Download the model</a>
+      <${Command} text=${`tuneyard download ${job.id}`} />
+    </div>
+  </div>
+`;
+
+/** By the spec's metric: of losses the least, of all others the greatest. */
+function bestOf(checkpoints, metric) {
+  const name = `eval_${metric}`;
+  const measured = checkpoints.filter(({ metrics }) => metrics[name] !== undefined);
+  const sign = metric === "loss" ? 1 : -1;
+  return measured.toSorted((one, other) => sign * (one.metrics[name] - other.metrics[name]))[0];
+}

@@ -1,0 +1,39 @@
+/** What the trainer wrote, as it writes it. It follows as long as one is at its end. */
+import { clock } from "../format.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { Empty, Skeleton } from "./notes.js";
+
+/** @param {{state: import("../job_state.js").JobState}} props */
+export function LogsPanel({ state }) {
+  const lines = state.lines.value;
+  const box = useRef(null);
+  const [follows, setFollows] = useState(true);
+  const [wanted, setWanted] = useState("");
+  const [hasEarlier, setEarlier] = useState(true);
+  useEffect(() => {
+    if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines, follows, wanted]);
+  if (!lines) return html`<${Skeleton} rows=${6} label="Loading the log" />`;
+  if (!lines.length) return html`<${Empty} title="No line yet"><p>What the trainer writes to its log appears here.</p></${Empty}>`;
+  const shown = wanted ? lines.filter(({ line }) => line.toLowerCase().includes(wanted.toLowerCase())) : lines;
+  const isAtEnd = () => box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 24;
+  const readEarlier = async () => {
+    setFollows(false);
+    setEarlier(await state.readLinesBefore());
+  };
+  return html`
+    <div class="toolbar">
+      <label class="search"><span class="unseen">Find in the log</span>
+        <input type="search" data-search placeholder="Find in the log" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
+      </label>
+      <span class="quiet">${shown.length.toLocaleString("en")} ${shown.length === 1 ? "line" : "lines"}</span>
+      <label class="check"><input type="checkbox" checked=${follows} onChange=${(event) => setFollows(event.target.checked)} /> Follow</label>
+      ${hasEarlier && lines.length >= 1000 && html`<button type="button" class="button small" onClick=${readEarlier}>Earlier lines</button>`}
+    </div>
+    <div class="log" ref=${box} role="log" aria-label="Log" tabindex="0" onScroll=${() => setFollows(isAtEnd())}>
+      ${shown.map(({ id, created_at, attempt, line }) => html`
+        <div key=${id}><time datetime=${created_at} title=${`attempt ${attempt}`}>${clock(created_at)}</time><span>${line}</span></div>
+      `)}
+    </div>
+  `;
+}

@@ -1,0 +1,78 @@
+"""One live service, jobs of several kinds, and a browser to look at them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
+from tests.browser.jobs import EVALUATED, LEARNING, digits_in
+from tests.e2e.live_service import ENDLESS, Service, running, until
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium: `make chromium` installs it where apt-get and root are")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:  # noqa: ARG001 - skips first
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def dataset_id(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return service.tuneyard.upload(digits_in(tmp_path_factory.mktemp("digits"))).id
+
+
+@pytest.fixture(scope="session")
+def trained(service: Service, dataset_id: str) -> str:
+    """A job that was paused once and has succeeded, with evaluations, samples and checkpoints."""
+    job_id = service.submit(dataset_id, LEARNING, suffix="digits", **EVALUATED)
+    service.until_trains(job_id)
+    service.tuneyard.pause(job_id)
+    until(lambda: service.tuneyard.job(job_id).status == "paused")
+    service.tuneyard.resume(job_id)
+    assert service.ended(job_id).has_succeeded
+    return job_id
+
+
+@pytest.fixture(scope="session")
+def failed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A job whose second row is wrong."""
+    rows = digits_in(tmp_path_factory.mktemp("wrong"), num_rows=2)
+    first, _ = rows.read_text().splitlines()
+    rows.write_text(f'{first}\n{{"messages": [{{"role": "user", "content": "?"}}]}}\n')
+    job_id = service.submit(service.tuneyard.upload(rows).id, LEARNING, suffix="wrong")
+    service.ended(job_id)
+    return job_id
+
+
+@pytest.fixture
+def endless(service: Service, dataset_id: str) -> Iterator[str]:
+    """A job that trains as long as a test lasts."""
+    job_id = service.submit(dataset_id, ENDLESS, suffix="endless")
+    service.until_trains(job_id)
+    yield job_id
+    if not service.tuneyard.job(job_id).has_ended:
+        service.tuneyard.cancel(job_id)
+        service.ended(job_id)
+
+
+@pytest.fixture
+def stranger(browser: Browser, service: Service) -> Iterator[Dashboard]:
+    """The dashboard in a browser that is not signed in; whatever goes wrong in it fails the test."""
+    with opened(browser, service) as dashboard:
+        yield dashboard
+        assert dashboard.faults == []
+
+
+@pytest.fixture
+def dashboard(stranger: Dashboard) -> Dashboard:
+    """The dashboard, signed in."""
+    stranger.sign_in()
+    return stranger
