@@ -19,6 +19,8 @@ from api.posting import Poster
 from api.routes import (
     artifacts,
     datasets,
+    drains,
+    garbage,
     health,
     images,
     inspections,
@@ -58,6 +60,8 @@ _GUARDED = (
     usage,
     projects,
     keys,
+    drains,
+    garbage,
     files,
     uploads,
     webhooks,
