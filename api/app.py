@@ -22,6 +22,8 @@ from api.ringing import MeteredDoorbell
 from api.routes import (
     artifacts,
     datasets,
+    drains,
+    garbage,
     health,
     images,
     inspections,
@@ -64,6 +66,8 @@ _GUARDED = (
     usage,
     projects,
     keys,
+    drains,
+    garbage,
     files,
     uploads,
     webhooks,

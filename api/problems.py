@@ -41,6 +41,7 @@ from store.permissions import PermissionNotFound
 from store.projects import ProjectNotFound
 from store.quotas import QuotaExceeded
 from store.remote import StorageFull, StorageUnavailable
+from store.retention import Expired
 from store.stored_files import FileInUse, StoredFileNotFound
 from store.submissions import KeyReused
 from store.uploads import PartNotFound, TooManyBytes, TooManyParts, UploadNotFound, UploadNotPending
@@ -93,6 +94,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
+    Expired: (HTTPStatus.GONE, "expired"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     WebhookEndpointNotFound: (HTTPStatus.NOT_FOUND, "webhook_endpoint_not_found"),
     DeliveryNotFound: (HTTPStatus.NOT_FOUND, "webhook_delivery_not_found"),

@@ -11,6 +11,7 @@ from store.scopes import Scope
 
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]*$")]
 Limit = Annotated[int, Field(ge=0, lt=2**31)] | None
+Days = Annotated[int, Field(ge=1, le=36_500)] | None
 Bytes = Annotated[int, Field(ge=0, lt=2**63)] | None
 
 
@@ -34,6 +35,18 @@ class Limits(Asked):
     max_storage_bytes: Bytes = None
     max_upload_bytes: Bytes = None
     """Of one file."""
+    keep_artifacts_days: Days = None
+    """After the end of their job; null keeps them for ever."""
+    keep_checkpoints_days: Days = None
+    """After the end of their job."""
+    keep_logs_days: Days = None
+    """After the end of their job."""
+    keep_metrics_days: Days = None
+    """After the end of their job."""
+    keep_datasets_days: Days = None
+    """After the upload, and after the end of the last job on them."""
+    keep_jobs_days: Days = None
+    """Records of jobs after their end, with all that they have left."""
 
 
 class ProjectAsked(Limits):
@@ -59,6 +72,12 @@ class ProjectRead(View):
     max_gpu_hours: float | None
     max_storage_bytes: int | None
     max_upload_bytes: int | None
+    keep_artifacts_days: int | None
+    keep_checkpoints_days: int | None
+    keep_logs_days: int | None
+    keep_metrics_days: int | None
+    keep_datasets_days: int | None
+    keep_jobs_days: int | None
     created_at: datetime
 
 

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from client import opening, transfers
 from client import up as service
 from client.deployment import Deployment
+from client.doctor import doctor
 from client.endpoint import default_data_dir, find_service
 from client.errors import TuneyardError, UnreadableInput
 from client.printing import job_details, job_table, print_error, stderr, stdout
@@ -59,6 +60,9 @@ def connect(
 ) -> None:
     """Fine-tune Hugging Face image-text-to-text models as jobs of a service of your own."""
     ctx.obj = partial(Tuneyard, url, api_key=api_key)
+
+
+app.command()(doctor)
 
 
 @app.command()

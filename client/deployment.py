@@ -95,14 +95,16 @@ class Deployment:
         return Program(
             role=role,
             command=command,
-            environment=self._environment(),
+            environment=self.environment,
             folder=self.data_dir,
             log_path=self.logs / f"{role}.log",
             stdin=stdin,
             pass_fds=pass_fds,
         )
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every part of the service is told."""
         told = {
             "TUNEYARD_DATABASE_URL": f"sqlite:///{self.data_dir / 'tuneyard.db'}",
             **os.environ,

@@ -4,6 +4,7 @@ import os
 
 from alembic import context
 
+import store.drain_tables
 import store.file_tables
 import store.permission_tables
 import store.webhook_tables  # noqa: F401 - their tables join the others

@@ -23,29 +23,37 @@ _SUBMITTING_SECONDS = 60.0
 def collect(database: Database, storage: Storage) -> None:
     """Delete the next files that have expired, and parts of uploads that nobody completes any more."""
     with database.reading() as session:
-        files, part_ids = _expired(session), _left(session)
+        files, parts = expired(session), left_parts(session)
+    discard(database, storage, files=files, parts=parts)
+
+
+def discard(
+    database: Database, storage: Storage, *, files: Sequence[StoredFile] = (), parts: Sequence[UploadPart] = ()
+) -> None:
+    """Delete bytes, then rows: what breaks off in between is done again."""
     for place in _places(storage, files):
         storage.delete(place)
+    part_ids, file_ids = [part.id for part in parts], [file.id for file in files]
     for part_id in part_ids:
         storage.delete(storage.file_path(part_id))
-    file_ids = [file.id for file in files]
     with database.writing() as session:
         for table in (Dataset, ImageFile, StoredFile):
             session.execute(delete(table).where(table.id.in_(file_ids)))
         session.execute(delete(UploadPart).where(UploadPart.id.in_(part_ids)))
 
 
-def _expired(session: Session) -> Sequence[StoredFile]:
+def expired(session: Session) -> Sequence[StoredFile]:
+    """The next files that have expired and that no job needs."""
     is_used = exists().where(Job.status.not_in(ENDED), stored_files.uses(StoredFile.id))
     has_expired = select(StoredFile).where(StoredFile.expires_at <= from_now(-_SUBMITTING_SECONDS), ~is_used)
     return session.scalars(has_expired.order_by(StoredFile.expires_at).limit(_MAX_FILES)).all()
 
 
-def _left(session: Session) -> Sequence[str]:
-    """Parts of uploads that have ended or expired."""
+def left_parts(session: Session) -> Sequence[UploadPart]:
+    """The next parts of uploads that have ended or expired."""
     pending = (Upload.status == UploadStatus.PENDING, Upload.expires_at > from_now())
     of_pending = select(Upload.id).where(*pending)
-    left = select(UploadPart.id).where(UploadPart.upload_id.not_in(of_pending), UploadPart.created_at < from_now(-3600))
+    left = select(UploadPart).where(UploadPart.upload_id.not_in(of_pending), UploadPart.created_at < from_now(-3600))
     return session.scalars(left.limit(_MAX_FILES)).all()
 
 

@@ -17,6 +17,8 @@ HUB_ID = re.compile(f"{_NAME.pattern}/{_NAME.pattern}")
 _OLD_SECONDS = 24 * 3600
 """After which an upload that is still coming in has been given up, and a copy that no job uses is not kept."""
 
+_UNREAD_SECONDS = 30 * 24 * 3600
+
 
 class BaseModelNotFound(Exception):
     """No registered base model has this name, and it is no hub id that may be used."""
@@ -154,6 +156,19 @@ class Storage:
         for folder in place.relative_to(self.root).parents[:-3]:  # a job's folder stays, for its next attempt
             with suppress(OSError):  # others still lie there
                 (self.root / folder).rmdir()
+
+    def is_old(self, place: Path) -> bool:
+        """True if a published file has been there for a day."""
+        return self.stat(place).st_mtime < time.time() - _OLD_SECONDS
+
+    def unread_cache(self) -> list[Path]:
+        """Entries of this host's caches that no run has read for a month; any may be deleted at any time."""
+        entries = (path for path in (self.root / "cache").rglob("*") if path.is_file())
+        return [path for path in entries if path.stat().st_mtime < time.time() - _UNREAD_SECONDS]
+
+    def forget_job(self, job_id: str) -> None:
+        """Delete what this host still has of the folders of a job that is no more."""
+        _delete(self.root / "jobs" / job_id)
 
     def forget(self, place: Path) -> None:
         """Delete this host's copy of what lies in a bucket."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from store import events, sharing
+from store import drains, events, sharing
 from store.clock import from_now
 from store.database import touched
 from store.jobs import CLAIM_ORDER
@@ -34,6 +34,8 @@ class Wish(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     FINISH = "finish"
+    DRAIN = "drain"
+    """Of its worker: the job is to go back to the queue."""
 
 
 class AttemptOutcome(StrEnum):
@@ -71,10 +73,12 @@ class Failure:
 
 
 def claim(session: Session, *, worker: str, seconds: float, offer: Offer = ANYTHING) -> Lease | None:
-    """Take the best queued job that fits what is offered; None if none is due.
+    """Take the best queued job that fits what is offered; None if none is due, or the worker is drained.
 
     It is one of the project whose turn it is, and of that project's the one with the highest priority, then the oldest.
     """
+    if drains.applies(session, worker):
+        return None
     claims = (_claim(session, project_id, worker, seconds, offer) for project_id in sharing.turns(session, offer))
     return next((lease for lease in claims if lease is not None), None)
 
@@ -175,11 +179,12 @@ def wish(session: Session, lease: Lease) -> Wish | None:
     Raises:
         LeaseLost: The job has another owner, or none.
     """
-    columns = (Job.cancel_requested_at, Job.pause_requested_at, Job.finish_requested_at)
-    asked = session.execute(select(*columns).where(*_held(lease))).one_or_none()
+    flags = (Job.cancel_requested_at, Job.pause_requested_at, Job.finish_requested_at)
+    is_asked = (*(flag.is_not(None) for flag in flags), drains.gives_back(Job.worker))
+    asked = session.execute(select(*is_asked).where(*_held(lease))).one_or_none()
     if asked is None:
         raise LeaseLost(lease.job_id)
-    return next((wish for wish, at in zip(Wish, asked, strict=True) if at is not None), None)
+    return next((wish for wish, is_wished in zip(Wish, asked, strict=True) if is_wished), None)
 
 
 def seconds_spent(session: Session, lease: Lease) -> float:

@@ -3,13 +3,15 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from store import expiry
+from store import expiry, retention
 from store.clock import from_now
 from store.database import Database
 from store.files import Storage
@@ -22,6 +24,7 @@ from store.trained_models import root_of
 _GRACE_SECONDS = 3600.0
 """How long after its end an attempt's folder is left alone."""
 _COLLECT_SECONDS = 600.0
+_JOBS = "jobs"
 _MAX_ATTEMPTS = 100
 """Whose folders are looked at in one go: whoever looks has other work."""
 
@@ -60,16 +63,50 @@ class Orphans:
             self._clear(run, named[run])
             self._looked_until = ended_at
         expiry.collect(self._database, self._storage)
+        retention.collect(self._database, self._storage)
         self._storage.forget_uploads()
         self._storage.forget_copies(in_use)
 
     def _clear(self, run: Run, named: set[str]) -> None:
         run_dir = self._storage.run_dir(*run)
         for place in self._storage.files(run_dir):
-            path = place.relative_to(run_dir)
-            if not named & {path.as_posix(), *(parent.as_posix() for parent in path.parents)}:
+            if _is_nameless(place.relative_to(run_dir), named):
                 log.info("deleting %s, which no row names", place)
                 self._storage.delete(place)
+
+
+def every(database: Database, storage: Storage) -> Iterator[Path]:
+    """Places of all that no row names in run folders, of attempts that nobody knows too."""
+    runs: dict[Run, list[Path]] = defaultdict(list)
+    for place in storage.files(storage.root / _JOBS):
+        _, job_id, attempt, *path = place.relative_to(storage.root).parts
+        if path and (number := attempt.removeprefix("attempt-")).isdigit():
+            runs[job_id, int(number)].append(place)
+    for some in _batched(runs, _MAX_ATTEMPTS):
+        with database.reading() as session:
+            left, named = _left_alone(session, some), _named(session, some)
+        for run in some:
+            run_dir = storage.run_dir(*run)
+            if run not in left:
+                yield from (place for place in runs[run] if _is_nameless(place.relative_to(run_dir), named[run]))
+
+
+def _batched(runs: Iterable[Run], size: int) -> Iterator[list[Run]]:
+    left = iter(runs)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def _is_nameless(path: Path, named: set[str]) -> bool:
+    return not named & {path.as_posix(), *(parent.as_posix() for parent in path.parents)}
+
+
+def _left_alone(session: Session, runs: Iterable[Run]) -> set[Run]:
+    """Those of which an attempt runs, or has ended lately."""
+    job_ids = {job_id for job_id, _ in runs}
+    is_alive = or_(Attempt.ended_at.is_(None), Attempt.ended_at >= from_now(-_GRACE_SECONDS))
+    rows = session.execute(select(Attempt.job_id, Attempt.number).where(Attempt.job_id.in_(job_ids), is_alive))
+    return {(row.job_id, row.number) for row in rows}
 
 
 def _ended(session: Session, since: datetime) -> list[tuple[Run, datetime]]:

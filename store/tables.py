@@ -46,6 +46,15 @@ class Project(Table):
     max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Of one file."""
+    keep_artifacts_days: Mapped[int | None]
+    """After the end of their job; so are the next three."""
+    keep_checkpoints_days: Mapped[int | None]
+    keep_logs_days: Mapped[int | None]
+    keep_metrics_days: Mapped[int | None]
+    keep_datasets_days: Mapped[int | None]
+    """After the upload, and after the end of the last job on them."""
+    keep_jobs_days: Mapped[int | None]
+    """After their end, with all that they have left."""
     created_at: Mapped[datetime]
 
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 
 from sqlalchemy.orm import Session
 
-from store import leases
+from store import drains, leases
 from store.database import Database
 from store.leases import Lease, LeaseLost
 from store.resources import Offer
@@ -63,18 +63,25 @@ class Attempts:
         """A slot for what makes way for jobs, a large GPU if there are any; None if none is free, or a job is due."""
         with self._choosing, self._slots.all_free() as free:
             offer = self._slots.offer(free)
-            if offer.is_empty or self._stopping.is_set() or self._is_due(offer):
+            if offer.is_empty or self._stopping.is_set() or self.is_drained() or self._is_due(offer):
                 return None
             largest = free.gpus[-1] if free.gpus else None
             slot = next((one for one in free.locks if one.gpu == largest), None)
             return None if slot is None or (offer.has_gpus and largest is None) else free.take([slot])
 
     def is_wanted_back(self, lent: Held) -> bool:
-        """True if a job waits that fits with the slot that was lent, and not without it."""
+        """True if a job waits that fits with the slot that was lent, and not without it, or the worker is drained."""
+        if self.is_drained():
+            return True
         with self._choosing, self._slots.all_free() as free:
             without = self._slots.offer(free)
             together = self._slots.offer(Held(free.locks | lent.locks))
         return self._is_due(together) and not self._is_due(without)
+
+    def is_drained(self) -> bool:
+        """True if somebody wishes that this worker takes nothing new."""
+        with self._database.reading() as session:
+            return drains.applies(session, self._settings.worker_name)
 
     def charge_lost(self) -> None:
         """Charge attempts of this worker, or of an earlier one of its name, of which no process is left.
@@ -104,7 +111,8 @@ class Attempts:
 
     def _is_due(self, offer: Offer) -> bool:
         with self._database.reading() as session:
-            return leases.is_anything_due(session, offer)
+            is_drained = drains.applies(session, self._settings.worker_name)
+            return not is_drained and leases.is_anything_due(session, offer)
 
     def _claim(self) -> tuple[Lease, Held] | None:
         """A job and the slots that it fits; the database is asked only if some are free."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from store import inspections, trained_models
+from store import drains, inspections, trained_models
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.files import BaseModelNotFound, Storage
@@ -92,7 +92,8 @@ class Inspections:
 
     def _claim(self) -> Claim | None:
         with self._database.writing() as session:
-            return inspections.claim(session, _CLAIM_SECONDS)
+            is_drained = drains.applies(session, self._settings.worker_name)
+            return None if is_drained else inspections.claim(session, _CLAIM_SECONDS)
 
     def _run(self, claim: Claim) -> None:
         log.info("%s: finding out, try %d", claim.inspection_id, claim.attempt)

@@ -12,7 +12,8 @@ from api.archives import tar_stream
 from api.guard import CallerDep
 from api.serving import REDIRECTED, serve
 from api.views import ArtifactRead
-from store import artifacts, jobs
+from store import artifacts, jobs, retention
+from store.retention import Kept
 from store.tables import Artifact, Job
 from trainer_core.contract.manifest import MANIFEST, Manifest
 
@@ -27,7 +28,10 @@ def _job(job_id: str, caller: CallerDep) -> Job:
 JobDep = Annotated[Job, Depends(_job, scope="function")]
 
 
-def _artifact(job: JobDep) -> Artifact:
+def _artifact(job: JobDep, caller: CallerDep) -> Artifact:
+    if job.artifact is None:
+        with caller.reading() as session:
+            retention.demand_kept(session, job.id, Kept.ARTIFACTS)
     return artifacts.of_job(job)
 
 

@@ -16,7 +16,8 @@ from api.views import (
     SeriesList,
     SeriesRead,
 )
-from store import checkpoints, events, jobs, logs, metrics
+from store import checkpoints, events, jobs, logs, metrics, retention
+from store.retention import Kept
 from store.series import MIN_POINTS
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["reports"])
@@ -60,6 +61,8 @@ def list_log_lines(
             data = [LogLineRead.model_validate(line) for line in reversed(newest[:last])]
             return LogPage(data=data, has_more=len(newest) > last, last_id=data[-1].id if data else after)
         found = logs.after(session, job_id, after, limit + 1)
+        if not (found or after):
+            retention.demand_kept(session, job_id, Kept.LOGS)
         data = [LogLineRead.model_validate(line) for line in found[:limit]]
         return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
 
@@ -82,6 +85,8 @@ def read_metrics(
         jobs.get(session, job_id)
         most = None if max_points == "all" else max_points
         found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step, max_points=most)
+        if not found:
+            retention.demand_kept(session, job_id, Kept.METRICS)
         return SeriesList(data=[SeriesRead.model_validate(series) for series in found])
 
 
@@ -91,4 +96,6 @@ def list_checkpoints(job_id: str, caller: CallerDep) -> CheckpointList:
     with caller.reading() as session:
         jobs.get(session, job_id)
         found = checkpoints.of_job(session, job_id)
+        if not found:
+            retention.demand_kept(session, job_id, Kept.CHECKPOINTS)
         return CheckpointList(data=[CheckpointRead.model_validate(checkpoint) for checkpoint in found])
