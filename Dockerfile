@@ -9,7 +9,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PYTHONUNBUFFERED=1
 # A new volume takes over the owner of the folder that it is mounted on.
 RUN useradd --uid 1000 --create-home tuneyard \
-    && install --directory --owner=tuneyard --group=tuneyard /var/lib/tuneyard/storage /var/lib/tuneyard/hub
+    && install --directory --owner=tuneyard --group=tuneyard /var/lib/tuneyard/storage /var/lib/tuneyard/scratch /var/lib/tuneyard/hub
 # Packages come before code, so that a change of code installs nothing. They need no README.md, but pyproject.toml names it.
 COPY pyproject.toml constraints.txt /srv/packages/
 RUN --mount=type=cache,target=/root/.cache/pip \

@@ -2,22 +2,69 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, RedisDsn
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, RedisDsn, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from sqlalchemy import make_url
+
+_PREFIX = "TUNEYARD_"
 
 
-class StoreSettings(BaseSettings):
-    """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
+class DatabaseSettings(BaseSettings):
+    """Where the records are: all that the migrations need.
 
-    model_config = SettingsConfigDict(env_prefix="TUNEYARD_", frozen=True, use_attribute_docstrings=True)
+    Read from the environment, names prefixed `TUNEYARD_`, or from files; built only in composition roots.
+    """
 
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, use_attribute_docstrings=True)
+
+    secrets_dir: Path | None = None
+    """Folder in which each setting may stand in a file of its name, `tuneyard_database_password`, where containers are
+    given their secrets. What the environment says goes before it."""
     database_url: str
     """SQLAlchemy URL: `sqlite:////data/tuneyard.db` or `postgresql+psycopg://user:password@host/tuneyard`; what its
     query says of a connection, `?connect_timeout=10`, goes before what is usual here."""
+    database_password: SecretStr | None = None
+    """Put into `database_url`, so that the URL itself may be read by anybody."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the sources know it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no such file is read
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then files."""
+        folder = os.environ.get(f"{_PREFIX}SECRETS_DIR")
+        files = NestedSecretsSettingsSource(file_secret_settings, folder, secrets_dir_missing="error")
+        return init_settings, env_settings, files
+
+    @model_validator(mode="before")
+    @classmethod
+    def _put_passwords_into_urls(cls, given: dict[str, Any]) -> dict[str, Any]:
+        names = [(f"{whose}_url", f"{whose}_password") for whose in ("database", "broker")]
+        return given | {
+            url: _with_password(given[url], given[password])
+            for url, password in names
+            if url in given and password in given
+        }
+
+
+class StoreSettings(DatabaseSettings):
+    """Read from the environment, names prefixed `TUNEYARD_`, or from files; built only in composition roots."""
+
     broker_url: RedisDsn
     """Redis or Valkey, `redis://:password@host:6379/0`; only doorbells pass through it."""
+    broker_password: SecretStr | None = None
+    """Put into `broker_url`, so that the URL itself may be read by anybody."""
     storage_root: Annotated[str, BeforeValidator(os.fspath)]
     """For datasets, base models, checkpoints and artifacts: a folder that API and workers share, or
     `s3://bucket/prefix`."""
@@ -26,3 +73,9 @@ class StoreSettings(BaseSettings):
     that is a folder needs none."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""
+
+
+def _with_password(url: str, password: SecretStr | str) -> str:
+    text = password.get_secret_value() if isinstance(password, SecretStr) else password
+    parts = make_url(url)  # which shows a password only beside a name, though it may be an empty one
+    return parts.set(username=parts.username or "", password=text).render_as_string(hide_password=False)

@@ -21,6 +21,7 @@ from trainer_core.contract.errors import FailureCode, TrainerError
 from trainer_core.contract.events import RunEvent, RunFailed, RunStarted, RunStopped, StepCompleted
 from trainer_core.contract.orders import CACHE_BYTES, ChatOrder, Order, ReportOrder
 from trainer_core.contract.spec import JobSpec, read_spec
+from trainer_core.training import launch
 from trainer_core.training.lifeline import die_at, die_with_line, die_with_parent, wait_for_end
 from trainer_core.training.stopping import StopAsked, StopRequest
 from trainer_core.training.telling import Teller
@@ -70,7 +71,7 @@ def _main(arguments: argparse.Namespace, line: socket | None = None) -> int:
     _log_to_stderr()
     stop = StopRequest()
     stop.listen_to_signals()
-    is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of the processes that share this run, one speaks and hears
+    is_first = launch.rank() == 0  # of the processes that share this run, one speaks and hears
     if arguments.supervised:
         confine(file_bytes=arguments.file_bytes)
         _tie(arguments.supervised, stop, line, is_first=is_first)
@@ -127,6 +128,7 @@ def _told(
 def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent], None], stop: StopRequest) -> None:
     """Load torch, which takes seconds, and train; every error becomes a `TrainerError`."""
     from trainer_core.train import train  # noqa: PLC0415
+    from trainer_core.training.checkpoints import newest_whole  # noqa: PLC0415
     from trainer_core.training.continuing import on_adapters  # noqa: PLC0415
     from trainer_core.training.failures import failure_of  # noqa: PLC0415
     from trainer_core.training.feature_store import OnDisk  # noqa: PLC0415
@@ -137,7 +139,8 @@ def _run(spec: JobSpec, arguments: argparse.Namespace, emit: Callable[[RunEvent]
         store = OnDisk(arguments.cache, arguments.cache_bytes) if arguments.cache else None
         if arguments.adapter:
             spec = on_adapters(spec, arguments.adapter, arguments.run_dir / "base")
-        train(spec, arguments.run_dir, emit, stop, arguments.resume, store)
+        resume = newest_whole(arguments.run_dir) if arguments.resume_newest else arguments.resume
+        train(spec, arguments.run_dir, emit, stop, resume, store)
     except (StopAsked, TrainerError):
         raise
     except Exception as error:
@@ -153,7 +156,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--warm", action="store_true", help="import everything and fork for each order on stdin")
     parser.add_argument("spec", type=Path, nargs="?" if is_warm else None, help="a JobSpec as JSON")
     parser.add_argument("--run-dir", type=Path, required=not is_warm, help="folder for checkpoints and the artifact")
-    parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
+    resuming = parser.add_mutually_exclusive_group()
+    resuming.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
+    newest = "go on from the newest whole checkpoint in the run's folder, if there is one"
+    resuming.add_argument("--resume-newest", action="store_true", help=newest)
     adapter = "folder of an adapter that is merged into the base model before anything else; may be given again"
     parser.add_argument("--adapter", type=Path, action="append", help=adapter)
     parser.add_argument("--cache", type=Path, help="folder for what runs share: features of images, encoded rows")

@@ -1,5 +1,6 @@
 """The settings of the broker in docker-compose.yml, given to a real server."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +25,19 @@ def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("broker") / "socket"
 
 
+def start(folder: Path, password: str) -> subprocess.Popen[bytes]:
+    """The server as its container starts it, but off the network and in a folder of its own."""
+    (folder / "tuneyard_broker_password").write_text(password)
+    shell, option, script, *arguments = SERVICE["command"]
+    script = re.sub("/(run/secrets|tmp)/", f"{folder}/", script).replace("$$", "$")
+    script = script.replace("exec valkey-server", f"exec {PROGRAM}")
+    apart = ["--port", "0", "--unixsocket", str(folder / "socket"), "--dir", str(folder)]
+    return subprocess.Popen([shell, option, script, *arguments, *apart], stdout=subprocess.DEVNULL)
+
+
 @pytest.fixture(scope="module")
 def server(socket_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The server with the arguments that its container gives it, but off the network and in a folder of its own."""
-    arguments = [PASSWORD if word.startswith("${REDIS_PASSWORD:?") else word for word in SERVICE["command"][1:]]
-    apart = ["--port", "0", "--unixsocket", str(socket_path), "--dir", str(socket_path.parent)]
-    with subprocess.Popen([PROGRAM, *arguments, *apart], stdout=subprocess.DEVNULL) as process:
+    with start(socket_path.parent, f"{PASSWORD}\n") as process:
         yield process
         process.terminate()
 
@@ -69,5 +77,10 @@ def test_the_password_is_asked_for(socket_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_the_server_hides_the_password_among_its_arguments(server: subprocess.Popen[bytes]) -> None:
+def test_the_password_is_not_among_the_arguments_of_the_server(server: subprocess.Popen[bytes]) -> None:
     assert PASSWORD not in " ".join(psutil.Process(server.pid).cmdline())
+
+
+def test_without_a_password_it_does_not_start(tmp_path: Path) -> None:
+    with start(tmp_path, "") as process:
+        assert process.wait() != 0

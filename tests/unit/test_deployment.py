@@ -27,25 +27,20 @@ from uvicorn.importer import import_from_string
 from api.app import create_app
 from api.settings import Settings
 from client.deployment import api_command
-from store.settings import StoreSettings
+from store.settings import DatabaseSettings, StoreSettings
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILES = ["docker-compose.yml", "docker-compose.gpu.yml"]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
-PLACEHOLDER = re.compile(r"\$\{(?P<name>\w+):(?P<operator>[?-])(?P<rest>[^}]*)\}")
-"""`${NAME:?what to do}` must be set, `${NAME:-value}` has a default."""
-
-
-def filled(placeholder: re.Match[str]) -> str:
-    """A default, or for what has none the variable's name, so that it shows where it is used."""
-    return placeholder["rest"] if placeholder["operator"] == "-" else placeholder["name"]
-
-
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(PLACEHOLDER.sub(filled, COMPOSE_TEXT))["services"]
+PLACEHOLDER = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
+"""`${NAME:-value}`: all of them have a default."""
+TOP: dict[str, dict[str, Any]] = yaml.safe_load(PLACEHOLDER.sub(r"\g<default>", COMPOSE_TEXT))
+SETTINGS: dict[str, type[DatabaseSettings]] = {"api": Settings, "worker": WorkerSettings, "migrate": DatabaseSettings}
+PASSWORD = "made-for-this-test"
+SERVICES: dict[str, dict[str, Any]] = TOP["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 LONG_RUNNING = sorted(SERVICES.keys() - {"migrate"})
-SETTINGS: dict[str, type[Settings | WorkerSettings]] = {"api": Settings, "worker": WorkerSettings}
 COMMANDS = [
     *(service["command"] for service in OURS.values()),
     *(service["healthcheck"]["test"] for service in OURS.values() if "healthcheck" in service),
@@ -93,12 +88,16 @@ def given(service: str) -> dict[str, str]:
     return {name: value for name, value in OURS[service]["environment"].items() if name.startswith("TUNEYARD_")}
 
 
-def settings(service: str, patch: pytest.MonkeyPatch) -> Settings | WorkerSettings:
-    """The settings as a service reads them, and none of this machine's."""
+def settings(service: str, patch: pytest.MonkeyPatch, secrets_dir: Path) -> DatabaseSettings:
+    """The settings as a service reads them, secrets included, and none of this machine's."""
+    for name in OURS[service]["secrets"]:
+        (secrets_dir / name).write_text(f"{PASSWORD}\n")
     for name in [name for name in os.environ if name.startswith("TUNEYARD_")]:
         patch.delenv(name)
     for name, value in given(service).items():
         patch.setenv(name, value)
+    assert given(service)["TUNEYARD_SECRETS_DIR"] == "/run/secrets"
+    patch.setenv("TUNEYARD_SECRETS_DIR", str(secrets_dir))
     return SETTINGS[service]()
 
 
@@ -112,16 +111,19 @@ def test_compose_files_fit_the_specification() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("service", SETTINGS)
-def test_a_service_gets_every_setting_that_it_needs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = settings(service, monkeypatch)
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_a_service_gets_every_setting_that_it_needs(
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = settings(service, monkeypatch, tmp_path)
 
+    assert isinstance(made, StoreSettings)
     assert str(made.storage_root) == OURS[service]["environment"]["TUNEYARD_STORAGE_ROOT"]
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_a_service_gets_no_unknown_setting(service: str) -> None:
-    known = {f"TUNEYARD_{name.upper()}" for name in SETTINGS.get(service, StoreSettings).model_fields}
+    known = {f"TUNEYARD_{name.upper()}" for name in SETTINGS[service].model_fields}
 
     assert given(service).keys() - known == set()
 
@@ -141,28 +143,69 @@ def test_idle_connections_are_kept_longer_than_clients_keep_them(command: list[s
     assert int(kept[1]) > 2 * (httpx2.Limits().keepalive_expiry or math.inf)
 
 
-def test_no_password_has_a_default() -> None:
-    operators = {match["operator"] for match in PLACEHOLDER.finditer(COMPOSE_TEXT) if "PASSWORD" in match["name"]}
-
-    assert operators == {"?"}
-
-
 @pytest.mark.parametrize("service", SETTINGS)
 def test_the_database_is_reached_with_the_password_that_it_is_given(
-    service: str, monkeypatch: pytest.MonkeyPatch
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    url = make_url(settings(service, monkeypatch).database_url)
+    made = settings(service, monkeypatch, tmp_path)
 
-    assert url.password == SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"] == "POSTGRES_PASSWORD"
+    assert make_url(made.database_url).password == PASSWORD
+    [secret] = SERVICES["postgres"]["secrets"]
+    assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == f"/run/secrets/{secret}"
+    assert secret in OURS[service]["secrets"]
 
 
-@pytest.mark.parametrize("service", SETTINGS)
+@pytest.mark.parametrize("service", ["api", "worker"])
 def test_the_broker_is_reached_with_the_password_that_it_is_given(
-    service: str, monkeypatch: pytest.MonkeyPatch
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    url = settings(service, monkeypatch).broker_url
+    made = settings(service, monkeypatch, tmp_path)
 
-    assert url.password == SERVICES["redis"]["environment"]["VALKEYCLI_AUTH"] == "REDIS_PASSWORD"
+    assert isinstance(made, StoreSettings)
+    assert made.broker_url.password == PASSWORD
+    [secret] = SERVICES["redis"]["secrets"]
+    assert f"/run/secrets/{secret}" in SERVICES["redis"]["command"][2]
+    assert secret in OURS[service]["secrets"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_secret_is_in_an_environment(service: str) -> None:
+    names = [name.upper() for name in SERVICES[service].get("environment", {})]
+
+    shown = [name for name in names if re.search("PASSWORD|TOKEN|SECRET", name)]
+
+    assert all(name.endswith(("_FILE", "_PATH", "_DIR")) for name in shown)
+
+
+def test_secrets_are_files_that_are_in_no_image_and_no_commit() -> None:
+    folders = {Path(secret["file"]).parts[0] for secret in TOP["secrets"].values()}
+
+    assert folders == {"secrets"}
+    assert "secrets" in (ROOT / ".dockerignore").read_text().splitlines()
+    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_no_right_that_it_does_not_need(service: str) -> None:
+    found = SERVICES[service]
+
+    assert found["read_only"]
+    assert found["cap_drop"] == ["ALL"]
+    assert found["security_opt"] == ["no-new-privileges:true"]
+    assert "build" in found or found["user"] not in ("root", "0")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_write_only_into_volumes_and_memory(service: str) -> None:
+    home = SERVICES[service].get("environment", {}).get("HOME", "/tmp")  # noqa: S108 - of the container
+    in_memory = {place.split(":")[0] for place in SERVICES[service]["tmpfs"]}
+
+    assert home in in_memory
+
+
+def test_database_and_broker_reach_nothing_and_are_reached_by_nobody_else() -> None:
+    assert TOP["networks"]["back"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["back"]
 
 
 @pytest.mark.parametrize("service", LONG_RUNNING)
@@ -186,8 +229,8 @@ def test_only_the_api_is_published_and_by_default_to_this_machine_only() -> None
     assert ports == {"api": ["127.0.0.1:8000:8000"]}
 
 
-def test_a_stopping_worker_has_time_for_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = settings("worker", monkeypatch)
+def test_a_stopping_worker_has_time_for_its_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = settings("worker", monkeypatch, tmp_path)
     assert isinstance(made, WorkerSettings)
 
     stop_seconds = int(OURS["worker"]["stop_grace_period"].removesuffix("s"))

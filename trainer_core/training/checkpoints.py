@@ -15,6 +15,7 @@ import torch
 from trainer_core.contract.control import Control
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import CheckpointDeleted, CheckpointFailed, CheckpointSaved
+from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import Checkpointing
 from trainer_core.training import ranks
 from trainer_core.training.background import begin
@@ -161,7 +162,7 @@ class Checkpoints:
             best = resumed.folder.parent / self._path(step).name
             if best.is_dir():
                 write_folder(self._path(step), lambda draft: link_files(best, draft))
-        found = (int(folder.name.removeprefix("step-")) for folder in self._folder.glob("step-*"))
+        found = map(_step_of, self._folder.glob("step-*"))
         self._steps = sorted(step for step in found if step <= self._progress.step)
 
     def _path(self, step: int) -> Path:
@@ -189,6 +190,23 @@ class Checkpoints:
 
     def _told_path(self, step: int) -> str:
         return self._path(step).relative_to(self._folder.parent).as_posix()
+
+
+def newest_whole(run_dir: Path) -> Path | None:
+    """The newest checkpoint of a run that is what its manifest says."""
+    folders = sorted((run_dir / "checkpoints").glob("step-*"), key=_step_of, reverse=True)
+    return next(filter(_is_whole, folders), None)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return Manifest.load(folder).is_true_of(folder)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def _step_of(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
 
 
 def _has_room_for_copy(module: FineTuning) -> bool:

@@ -26,7 +26,8 @@ def make_trainer(device: Device, num_steps: int, callbacks: list[pl.Callback]) -
     """A trainer for so many steps, which Lightning sees as one epoch."""
     return pl.Trainer(
         accelerator=device.accelerator,
-        devices=device.num_ranks,
+        devices=device.num_ranks // device.num_nodes,
+        num_nodes=device.num_nodes,
         strategy=_strategy(device),
         precision="bf16-mixed" if device.precision == "bf16" else "32-true",
         max_epochs=1,

@@ -4,13 +4,14 @@ Gradients are summed once a step, after the last micro-batch, so that ranks may 
 rows of different kinds, or none. With one process everything here does nothing.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
+
+from trainer_core.training import launch
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def num_ranks() -> int:
 
 def rank() -> int:
     """This process among them, from 0; the first tells and saves."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+    return launch.rank()
 
 
 def wait() -> None:

@@ -26,6 +26,7 @@ from trainer_core.models.loading import load_model
 from trainer_core.models.quantization import Quantization
 from trainer_core.models.trust import of_own_folder
 from trainer_core.module import Batch
+from trainer_core.training.launch import alone
 
 _TOLERANCE = {torch.float32: 1e-3}
 _MERGED_TOLERANCE = {torch.float32: 1e-2}
@@ -96,17 +97,12 @@ def verify_in_fresh_process(order: Order) -> Verified:
         TrainerError: The artifact computes something else, or cannot be read.
     """
     command = [sys.executable, "-m", __spec__.name, order.model_dump_json()]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=_alone())
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=alone(os.environ))
     try:
         return Verified.model_validate_json(done.stdout)
     except ValidationError as error:
         last = (done.stdout or done.stderr).strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise TrainerError(FailureCode.ARTIFACT_BROKEN, f"the artifact was not published: {last[0]}") from error
-
-
-def _alone() -> dict[str, str]:
-    """The environment without what makes a process one of several ranks."""
-    return {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")}
 
 
 def _trained(order: Order, dtype: torch.dtype) -> nn.Module:

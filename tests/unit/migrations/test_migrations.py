@@ -1,5 +1,8 @@
 """The migrations and the tables say the same, on both databases."""
 
+import subprocess
+import sys
+
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
@@ -52,6 +55,18 @@ def test_down_and_up_again_leaves_the_same_tables(database_url: str) -> None:
     command.upgrade(config(), "head")
 
     assert sorted(tables(database_url)) == before
+
+
+def test_migrations_that_begin_at_once_take_turns(database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("one service has it to itself")
+    command.downgrade(config(), "base")
+
+    begun = [subprocess.Popen([sys.executable, "-m", "migrations"], stderr=subprocess.PIPE) for _ in range(3)]
+    said = [one.communicate()[1] for one in begun]
+
+    assert [one.returncode for one in begun] == [0, 0, 0], said
+    command.check(config())
 
 
 def test_points_of_metrics_survive_being_numbered(database_url: str) -> None:

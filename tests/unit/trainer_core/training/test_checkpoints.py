@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tests.unit.clock import Clock
+from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import Checkpointing
-from trainer_core.training.checkpoints import Checkpoints
+from trainer_core.training.checkpoints import Checkpoints, newest_whole
 from trainer_core.training.improvement import Improvement
 from trainer_core.training.plan import Plan
 from trainer_core.training.progress import Progress
@@ -66,3 +67,19 @@ def test_the_clock_does_not_matter_if_it_is_not_to(checkpoints: Callable[..., Ch
     clock.now += 10**9
 
     assert not found.is_due(CPU)
+
+
+def test_the_newest_whole_one_is_found(tmp_path: Path) -> None:
+    for step in (3, 6, 9, 12):
+        folder = tmp_path / "checkpoints" / f"step-{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text("whole")
+        if step < 12:  # the newest has no manifest yet
+            Manifest.of(folder).save(folder)
+    (tmp_path / "checkpoints/step-000009/weights").write_text("torn")
+
+    assert newest_whole(tmp_path) == tmp_path / "checkpoints/step-000006"
+
+
+def test_a_run_that_has_left_none_has_no_newest_one(tmp_path: Path) -> None:
+    assert newest_whole(tmp_path) is None

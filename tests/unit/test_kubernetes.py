@@ -1,0 +1,216 @@
+"""The manifests in deploy/kubernetes fit Kubernetes' schemas and the code that they deploy.
+
+What kustomize would make of a folder is made here by as much of its rules as these folders use.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import kubernetes_validate
+import pytest
+import yaml
+
+from api.settings import Settings
+from worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+PLACE = ROOT / "deploy/kubernetes"
+FOLDERS = sorted(path.parent.name for path in PLACE.glob("*/kustomization.yaml"))
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+KUBERNETES = "1.34"
+"""The oldest version that is asked for: it has `sleep`, by which a stopping API waits."""
+Document = dict[str, Any]
+
+
+@cache
+def rendered(folder: Path) -> tuple[Document, ...]:
+    """The documents of a folder, those that it builds on included, patched as it says."""
+    return tuple(_rendered(folder))
+
+
+def _rendered(folder: Path) -> Iterator[Document]:
+    chosen = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert chosen.keys() <= {"apiVersion", "kind", "resources", "patches"}
+    for name in chosen["resources"]:
+        path = (folder / name).resolve()
+        found = rendered(path) if path.is_dir() else yaml.safe_load_all(path.read_text())
+        for document in found:
+            yield patched(document, folder, chosen.get("patches", []))
+
+
+def patched(document: Document, folder: Path, patches: list[dict[str, Any]]) -> Document:
+    for patch in patches:
+        target = patch["target"]
+        if (document["kind"], document["metadata"]["name"]) == (target["kind"], target["name"]):
+            operations = yaml.safe_load((folder / patch["path"]).read_text())
+            document = jsonpatch.apply_patch(document, json.dumps(operations))
+    return document
+
+
+PODS = {
+    f"{folder}-{document['metadata']['name']}": document
+    for folder in FOLDERS
+    for document in rendered(PLACE / folder)
+    if "template" in document.get("spec", {})
+}
+every_pod = pytest.mark.parametrize("document", PODS.values(), ids=PODS.keys())
+
+
+def of_kind(folder: str, kind: str, name: str) -> Document:
+    [found] = [one for one in rendered(PLACE / folder) if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pod(document: Document) -> dict[str, Any]:
+    spec: dict[str, Any] = document["spec"]["template"]["spec"]
+    return spec
+
+
+def labels(document: Document) -> dict[str, str]:
+    found: dict[str, str] = document["spec"]["template"]["metadata"]["labels"]
+    return found
+
+
+def containers(document: Document) -> list[dict[str, Any]]:
+    return [*pod(document).get("initContainers", []), *pod(document)["containers"]]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_documents_of_a_folder_fit_their_schemas(folder: str) -> None:
+    for document in rendered(PLACE / folder):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_file_of_a_folder_is_forgotten(folder: str) -> None:
+    chosen = yaml.safe_load((PLACE / folder / "kustomization.yaml").read_text())
+    named = {*chosen["resources"], *(patch["path"] for patch in chosen.get("patches", []))}
+
+    assert {path.name for path in (PLACE / folder).iterdir()} - named == {"kustomization.yaml"}
+
+
+@every_pod
+def test_a_pod_has_no_right_that_it_does_not_need(document: Document) -> None:
+    spec = pod(document)
+
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not spec["automountServiceAccountToken"]
+    for container in containers(document):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+@every_pod
+def test_a_container_has_a_place_for_what_is_passing_and_an_end_to_its_memory(document: Document) -> None:
+    for container in containers(document):
+        assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]  # noqa: S108 - of the container
+        assert "memory" in container["resources"]["limits"]
+
+
+@every_pod
+def test_whatever_a_container_mounts_is_a_volume_of_its_pod(document: Document) -> None:
+    claims = document["spec"].get("volumeClaimTemplates", [])
+    volumes = {volume["name"] for volume in pod(document)["volumes"]} | {one["metadata"]["name"] for one in claims}
+
+    assert {mount["name"] for container in containers(document) for mount in container["volumeMounts"]} == volumes
+
+
+@every_pod
+def test_a_pod_is_what_its_owner_selects(document: Document) -> None:
+    selected = document["spec"].get("selector", {}).get("matchLabels", {})
+
+    assert selected.items() <= labels(document).items()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_policy_bounds_what_reaches_a_pod_and_what_it_reaches(folder: str) -> None:
+    documents = rendered(PLACE / folder)
+    bounded = [
+        one["spec"]["podSelector"]["matchLabels"].items()
+        for one in documents
+        if one["kind"] == "NetworkPolicy" and one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    ]
+
+    for document in documents:
+        if "template" in document.get("spec", {}):
+            assert any(chosen <= labels(document).items() for chosen in bounded)
+
+
+def test_settings_are_those_of_the_programs() -> None:
+    names = of_kind("base", "ConfigMap", "tuneyard")["data"].keys()
+    known = {f"TUNEYARD_{name.upper()}" for kind in (Settings, WorkerSettings) for name in kind.model_fields}
+
+    assert names - known == set()
+
+
+@pytest.mark.parametrize("name", ["tuneyard-api", "tuneyard-worker"])
+def test_secrets_are_read_where_they_are_mounted(name: str) -> None:
+    settings = of_kind("base", "ConfigMap", "tuneyard")["data"]
+    kind = "Deployment" if name == "tuneyard-api" else "StatefulSet"
+    [volume] = [one for one in pod(of_kind("base", kind, name))["volumes"] if one["name"] == "secrets"]
+
+    for container in containers(of_kind("base", kind, name)):
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts["secrets"] == settings["TUNEYARD_SECRETS_DIR"]
+    assert volume["secret"]["secretName"] == "tuneyard"
+
+
+def test_programs_are_started_as_docker_compose_starts_them() -> None:
+    migrate, api = containers(of_kind("base", "Deployment", "tuneyard-api"))
+    [worker] = containers(of_kind("base", "StatefulSet", "tuneyard-worker"))
+    commands = [COMPOSE[name]["command"] for name in ("migrate", "api", "worker")]
+
+    assert [one["command"] for one in (migrate, api, worker)] == commands
+
+
+def test_database_of_the_dev_folder_is_started_as_docker_compose_starts_it() -> None:
+    [postgres] = containers(of_kind("dev", "StatefulSet", "postgres"))
+
+    assert postgres["args"] == COMPOSE["postgres"]["command"]
+    assert postgres["image"] == COMPOSE["postgres"]["image"]
+
+
+def test_broker_of_the_dev_folder_is_started_as_docker_compose_starts_it() -> None:
+    [redis] = containers(of_kind("dev", "Deployment", "redis"))
+    ours = COMPOSE["redis"]["command"][2].replace("$$", "$").replace("/run/secrets/", "/run/secrets/tuneyard/")
+
+    assert redis["args"][2] == ours
+    assert redis["image"] == COMPOSE["redis"]["image"]
+
+
+def test_a_stopping_worker_has_as_long_as_docker_compose_gives_it() -> None:
+    seconds = pod(of_kind("base", "StatefulSet", "tuneyard-worker"))["terminationGracePeriodSeconds"]
+
+    assert f"{seconds}s" == COMPOSE["worker"]["stop_grace_period"]
+
+
+def test_images_are_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    images = {container["image"] for one in PODS.values() for container in containers(one)}
+
+    assert {f"tuneyard-api:{version}", f"tuneyard-worker:{version}"} <= images
+
+
+def test_a_worker_of_the_gpu_folder_has_a_gpu() -> None:
+    [worker] = containers(of_kind("gpu", "StatefulSet", "tuneyard-worker"))
+
+    assert worker["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_a_run_over_nodes_names_as_many_as_it_starts() -> None:
+    run = of_kind("nodes", "Job", "run")
+    [container] = containers(run)
+    chosen = dict(word.removeprefix("--").split("=") for word in container["command"] if "=" in word)
+
+    assert int(chosen["nnodes"]) == run["spec"]["completions"] == run["spec"]["parallelism"]
+    assert int(chosen["nproc-per-node"]) == container["resources"]["limits"]["nvidia.com/gpu"]
+    assert chosen["rdzv-endpoint"].split(":")[0] == f"{run['metadata']['name']}-0.{pod(run)['subdomain']}"
