@@ -6,6 +6,7 @@ from alembic import context
 
 import store.file_tables
 import store.permission_tables
+import store.tracking_tables
 import store.webhook_tables  # noqa: F401 - their tables join the others
 from store.database import make_engine
 from store.tables import Job

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, RedisDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from trainer_core.contract.integrations import TrackerKind
+
 
 class StoreSettings(BaseSettings):
     """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
@@ -26,3 +28,8 @@ class StoreSettings(BaseSettings):
     that is a folder needs none."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""
+    integrations: tuple[TrackerKind, ...] = ()
+    """Trackers that jobs may name, as a JSON list: `["tensorboard", "mlflow", "wandb"]`; `python -m worker.tracking`
+    tells them, and has their credentials in its environment."""
+    push_namespaces: tuple[str, ...] = ()
+    """Accounts and organisations of the Hugging Face hub to which jobs may push, as a JSON list: `["my-org"]`."""

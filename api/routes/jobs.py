@@ -3,8 +3,9 @@
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Body, Header, Query, Response
@@ -16,6 +17,7 @@ from api.base_models import check_base_model
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
+from api.integrations import check_integrations
 from api.repeating import NamedDep, Repeat
 from api.views import JobPage, JobRead
 from store import inspections, jobs
@@ -30,7 +32,11 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _LOOK_SECONDS = 0.25
 """How often a waiting request looks at the job."""
 _WHAT = "job"
-_MEANT_BEFORE = {"objective": Supervised().model_dump(mode="json")}
+_MEANT_BEFORE: Mapping[str, Any] = {
+    "objective": Supervised().model_dump(mode="json"),
+    "integrations": [],
+    "push_to_hub": None,
+}
 """What specs meant before they could say it: its digest is what it was then."""
 
 Spec = Annotated[JobSpec, Body(openapi_examples=SPECS)]
@@ -64,6 +70,7 @@ def _submit(spec: JobSpec, named: Repeat | None, caller: Caller) -> tuple[JobRea
     if named is not None and (job := _submitted_before(named, digest, caller)):
         return job, True
     check_base_model(spec.base_model, caller)
+    check_integrations(spec, caller.parts.settings)
     try:
         with caller.writing() as session:
             submitted = inspections.submit(session, spec)
