@@ -52,6 +52,7 @@ class WandbRun:
                 init_timeout=_INIT_SECONDS,
                 x_disable_meta=True,
                 x_disable_stats=True,
+                x_save_requirements=False,
             ),
         )
         self._run.define_metric(_STEP, hidden=True)

@@ -92,10 +92,12 @@ def test_points_stand_at_their_steps_and_times(database: Database, storage: Stor
 
 
 def test_metrics_are_drawn_by_the_jobs_steps(database: Database, storage: Storage, lease: Lease) -> None:
+    tell_steps(database, lease, [1])
+
     follow(database, storage)
 
     metrics = [record.metric for record in records(storage) if record.WhichOneof("record_type") == "metric"]
-    assert [one.step_metric for one in metrics if one.glob_name == "*"] == ["step"]
+    assert [(one.glob_name or one.name, one.step_metric) for one in metrics] == [("step", ""), ("*", "step")]
 
 
 def test_steps_that_are_repeated_are_told_once(database: Database, storage: Storage, lease: Lease) -> None:
