@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.base_models import check_base_model
 from api.guard import Caller
+from api.integrations import check_integrations
 from api.views import ReportRead
 from store import inspections
 from store.doorbell import Bell
@@ -58,6 +59,7 @@ def with_time(report: JobReport, base_model: str, caller: Caller) -> JobReport:
 
 def _ask(spec: JobSpec, caller: Caller) -> str:
     check_base_model(spec.base_model, caller)
+    check_integrations(spec, caller.parts.settings)
     with caller.writing() as session:
         return inspections.request(session, spec)
 

@@ -20,6 +20,7 @@ from api.checking import DatasetRefused, UncheckableDataset
 from api.egress import AddressRefused
 from api.guard import KeyInvalid, KeyMissing, ScopeTooSmall
 from api.intake import BodyIsAForm
+from api.integrations import IntegrationNotOffered, PushNotOffered
 from api.openai import errors
 from api.openai.models import NotDeletable
 from api.openai.uploads import WrongBytes
@@ -108,6 +109,8 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     StorageFull: (HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
+    IntegrationNotOffered: (HTTPStatus.UNPROCESSABLE_ENTITY, "integration_not_offered"),
+    PushNotOffered: (HTTPStatus.UNPROCESSABLE_ENTITY, "push_not_offered"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
 _TRIED = re.compile(r"literal\[.*\]|constrained-\w+")

@@ -9,9 +9,11 @@ from store.forecast import UNKNOWN, Expected
 from store.lifecycle import JobStatus
 from store.progress import Progress
 from store.tables import Artifact, Job
+from store.tracking_tables import Tracking, TrackingStatus
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.events import Phase, Prediction
+from trainer_core.contract.integrations import Target
 from trainer_core.contract.manifest import Manifest, ManifestFile
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
@@ -74,6 +76,8 @@ class JobRead(View):
     phase: Phase | None
     """Where a running job is."""
     spec: JobSpec
+    base_commit: str | None
+    """Of a hub model: the commit that every attempt reads; null until it is found."""
     attempt: int
     """How often a worker has started it."""
     queue_position: int | None
@@ -111,6 +115,7 @@ class JobRead(View):
             status=job.status,
             phase=Phase(job.phase) if job.phase else None,
             spec=job.spec,
+            base_commit=job.base_commit,
             attempt=job.attempt,
             queue_position=queue_position,
             expected_start_at=expected.start_at,
@@ -127,6 +132,40 @@ class JobRead(View):
             started_at=job.started_at,
             finished_at=job.finished_at,
         )
+
+
+class IntegrationRead(View):
+    """A tracker, or the hub, that is told of a job."""
+
+    target: Target
+    status: TrackingStatus
+    url: str | None
+    """Where it is to be seen: a run, or the commit that was pushed."""
+    error: str | None
+    """Why the last try was not taken; null if it was."""
+    next_try_at: datetime | None
+    """Null if the last try was taken, or it was given up."""
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, tracking: Tracking) -> Self:
+        """The view of a tracking's row."""
+        is_failing = tracking.failing_since is not None
+        is_tried = is_failing and tracking.status == TrackingStatus.FOLLOWING
+        return cls(
+            target=tracking.target,
+            status=tracking.status,
+            url=tracking.url,
+            error=tracking.error if is_failing else None,
+            next_try_at=tracking.next_try_at if is_tried else None,
+            finished_at=tracking.finished_at,
+        )
+
+
+class IntegrationList(View):
+    """Those that are told of a job, in the order of its spec."""
+
+    data: list[IntegrationRead]
 
 
 class ReportRead(View):

@@ -15,6 +15,8 @@ from client.starter import Starter
 
 _API_GRACE_SECONDS = 3
 """How long requests may go on when the API ends; waiting ones are asked again by their clients."""
+_OFFERS = ("TUNEYARD_INTEGRATIONS", "TUNEYARD_PUSH_NAMESPACES")
+"""Settings that offer trackers and the hub, JSON lists."""
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -76,6 +78,15 @@ class Deployment:
     def run_worker(self) -> Program:
         """The worker."""
         return self._program(Role.WORKER, _module("worker"))
+
+    @property
+    def has_tracking(self) -> bool:
+        """True if the environment offers jobs somebody to be told to."""
+        return any(os.environ.get(name, "").strip() not in ("", "[]") for name in _OFFERS)
+
+    def run_tracking(self) -> Program:
+        """What tells jobs to trackers and to the hub."""
+        return self._program(Role.TRACKING, _module("worker.tracking"))
 
     @property
     def _storage(self) -> Path:

@@ -26,7 +26,7 @@ _READY_SECONDS = 180.0
 _DRAIN_SECONDS = 75.0
 """How long running jobs may take to save and go back to the queue."""
 _GRACE_SECONDS = 10.0
-_LISTED = (Role.API, Role.WORKER, Role.BROKER, Role.RUNNER, Role.TRAINER)
+_LISTED = (Role.API, Role.WORKER, Role.BROKER, Role.RUNNER, Role.TRAINER, Role.TRACKING)
 
 
 class EmbeddedService:
@@ -53,6 +53,8 @@ class EmbeddedService:
         self._run(self._deployment.run_migrations())
         self._keep(self._deployment.run_api(self._listener.fileno()))
         self._keep(self._deployment.run_worker())
+        if self._deployment.has_tracking:
+            self._keep(self._deployment.run_tracking())
         self._run(self._deployment.make_key())
         self._wait_until_ready(starter, stopping)
 
@@ -72,7 +74,7 @@ class EmbeddedService:
     def stop(self, stopping: Stopping) -> None:
         """End everything; running jobs save and go back to the queue first, unless it is asked to stop once more."""
         self._drain(stopping)
-        for role in (Role.API, Role.BROKER):
+        for role in (Role.TRACKING, Role.API, Role.BROKER):
             if role in self._children:
                 self._children[role].end(_GRACE_SECONDS)
         end(self._find(*Role), _GRACE_SECONDS)

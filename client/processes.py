@@ -27,6 +27,8 @@ class Role(StrEnum):
     KEY = "key"
     API = "api"
     WORKER = "worker"
+    TRACKING = "tracking"
+    """Tells trackers and the hub; there is one where the operator offers them."""
     RUNNER = "runner"
     TRAINER = "trainer"
     CHAT = "chat"

@@ -10,7 +10,7 @@ from client.listening import is_public, listen, only_one
 from client.processes import Processes, Role, end, kill
 from client.stopping import Stopping
 
-_PARTS = (Role.WORKER, Role.API, Role.BROKER, Role.MIGRATIONS, Role.STARTER, Role.KEY)
+_PARTS = (Role.WORKER, Role.TRACKING, Role.API, Role.BROKER, Role.MIGRATIONS, Role.STARTER, Role.KEY)
 """What an earlier start may have left. Runners and trainers are not among them: they finish their jobs."""
 _GRACE_SECONDS = 5.0
 

@@ -162,6 +162,7 @@ class Job(View):
     status: str
     phase: str | None = None
     spec: dict[str, Any]
+    base_commit: str | None = None
     attempt: int
     queue_position: int | None = None
     progress: Progress | None = None

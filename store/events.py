@@ -9,6 +9,10 @@ from sqlalchemy.orm import Session
 from store import deliveries
 from store.clock import from_now
 from store.tables import Event
+from trainer_core.contract.events import EvaluationCompleted
+
+EVALUATION: str = EvaluationCompleted.model_fields["type"].default
+"""Type of the events that hold answers to held-out rows."""
 
 
 def record(

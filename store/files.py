@@ -34,6 +34,7 @@ class Storage:
     root/images/proj_…/file-…             an uploaded image, or a zip of them
     root/files/file-…                     a file that is neither rows nor images, or rows as they came
     root/uploads/file-…/                  a file on its way in, and what is made of it
+    root/tensorboard/proj_…/ftjob-…/      the event file of a job that asks for one: a log folder of TensorBoard's
     root/cache/proj_…/                    what runs need not do again; never in the bucket, and may be deleted
     ```
 
@@ -99,6 +100,10 @@ class Storage:
     def run_dir(self, job_id: str, attempt: int) -> Path:
         """Folder of one attempt."""
         return self.root / "jobs" / job_id / f"attempt-{attempt}"
+
+    def event_file(self, project_id: str, job_id: str) -> Path:
+        """Place of what TensorBoard shows of a job; `tensorboard --logdir` takes the project's folder."""
+        return self.root / "tensorboard" / project_id / job_id / f"events.out.tfevents.{job_id}"
 
     def publish(self, source: Path, place: Path) -> None:
         """Make a local file or folder readable for all, in its place; a folder's manifest comes last.

@@ -56,3 +56,8 @@ def completion_id() -> str:
 def permission_id() -> str:
     """The id under which a project may use another's model."""
     return f"cp_{ULID()}".lower()
+
+
+def tracking_id() -> str:
+    """The id under which it is kept how far one job was told to one tracker."""
+    return f"trk_{ULID()}".lower()

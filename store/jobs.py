@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Select, func, insert, or_, select, type_coerce, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from store import datasets, events, ids, workers
+from store import datasets, events, ids, trackings, workers
 from store.clock import from_now
 from store.database import owner, touched
 from store.file_tables import StoredFile
@@ -109,6 +109,7 @@ def record(session: Session, spec: JobSpec) -> Job:
             created_at=from_now(),
         )
     )
+    trackings.begin(session, job_id, spec)
     events.record(session, job_id, 0, "job_submitted", "Job submitted; its rows are being checked")
     return get(session, job_id)
 
@@ -323,6 +324,7 @@ def retry(session: Session, job_id: str) -> Job:
         _tell(session, job_id, "job_validating", "Job retried; its rows are being checked")
     else:
         raise NotRetriable(get(session, job_id))
+    trackings.reopen(session, job_id)
     job = get(session, job_id)
     check_datasets(session, job.spec)
     return job

@@ -13,6 +13,8 @@ from pydantic_settings import (
 )
 from sqlalchemy import make_url
 
+from trainer_core.contract.integrations import TrackerKind
+
 _PREFIX = "TUNEYARD_"
 
 
@@ -73,6 +75,11 @@ class StoreSettings(DatabaseSettings):
     that is a folder needs none."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""
+    integrations: tuple[TrackerKind, ...] = ()
+    """Trackers that jobs may name, as a JSON list: `["tensorboard", "mlflow", "wandb"]`; `python -m worker.tracking`
+    tells them, and has their credentials in its environment."""
+    push_namespaces: tuple[str, ...] = ()
+    """Accounts and organisations of the Hugging Face hub to which jobs may push, as a JSON list: `["my-org"]`."""
 
 
 def _with_password(url: str, password: SecretStr | str) -> str:

@@ -8,6 +8,7 @@ transaction, and holds it until the commit.
 - `jobs.submit` inserts the job itself; `jobs.leave_validating` and whatever people ask of a job (`jobs.request_…`,
   `resume`, `retry`) add an event only if their UPDATE of the job came through; `leases.claim` updates it, and every
   release goes through `leases.write`.
+- `trackings` locks it before it tells an event of its own.
 - `worker.recorder` renews the lease, an UPDATE of the job, before it writes anything that the trainer said.
 
 A new writer must do the same.
@@ -22,12 +23,10 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, lazyload, load_only
 
-from store import jobs
+from store import events, jobs
 from store.lifecycle import ENDED, JobStatus
 from store.tables import Event, Job, LogLine, Metric
-from trainer_core.contract.events import EvaluationCompleted
 
-EVALUATION = EvaluationCompleted.model_fields["type"].default
 PLACE = re.compile(r"e(\d{1,18})-s(\d{1,18})-m(\d{1,18})-l(\d{1,18})", re.ASCII)
 """How a place is written."""
 
@@ -149,7 +148,7 @@ def between(
 def _rows(job_id: str, kind: Kind, since: int, until: int) -> Select[Any]:
     table = _TABLES[kind]
     statement = select(table).where(table.job_id == job_id, table.id > since, table.id <= until).order_by(table.id)
-    return statement.where(Event.type == EVALUATION) if kind is Kind.SAMPLE else statement
+    return statement.where(Event.type == events.EVALUATION) if kind is Kind.SAMPLE else statement
 
 
 def _end(table: type[Event | Metric | LogLine]) -> ColumnElement[int]:

@@ -134,6 +134,8 @@ class Job(Owned, Table):
     phase: Mapped[str | None] = mapped_column(String(16))
     spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
     base_model: Mapped[str] = mapped_column(Text)
+    base_commit: Mapped[str | None] = mapped_column(String(64))
+    """Of a hub model: found when the job was looked at, and read by every attempt."""
     priority: Mapped[int] = mapped_column()
     num_gpus: Mapped[int | None]
     """None leaves it to the worker: one where it has GPUs, else none."""

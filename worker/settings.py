@@ -55,3 +55,16 @@ class WorkerSettings(StoreSettings):
     """How long a trainer that was asked to save and end has before SIGTERM."""
     kill_grace_seconds: Annotated[float, Field(gt=0)] = 4
     """How long its process group has between SIGTERM and SIGKILL."""
+
+
+class TrackingSettings(StoreSettings):
+    """How `python -m worker.tracking` is deployed, which tells jobs to trackers and to the hub.
+
+    Their credentials are in its environment under the names that their own clients read: `WANDB_API_KEY`,
+    `MLFLOW_TRACKING_URI`, `HF_TOKEN` and the like.
+    """
+
+    tell_seconds: Annotated[float, Field(gt=0)] = 10
+    """How often trackers are told what is new."""
+    public_url: str | None = None
+    """Where people reach this service, `https://tuneyard.example.com`: trackers are told a job's address."""

@@ -40,7 +40,9 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai"])
 
 _WHAT = "job"
 _TRAINING = "Training file"
-_WANDB = "integrations are not told anything here; read metrics from events, result_files or /jobs/{id}/stream"
+_NOT_OFFERED = (
+    "integrations are not told anything: this service does not offer {}; read metrics from events or result_files"
+)
 
 
 @router.post("")
@@ -69,20 +71,20 @@ def _create(body: CreateJob, caller: Caller, repeat: Repeat) -> FineTuningJob:
             made = repeat.made_before(session, _WHAT, body.sha256)
             if made is not None:
                 return _view(session, jobs.get(session, made))
-            job = _submit(session, body)
+            job = _submit(session, body, caller.parts.settings.integrations)
             repeat.keep(session, _WHAT, body.sha256, job.id)
             return _view(session, job)
     except KeyTaken:
         return _create(body, caller, repeat)
 
 
-def _submit(session: Session, body: CreateJob) -> Job:
+def _submit(session: Session, body: CreateJob, offered: Sequence[str]) -> Job:
     training = _file(session, "training_file", body.training_file)
     files = [(_TRAINING, training)]
     if body.validation_file is not None:
         files.append((VALIDATION, _file(session, "validation_file", body.validation_file)))
     try:
-        spec = spec_of(body, _num_examples(session, training))
+        spec = spec_of(body, _num_examples(session, training), offered)
     except ValidationError as error:
         raise refused_by(error) from error
     problem = next((found for what, file in files if (found := _problem(session, what, file))), None)
@@ -91,8 +93,8 @@ def _submit(session: Session, body: CreateJob) -> Job:
     else:
         job = inspections.submit(session, spec)
         events.record(session, job.id, 0, "files_validating", "Its files are being checked")
-    if body.integrations:
-        events.record(session, job.id, 0, "warning", _WANDB)
+    if missing := sorted({one.type for one in body.integrations or ()} - set(offered)):
+        events.record(session, job.id, 0, "warning", _NOT_OFFERED.format(", ".join(missing)))
     return job
 
 

@@ -6,10 +6,12 @@ Whatever is not OpenAI's own stands beside it, in the body or among the hyperpar
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from trainer_core.contract.integrations import Wandb
 from trainer_core.contract.spec import (
     Checkpointing,
     Dpo,
@@ -110,11 +112,22 @@ class Method(_Asked):
         return self
 
 
+class WandbRun(_Asked):
+    """How a run is called at Weights & Biases."""
+
+    project: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    entity: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    tags: (
+        Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=64)]], Field(max_length=32)] | None
+    ) = None
+
+
 class Integration(_Asked):
-    """Where else metrics are to go; nowhere from here."""
+    """Where else metrics are to go."""
 
     type: Literal["wandb"]
-    wandb: dict[str, Any]
+    wandb: WandbRun
 
 
 class CreateJob(Extras):
@@ -157,8 +170,14 @@ class CreateJob(Extras):
         return DpoHyperparameters(**values)
 
 
-def spec_of(body: CreateJob, num_examples: int) -> JobSpec:
-    """The spec of a job on a file with so many examples; every "auto" is settled."""
+def spec_of(body: CreateJob, num_examples: int, offered: Collection[str] = ()) -> JobSpec:
+    """The spec of a job on a file with so many examples; every "auto" is settled.
+
+    Args:
+        body: What is asked.
+        num_examples: Of the training file.
+        offered: Kinds of trackers that can be told; others are left out.
+    """
     asked = body.asked
     method = _method(asked)
     batch_size = _batch_size(asked.batch_size, num_examples)
@@ -185,6 +204,7 @@ def spec_of(body: CreateJob, num_examples: int) -> JobSpec:
         suffix=_NOT_IN_SUFFIX.sub("-", body.suffix) if body.suffix else None,
         metadata=body.metadata or {},
         priority=asked.priority or 0,
+        integrations=tuple(_tracker(one.wandb) for one in body.integrations or () if one.type in offered),
     )
 
 
@@ -204,6 +224,10 @@ def shown(spec: JobSpec) -> dict[str, int | float]:
     if isinstance(spec.method, Lora):
         told |= {"lora_rank": spec.method.rank, "lora_alpha": spec.method.alpha}
     return told
+
+
+def _tracker(asked: WandbRun) -> Wandb:
+    return Wandb(project=asked.project, name=asked.name, entity=asked.entity, tags=tuple(asked.tags or ()))
 
 
 def _method(asked: Extras) -> Lora | FullFineTune:

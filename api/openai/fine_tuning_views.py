@@ -18,6 +18,7 @@ from store.lifecycle import JobStatus
 from store.tables import Checkpoint, Event, Job, Metric
 from store.trained_models import ModelName
 from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.integrations import Wandb
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import Dpo
 
@@ -29,7 +30,15 @@ FAILURES = {
 }
 VALIDATION = "Validation file"
 """How the message of a failure begins that is the validation file's."""
-_LEVELS = {"job_failed": "error", "run_failed": "error", "warning": "warn", "lost": "warn", "step_skipped": "warn"}
+_LEVELS = {
+    "job_failed": "error",
+    "run_failed": "error",
+    "warning": "warn",
+    "lost": "warn",
+    "step_skipped": "warn",
+    "tracking_failed": "warn",
+    "tracking_given_up": "warn",
+}
 _MESSAGES = {
     "job_submitted": "Created fine-tuning job: {job.id}",
     "files_validating": "Validating training file: {job.spec.train_dataset}",
@@ -94,6 +103,22 @@ class Percent(View):
     epoch: float
 
 
+class WandbRun(View):
+    """How the run is called at Weights & Biases."""
+
+    project: str
+    name: str | None
+    entity: str | None
+    tags: list[str]
+
+
+class WandbIntegration(View):
+    """Where else metrics go."""
+
+    type: Literal["wandb"] = "wandb"
+    wandb: WandbRun
+
+
 class FineTuningJob(Listed):
     """A job."""
 
@@ -114,7 +139,7 @@ class FineTuningJob(Listed):
     error: JobFault | None
     seed: int
     estimated_finish: int | None
-    integrations: tuple[()] = ()
+    integrations: list[WandbIntegration]
     metadata: dict[str, str]
     phase: str | None
     """Where a running job is."""
@@ -150,6 +175,11 @@ class FineTuningJob(Listed):
             error=_error(job),
             seed=spec.seed,
             estimated_finish=_estimated_finish(job),
+            integrations=[
+                WandbIntegration(wandb=WandbRun(**one.model_dump(exclude={"type", "tags"}), tags=list(one.tags)))
+                for one in spec.integrations
+                if isinstance(one, Wandb)
+            ],
             metadata=dict(spec.metadata),
             phase=job.phase,
             queue_position=around.queue_position,

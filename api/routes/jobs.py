@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Body, Query, Response
@@ -18,6 +18,7 @@ from api.conditional import UNCHANGED, IfNoneMatch, etag_of, told
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
+from api.integrations import check_integrations
 from api.repeating import NamedDep, Repeat
 from api.views import JobCounts, JobPage, JobRead
 from store import forecast, inspections, jobs
@@ -33,7 +34,11 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _LOOK_SECONDS = 0.25
 """How often a waiting request looks at the job."""
 _WHAT = "job"
-_MEANT_BEFORE = {"objective": Supervised().model_dump(mode="json")}
+_MEANT_BEFORE: Mapping[str, Any] = {
+    "objective": Supervised().model_dump(mode="json"),
+    "integrations": [],
+    "push_to_hub": None,
+}
 """What specs meant before they could say it: its digest is what it was then."""
 
 Spec = Annotated[JobSpec, Body(openapi_examples=SPECS)]
@@ -67,6 +72,7 @@ def _submit(spec: JobSpec, named: Repeat | None, caller: Caller) -> tuple[JobRea
     if named is not None and (job := _submitted_before(named, digest, caller)):
         return job, True
     check_base_model(spec.base_model, caller)
+    check_integrations(spec, caller.parts.settings)
     try:
         with caller.writing() as session:
             submitted = inspections.submit(session, spec)

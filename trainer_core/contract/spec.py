@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
+from trainer_core.contract.integrations import Integration, PushToHub
 
 PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -256,6 +257,10 @@ class JobSpec(Closed):
     """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts first."""
+    integrations: Annotated[tuple[Integration, ...], Field(strict=False, max_length=5)] = ()
+    """Trackers that get the job's metrics, of those that the service offers."""
+    push_to_hub: PushToHub | None = None
+    """Where on the Hugging Face hub the trained model goes."""
 
     @model_validator(mode="after")
     def _has_revision_of_hub(self) -> Self:
@@ -268,6 +273,19 @@ class JobSpec(Closed):
         is_quantised = isinstance(self.method, Lora) and self.method.quantization != "none"
         if self.resources.shard_model and (is_quantised or self.hyperparameters.optimizer == "adamw_8bit"):
             raise ValueError("resources.shard_model goes neither with a quantised model nor with an 8-bit optimizer")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_event_file(self) -> Self:
+        if [one.type for one in self.integrations].count("tensorboard") > 1:
+            raise ValueError("integrations name tensorboard twice, and a job has one event file")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_what_is_pushed(self) -> Self:
+        has_merged = isinstance(self.method, Lora) and self.export.merged
+        if self.push_to_hub is not None and self.push_to_hub.merged and not has_merged:
+            raise ValueError("push_to_hub.merged is for method lora with export.merged: else there is no merged model")
         return self
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ def _hash_line(path: str, sha256: str) -> str:
 
 def _public(spec: JobSpec) -> str:
     """The spec with names in place of this machine's paths."""
-    told = spec.model_dump(mode="json") | {"base_model": name_of_base(spec)}
+    told = spec.model_dump(mode="json", exclude={"integrations", "push_to_hub"}) | {"base_model": name_of_base(spec)}
     for dataset in ("train_dataset", "eval_dataset"):
         if isinstance(told[dataset], str):
             told[dataset] = Path(told[dataset]).name

@@ -42,6 +42,17 @@ def test_number_of_slots_is_told_if_it_is_given(tmp_path: Path, monkeypatch: pyt
     assert Deployment(tmp_path, num_slots=2).run_worker().environment["TUNEYARD_NUM_SLOTS"] == "2"
 
 
+def test_trackers_are_told_where_some_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEYARD_INTEGRATIONS", "[]")
+    monkeypatch.delenv("TUNEYARD_PUSH_NAMESPACES", raising=False)
+    assert not Deployment(tmp_path).has_tracking
+
+    monkeypatch.setenv("TUNEYARD_INTEGRATIONS", '["tensorboard"]')
+
+    assert Deployment(tmp_path).has_tracking
+    assert Deployment(tmp_path).run_tracking().command[-1] == "worker.tracking"
+
+
 def test_all_parts_know_the_same_broker(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
 

@@ -4,14 +4,17 @@ import json
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from store import inspections, jobs, leases, projects
+from store import inspections, jobs, leases, projects, trackings
 from store.database import Database
+from tests.unit.api.offering import offer
 from tests.unit.api.openai.fine_tuning import body, created, refusal, uploaded
 from tests.unit.api.openai.rows import rows
 from tests.unit.queued import pass_inspection
 from tests.unit.told import tell_step
+from trainer_core.contract.integrations import Wandb
 
 JOBS = "/v1/fine_tuning/jobs"
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -305,11 +308,35 @@ def test_another_projects_files_and_jobs_are_not_there(client: TestClient, datab
 
 
 @ON_SQLITE
-def test_integrations_are_taken_and_a_warning_says_that_they_are_not_told(client: TestClient) -> None:
+def test_integrations_that_are_not_offered_are_taken_with_a_warning(client: TestClient) -> None:
     job = created(client, integrations=[{"type": "wandb", "wandb": {"project": "p"}}])
+
+    assert job["integrations"] == []
 
     events = client.get(f"{JOBS}/{job['id']}/events").json()["data"]
     assert [event["level"] for event in events].count("warn") == 1
+
+
+@ON_SQLITE
+def test_integrations_that_are_offered_are_told(client: TestClient, app: FastAPI, database: Database) -> None:
+    offer(app, integrations=("wandb",))
+    run = {"project": "p", "name": "n", "entity": None, "tags": ["t"]}
+
+    job = created(client, integrations=[{"type": "wandb", "wandb": run}])
+
+    assert job["integrations"] == [{"type": "wandb", "wandb": run}]
+    with database.reading() as session:
+        [tracking] = trackings.of_job(session, job["id"])
+    assert tracking.target == Wandb(project="p", name="n", tags=("t",))
+
+
+@ON_SQLITE
+def test_integrations_are_refused_by_what_is_wrong(client: TestClient, app: FastAPI) -> None:
+    offer(app, integrations=("wandb",))
+
+    assert refusal(client, integrations=[{"type": "wandb", "wandb": {"entity": "e"}}])[1] == (
+        "integrations.0.wandb.project"
+    )
 
 
 @ON_SQLITE
