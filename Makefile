@@ -50,6 +50,9 @@ bench: setup bench-setup ## measure what was promised and write docs/benchmarks.
 families: setup ## measure every family and write what came out into docs/families.md
 	$(BIN)/python -m pytest tests/families -m '' --write-families
 
+client-sync: setup ## make the synchronous Python client from the asynchronous one
+	$(BIN)/python -m tests.sync_form
+
 check: setup ## format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -63,4 +66,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv .venv-bench .venv-clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up clients test test-all chaos bench-setup bench families check pins clean
+.PHONY: help setup demo up clients test test-all chaos bench-setup bench families client-sync check pins clean

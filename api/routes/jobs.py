@@ -16,6 +16,7 @@ from api.base_models import check_base_model
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
+from api.metadata import MetadataDep
 from api.repeating import NamedDep, Repeat
 from api.views import JobPage, JobRead
 from store import inspections, jobs
@@ -103,14 +104,17 @@ async def report_on_job(spec: Spec, caller: CallerDep, wait: WaitSeconds = 60) -
 @router.get("")
 def list_jobs(
     caller: CallerDep,
+    metadata: MetadataDep,
     status: JobStatus | None = None,
     base_model: str | None = None,
     after: Annotated[str | None, Query(description="Id of the last job of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JobPage:
-    """Jobs, newest first."""
+    """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
     with caller.reading() as session:
-        found = jobs.page(session, status=status, base_model=base_model, after=after, limit=limit + 1)
+        found = jobs.page(
+            session, status=status, base_model=base_model, metadata=metadata, after=after, limit=limit + 1
+        )
         places = jobs.queue_positions(session, found)
         data = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
         return JobPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
