@@ -65,6 +65,9 @@ docs: setup ## build the documents into site/, references included; a link that 
 	$(BIN)/python -m handbook.settings
 	$(BIN)/python -m handbook
 
+client-sync: setup ## make the synchronous Python client from the asynchronous one
+	$(BIN)/python -m tests.sync_form
+
 check: setup ## format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -78,4 +81,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv .venv-bench .venv-clients .cache build dist docs/reference site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up clients chromium screenshots vendor test test-all chaos bench-setup bench families docs check pins clean
+.PHONY: help setup demo up clients chromium screenshots vendor test test-all chaos bench-setup bench families docs client-sync check pins clean

@@ -32,17 +32,17 @@ def measure() -> Section:
     with TemporaryDirectory() as folder:
         rows = digits(Path(folder) / "digits")
         with service(Path(folder) / "warm") as warm:
-            seen = warm.tuneyard.upload(rows).id
+            seen = warm.tuneyard.datasets.upload(rows).id
             for method in _METHODS:  # nobody measures the first of its kind
                 warm.run(seen, **spec(method, 1))
             for round_ in range(_ROUNDS):
                 for method in _METHODS:
                     parts[f"{method}, seen rows"].append(warm.run(seen, **spec(method, 1)))
-                    fresh = warm.tuneyard.upload(shuffled(rows, 2 * round_ + _METHODS.index(method))).id
+                    fresh = warm.tuneyard.datasets.upload(shuffled(rows, 2 * round_ + _METHODS.index(method))).id
                     parts[f"{method}, new rows"].append(warm.run(fresh, **spec(method, 1)))
                     found[method].append(_peer(warm, rows, method))
         with service(Path(folder) / "cold", TUNEYARD_WARM_IDLE_SECONDS="0") as cold:
-            seen = cold.tuneyard.upload(rows).id
+            seen = cold.tuneyard.datasets.upload(rows).id
             parts["lora, cold worker"] = [cold.run(seen, **spec("lora", 1))]
     return _section(found, parts)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from client.tuneyard import Tuneyard
+from client import Tuneyard
 from client.views import Job
 
 ROOT = Path(__file__).parents[1]
@@ -45,10 +45,10 @@ class Service:
     def run(self, dataset_id: str, **spec: Any) -> "Timed":
         """Submit a job and wait for its end."""
         submitted_at = time.time()
-        job_id = self.tuneyard.submit({"base_model": "starter", "train_dataset": dataset_id, **spec}).id
-        job = self.tuneyard.wait(job_id)
+        job_id = self.tuneyard.jobs.create({"base_model": "starter", "train_dataset": dataset_id, **spec}).id
+        job = self.tuneyard.jobs.wait(job_id)
         assert job.has_succeeded, job
-        at = {f"{one.type} {one.data.get('phase', '')}".strip(): one for one in self.tuneyard.events(job_id)}
+        at = {f"{one.type} {one.data.get('phase', '')}".strip(): one for one in self.tuneyard.jobs.events(job_id)}
         told_at = {name: one.data["at"] for name, one in at.items() if "at" in one.data}
         stored_at = {name: one.created_at.timestamp() for name, one in at.items()}
         timed = Timed(job, submitted_at, stored_at, told_at)

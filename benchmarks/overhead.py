@@ -30,7 +30,7 @@ def measure() -> Section:
     with TemporaryDirectory() as folder:
         rows = digits(Path(folder) / "digits")
         with service(Path(folder) / "service") as live:
-            dataset = live.tuneyard.upload(rows).id
+            dataset = live.tuneyard.datasets.upload(rows).id
             live.run(dataset, **spec("full", 1))  # its rows are encoded from now on, for both
             for round_ in range(_ROUNDS):
                 for kind, (batch_size, num_steps) in _KINDS.items():

@@ -22,7 +22,7 @@ from client.errors import TuneyardError, UnreadableInput
 from client.printing import job_details, job_table, print_error, stderr, stdout
 from client.reporting import print_report
 from client.specs import read_spec, with_uploads
-from client.tuneyard import Tuneyard
+from client.sync.tuneyard import Tuneyard
 from client.views import Job
 from client.watching import show_to_end
 
@@ -124,7 +124,7 @@ def validate(
     """Tell whether a job would run, what its rows hold and what it takes; exits with 1 if it would fail."""
     asked = read_spec(spec)
     with ctx.obj() as tuneyard:
-        report = tuneyard.validate(_uploaded(tuneyard, asked))
+        report = tuneyard.jobs.validate(_uploaded(tuneyard, asked))
     if as_json:
         typer.echo(report.model_dump_json())
     else:
@@ -145,7 +145,7 @@ def submit(
     """Queue a job; a dataset that names a local file is uploaded first."""
     asked = read_spec(spec)
     with ctx.obj() as tuneyard:
-        job = tuneyard.submit(_uploaded(tuneyard, asked), idempotency_key=idempotency_key)
+        job = tuneyard.jobs.create(_uploaded(tuneyard, asked), idempotency_key=idempotency_key)
     _tell(job, f"{job.id} is {job.status}; follow it: tuneyard watch {job.id}", as_json=as_json)
 
 
@@ -154,7 +154,7 @@ def watch(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
     """Follow a job to its end; exits with 0 if it succeeds, else with 1. Ctrl-C leaves the job running."""
     try:
         with ctx.obj() as tuneyard:
-            changes = tuneyard.watch(job_id)
+            changes = tuneyard.jobs.watch(job_id)
             job = _echo_each(changes) if as_json else show_to_end(changes, stdout())
     except KeyboardInterrupt:
         stderr().print(f"{job_id} goes on; follow it again: tuneyard watch {job_id}; end it: tuneyard cancel {job_id}")
@@ -171,7 +171,7 @@ def list_jobs(
 ) -> None:
     """Show every job, newest first."""
     with ctx.obj() as tuneyard:
-        jobs = list(tuneyard.jobs(status=status))
+        jobs = list(tuneyard.jobs.list(status=status))
     _tell(jobs, job_table(jobs), as_json=as_json)
 
 
@@ -179,7 +179,7 @@ def list_jobs(
 def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show one job and what happened to it."""
     with ctx.obj() as tuneyard:
-        job, events = tuneyard.job(job_id), tuple(tuneyard.events(job_id))
+        job, events = tuneyard.jobs.retrieve(job_id), tuple(tuneyard.jobs.events(job_id))
     _tell(job, job_details(job, events), as_json=as_json)
 
 
@@ -187,7 +187,7 @@ def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
 def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """End a job: at once if it waits, within seconds if it runs."""
     with ctx.obj() as tuneyard:
-        job = tuneyard.cancel(job_id)
+        job = tuneyard.jobs.cancel(job_id)
     _tell(job, f"{job.id} is {'cancelled' if job.has_ended else 'being cancelled'}", as_json=as_json)
 
 
@@ -195,7 +195,7 @@ def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> Non
 def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Let a job wait; a running one saves a checkpoint and frees its GPU first."""
     with ctx.obj() as tuneyard:
-        job = tuneyard.pause(job_id)
+        job = tuneyard.jobs.pause(job_id)
     _tell(job, f"{job.id} is {'paused' if job.status == 'paused' else 'being paused'}", as_json=as_json)
 
 
@@ -203,7 +203,7 @@ def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
 def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Queue a paused job; it goes on from its last checkpoint."""
     with ctx.obj() as tuneyard:
-        job = tuneyard.resume(job_id)
+        job = tuneyard.jobs.resume(job_id)
     _tell(job, f"{job.id} is {job.status}", as_json=as_json)
 
 
@@ -211,7 +211,7 @@ def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> Non
 def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
     with ctx.obj() as tuneyard:
-        job = tuneyard.retry(job_id)
+        job = tuneyard.jobs.retry(job_id)
     _tell(job, f"{job.id} is {job.status}", as_json=as_json)
 
 
@@ -219,7 +219,7 @@ def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
 def stop_and_save(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """End a job's training after its current step; what it has learned is its artifact."""
     with ctx.obj() as tuneyard:
-        job = tuneyard.stop_and_save(job_id)
+        job = tuneyard.jobs.stop_and_save(job_id)
     _tell(job, f"{job.id} stops and saves; follow it: tuneyard watch {job.id}", as_json=as_json)
 
 
@@ -247,7 +247,7 @@ def logs(
 ) -> None:
     """Print what a job's trainer wrote."""
     with ctx.obj() as tuneyard:
-        for line in tuneyard.follow_logs(job_id) if follow else tuneyard.logs(job_id):
+        for line in tuneyard.jobs.logs(job_id, follow=True) if follow else tuneyard.jobs.logs(job_id):
             typer.echo(line.line)
 
 

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from client.download import OnBytes
+from client.pieces import OnBytes
 from client.printing import size, stderr
-from client.tuneyard import Tuneyard
+from client.sync.tuneyard import Tuneyard
 from client.views import Artifact, Dataset
 
 
@@ -19,7 +19,7 @@ def upload(tuneyard: Tuneyard, path: Path, images: str | None = None) -> Dataset
     """Upload a dataset, the images that its rows name before it: a zip, a folder, or the id of an earlier upload."""
     images_id = _upload_images(tuneyard, Path(images)) if images is not None and Path(images).exists() else images
     with _bar(f"uploading and checking {path.name}", path.stat().st_size) as on_bytes:
-        dataset = tuneyard.upload(path, on_bytes, images=images_id)
+        dataset = tuneyard.datasets.upload(path, on_bytes, images=images_id)
     stderr().print(f"Uploaded {escape(str(path))} as {dataset.id}")
     if dataset.unused_keys:
         stderr().print(f"Not used: {escape(', '.join(dataset.unused_keys))}")
@@ -30,7 +30,7 @@ def _upload_images(tuneyard: Tuneyard, path: Path) -> str:
     with TemporaryDirectory() as folder:
         archive = zipped(path, Path(folder) / f"{path.name}.zip") if path.is_dir() else path
         with _bar(f"uploading {path.name}", archive.stat().st_size) as on_bytes:
-            images = tuneyard.upload_images(archive, on_bytes)
+            images = tuneyard.images.upload(archive, on_bytes)
     stderr().print(f"Uploaded {images.num_images} images of {escape(str(path))} as {images.id}")
     return images.id
 
@@ -46,9 +46,9 @@ def zipped(folder: Path, archive_path: Path) -> Path:
 
 def download(tuneyard: Tuneyard, job_id: str, folder: Path) -> Artifact:
     """Download what a job left."""
-    num_bytes = tuneyard.artifact(job_id).num_bytes
+    num_bytes = tuneyard.jobs.artifact(job_id).num_bytes
     with _bar(f"downloading {job_id}", num_bytes) as on_bytes:
-        artifact = tuneyard.download(job_id, folder, on_bytes)
+        artifact = tuneyard.jobs.download(job_id, folder, on_bytes)
     words = f"{len(artifact.files)} files, {size(num_bytes)}, every checksum verified"
     stderr().print(f"Downloaded to {escape(str(folder))}: {words}")
     return artifact

@@ -1,7 +1,7 @@
 """What the service answers, as the client reads it: keys that a newer service adds are kept, not refused."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -246,3 +246,99 @@ class Artifact(View):
     num_bytes: int
     manifest_sha256: str
     files: tuple[ArtifactFile, ...]
+
+
+class Model(View):
+    """A base model that is registered."""
+
+    name: str
+
+
+class ModelList(View):
+    """Base models, by name."""
+
+    data: tuple[Model, ...]
+    hub_models: bool
+    """Whether a Hugging Face hub id may be named as well."""
+
+
+class Gpu(View):
+    """A GPU."""
+
+    uuid: str
+    name: str
+    num_bytes: int
+    """Memory."""
+
+
+class Worker(View):
+    """A worker that looks for jobs."""
+
+    name: str
+    num_slots: int
+    memory_bytes: int
+    gpus: tuple[Gpu, ...]
+    started_at: datetime
+    last_seen_at: datetime
+
+
+class Project(View):
+    """Who owns jobs and files, and what they may use; None is without limit."""
+
+    id: str
+    name: str
+    share: int
+    max_queued_jobs: int | None = None
+    max_running_jobs: int | None = None
+    max_gpu_hours: float | None = None
+    max_storage_bytes: int | None = None
+    max_upload_bytes: int | None = None
+    created_at: datetime
+
+
+class Key(View):
+    """A key, without its secret."""
+
+    id: str
+    project_id: str
+    name: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewKey(Key):
+    """A key that has just been made."""
+
+    key: str
+    """The key itself. It is told this once."""
+
+
+class Day(View):
+    """What attempts that ended on a day had used."""
+
+    day: date
+    gpu_hours: float
+    num_attempts: int
+
+
+class Usage(View):
+    """What a project has and has used."""
+
+    project: Project
+    num_queued_jobs: int
+    num_running_jobs: int
+    gpu_hours: float
+    """In the last 30 days."""
+    storage_bytes: int
+    days: tuple[Day, ...] = ()
+
+
+class Readiness(View):
+    """Whether the service can take and carry out jobs."""
+
+    database: bool
+    storage: bool
+    num_workers: int

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.base_models import check_base_model
 from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
+from api.metadata import MetadataDep
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import (
@@ -126,25 +127,15 @@ def _problem(session: Session, what: str, file: StoredFile) -> Problem | None:
 
 @router.get("")
 def list_jobs(
-    request: Request,
     caller: CallerDep,
+    metadata: MetadataDep,
     after: AfterJob = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Page[FineTuningJob]:
     """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
     with caller.reading() as session:
-        found = jobs.page(session, metadata=_metadata(request), after=after, limit=limit + 1)
+        found = jobs.page(session, metadata=metadata, after=after, limit=limit + 1)
         return Page[FineTuningJob].of(_views(session, found), limit)
-
-
-def _metadata(request: Request) -> dict[str, str] | None:
-    asked = request.query_params
-    pairs = {
-        name.removeprefix("metadata[").removesuffix("]"): value
-        for name, value in asked.items()
-        if name.startswith("metadata[") and name.endswith("]")
-    }
-    return pairs or ({} if asked.get("metadata") == "null" else None)
 
 
 @router.get("/{job_id}")

@@ -19,6 +19,7 @@ from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
 from api.integrations import check_integrations
+from api.metadata import MetadataDep
 from api.repeating import NamedDep, Repeat
 from api.views import JobCounts, JobPage, JobRead
 from store import forecast, inspections, jobs
@@ -112,6 +113,7 @@ async def report_on_job(spec: Spec, caller: CallerDep, wait: WaitSeconds = 60) -
 @router.get("", response_model=JobPage, responses=UNCHANGED)
 def list_jobs(
     caller: CallerDep,
+    metadata: MetadataDep,
     status: Annotated[list[JobStatus], Query(description="Of which they have one; may be given several times")] = [],  # noqa: B006
     base_model: str | None = None,
     search: Annotated[
@@ -121,12 +123,20 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Jobs, newest first.
+    """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any.
 
     With the ETag of an earlier answer in `If-None-Match`, the answer is 304 as long as the jobs are as they were.
     """
     with caller.reading() as session:
-        found = jobs.page(session, statuses=status, base_model=base_model, search=search, after=after, limit=limit + 1)
+        found = jobs.page(
+            session,
+            statuses=status,
+            base_model=base_model,
+            metadata=metadata,
+            search=search,
+            after=after,
+            limit=limit + 1,
+        )
         places = jobs.queue_positions(session, found)
         plain = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
         page = JobPage(data=plain, has_more=len(found) > limit, last_id=plain[-1].id if plain else None)

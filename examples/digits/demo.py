@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from client import Tuneyard
 from client.errors import TuneyardError
 from client.printing import stdout
 from client.transfers import download, upload
-from client.tuneyard import Tuneyard
 from client.watching import show_to_end
 
 HERE = Path(__file__).parent
@@ -78,13 +78,13 @@ def learn_digits(tuneyard: Tuneyard, data_dir: Path) -> dict[str, Any]:
     accuracy_before = accuracy(starter, digits)
     spec = json.loads((HERE / "spec.json").read_text())
     spec["train_dataset"] = upload(tuneyard, digits / "train.jsonl").id
-    job = tuneyard.submit(spec)
-    job = show_to_end(tuneyard.watch(job.id), stdout())
-    if not job.has_succeeded:
-        raise DemoFailed(f"{job.id} {job.status}")
+    job = tuneyard.jobs.create(spec)
+    ended = show_to_end(job.watch(), stdout())
+    if not ended.has_succeeded:
+        raise DemoFailed(f"{job.id} {ended.status}")
     checkpoint_dir = data_dir / "checkpoints" / job.id
     download(tuneyard, job.id, checkpoint_dir)
-    [succeeded] = [event for event in tuneyard.events(job.id) if event.type == "run_succeeded"]
+    [succeeded] = [event for event in job.events() if event.type == "run_succeeded"]
     return {
         "job_id": job.id,
         "accuracy_before": accuracy_before,

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from client import Tuneyard
 from client.errors import TuneyardError
-from client.tuneyard import Tuneyard
 from store.database import Database
 from store.files import Storage
 from store.lifecycle import ENDED
@@ -136,7 +136,7 @@ class Submitter:
             return False
         try:
             with Tuneyard(self._instance.url, api_key=self._instance.api_key, patience_seconds=5) as tuneyard:
-                return all(job.status in ENDED for job in tuneyard.jobs())
+                return all(job.status in ENDED for job in tuneyard.jobs.list())
         except TuneyardError:
             return False
 
@@ -148,11 +148,11 @@ class Submitter:
         with Tuneyard(
             self._instance.url, api_key=self._instance.api_key, patience_seconds=_PATIENCE_SECONDS
         ) as tuneyard:
-            dataset = self._persist(lambda: tuneyard.upload(rows).id)
+            dataset = self._persist(lambda: tuneyard.datasets.upload(rows).id)
             for number in range(plan.num_jobs):
                 spec = spec_of(plan, dataset, plan.num_steps) | {"metadata": {"number": str(number)}}
                 try:
-                    self.job_ids.append(tuneyard.submit(spec).id)
+                    self.job_ids.append(tuneyard.jobs.create(spec).id)
                 except TuneyardError as error:
                     self.wrong.append(f"job {number} could not be submitted: {error}")
                 time.sleep(pause_seconds)

@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import psutil
 from redis import Redis
 
+from client import Tuneyard
 from client.processes import Role
-from client.tuneyard import Tuneyard
 from client.views import Job
 from store.database import Database
 from store.doorbell import Doorbell, make_celery
@@ -39,7 +39,7 @@ class Scenario:
         self.client = Tuneyard(instance.url, api_key=instance.api_key, patience_seconds=PATIENCE_SECONDS)
         rows = instance.folder / "train.jsonl"
         rows.write_text(f"{json.dumps(ROW)}\n" * 8)
-        self._dataset = self.client.upload(rows).id
+        self._dataset = self.client.datasets.upload(rows).id
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +55,7 @@ class Scenario:
 
     def submit(self, num_steps: int, **changes: object) -> str:
         """Submit a job by HTTP."""
-        return self.client.submit(self.spec(num_steps, **changes)).id
+        return self.client.jobs.create(self.spec(num_steps, **changes)).id
 
     @contextmanager
     def queued_unheard(self, num_jobs: int) -> Iterator[list[str]]:
@@ -84,24 +84,24 @@ class Scenario:
     def until_running(self, job_ids: Iterable[str]) -> None:
         """Wait until trainers have been started for all of them."""
         for job_id in job_ids:
-            self.until(lambda: self.client.job(job_id).status == "running")  # noqa: B023 - called at once
+            self.until(lambda: self.client.jobs.retrieve(job_id).status == "running")  # noqa: B023 - called at once
 
     def ended(self, job_ids: Iterable[str]) -> list[Job]:
         """The jobs, once all have ended."""
         waiting = set(job_ids)
 
         def have_ended() -> bool:
-            waiting.difference_update(job.id for job in self.client.jobs() if job.has_ended)
+            waiting.difference_update(job.id for job in self.client.jobs.list() if job.has_ended)
             return not waiting
 
         names = list(job_ids)
         self.until(have_ended)
-        return [self.client.job(job_id) for job_id in names]
+        return [self.client.jobs.retrieve(job_id) for job_id in names]
 
     def training(self, num_steps: int) -> str:
         """A job that has come past its first checkpoint."""
         job_id = self.submit(num_steps)
-        self.until(lambda: self.client.checkpoints(job_id))
+        self.until(lambda: self.client.jobs.checkpoints(job_id))
         return job_id
 
     def process(self, role: Role) -> psutil.Process:

@@ -109,10 +109,10 @@ def test_the_job_of_highest_priority_starts_next(scenario: Scenario) -> None:
     low = [scenario.submit(1) for _ in range(20)]
     high = scenario.submit(1, priority=1)
     for job_id in [*low, high]:
-        scenario.until(lambda: scenario.client.job(job_id).status == "queued")  # noqa: B023 - called at once
+        scenario.until(lambda: scenario.client.jobs.retrieve(job_id).status == "queued")  # noqa: B023 - called at once
 
     for job_id in busy:
-        scenario.client.cancel(job_id)
+        scenario.client.jobs.cancel(job_id)
     scenario.ended([*low, high])
 
     with scenario.database.reading() as session:
@@ -130,8 +130,8 @@ def test_a_short_job_does_not_wait_behind_a_long_one(scenario: Scenario) -> None
         short = scenario.submit(20)
         scenario.ended([short])
         seconds.append(waiting_seconds(scenario, short))
-    is_still_running = scenario.client.job(long).status == "running"
-    scenario.client.cancel(long)
+    is_still_running = scenario.client.jobs.retrieve(long).status == "running"
+    scenario.client.jobs.cancel(long)
     scenario.ended([long])
 
     print(f"R28: ten jobs of 1 s beside a long one started after at most {max(seconds):.2f} s")
@@ -161,7 +161,7 @@ def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scen
     [broker] = before[Role.BROKER]
     _, unlimited = broker.rlimit(resource.RLIMIT_FSIZE)
     running = limitable.submit(200)
-    limitable.until(lambda: limitable.client.job(running).progress)
+    limitable.until(lambda: limitable.client.jobs.retrieve(running).progress)
 
     broker.rlimit(resource.RLIMIT_FSIZE, (1, unlimited))
     url, key = f"{limitable.client.url}/jobs", bearer(limitable.instance.api_key)
@@ -174,7 +174,7 @@ def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scen
     broker.rlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
     freed_at = time.monotonic()
     jobs_waiting = [answer.json()["id"] for answer in answers]
-    limitable.until(lambda: any(limitable.client.job(one).started_at for one in jobs_waiting))
+    limitable.until(lambda: any(limitable.client.jobs.retrieve(one).started_at for one in jobs_waiting))
     seconds = time.monotonic() - freed_at
     jobs = limitable.ended(jobs_waiting)
 

@@ -107,7 +107,7 @@ def test_memory_and_open_files_stay_what_they_are_after_many_jobs(scenario: Scen
     memory, files, job_ids = [], [], []
     until = time.monotonic() + SOAK_SECONDS
     while time.monotonic() < until:
-        if sum(not job.has_ended for job in scenario.client.jobs()) < 6:
+        if sum(not job.has_ended for job in scenario.client.jobs.list()) < 6:
             job_ids += [scenario.submit(1) for _ in range(6)]
         memory.append(scenario.instance.resident_bytes())
         files.append(scenario.instance.open_files())

@@ -40,14 +40,14 @@ def ended(scene: Scenario, job_id: str) -> Job:
 
 def finished(scene: Scenario, job_id: str) -> Job:
     """The job once it has ended, as it was told to do after its current step."""
-    scene.client.stop_and_save(job_id)
+    scene.client.jobs.stop_and_save(job_id)
     return ended(scene, job_id)
 
 
 def until_further(scene: Scenario, job_id: str) -> None:
     """Wait until a hundred steps more are on record."""
     goal = len(scene.steps(job_id)) + 100
-    scene.until(lambda: (now := scene.client.job(job_id).progress) and now.step >= goal)
+    scene.until(lambda: (now := scene.client.jobs.retrieve(job_id).progress) and now.step >= goal)
 
 
 def gap(earlier: list[Seen], later: list[Seen]) -> float:
@@ -82,7 +82,7 @@ def test_a_killed_runner_costs_what_its_last_checkpoint_did_not_hold(scene: Scen
     scene.process(Role.RUNNER).kill()
     scene.until(lambda: is_gone(trainer))
     gone_seconds = time.monotonic() - killed_at
-    checkpoint, *_ = scene.client.checkpoints(job_id)
+    checkpoint, *_ = scene.client.jobs.checkpoints(job_id)
     scene.until(lambda: scene.steps(job_id, 2))
     job = finished(scene, job_id)
 
@@ -91,7 +91,9 @@ def test_a_killed_runner_costs_what_its_last_checkpoint_did_not_hold(scene: Scen
     print(f"R9: trainer gone after {gone_seconds:.2f} s, next step after {gap(first, second):.1f} s, {redone} redone")
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert second[0].step == checkpoint.step + 1
-    assert not any("sign of life" in event.message for event in scene.client.events(job_id))  # no lease was waited for
+    assert not any(
+        "sign of life" in event.message for event in scene.client.jobs.events(job_id)
+    )  # no lease was waited for
 
 
 def test_a_frozen_runner_loses_its_trainer_before_its_lease_and_its_job_after(scene: Scenario) -> None:
@@ -102,7 +104,7 @@ def test_a_frozen_runner_loses_its_trainer_before_its_lease_and_its_job_after(sc
     frozen_at = time.monotonic()
     scene.until(lambda: is_gone(trainer))
     gone_seconds = time.monotonic() - frozen_at
-    scene.until(lambda: scene.client.job(job_id).status == "queued")
+    scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
     queued_seconds = time.monotonic() - frozen_at
     runner.resume()
     scene.until(lambda: is_gone(runner))
@@ -123,7 +125,7 @@ def test_a_database_that_is_away_for_less_than_the_trusted_time_costs_nothing(sc
     until_further(scene, job_id)
     job = finished(scene, job_id)
 
-    (loss,) = scene.client.metrics(job_id, "loss")
+    (loss,) = scene.client.jobs.metrics(job_id, "loss")
     steps = scene.steps(job_id)
     longest = max(later.at - earlier.at for earlier, later in pairwise(steps))
     print(f"R11: longest pause between two steps {longest:.2f} s, {len(loss.steps)} points of {len(steps)}")
@@ -144,11 +146,11 @@ def test_a_database_that_is_away_for_long_costs_a_checkpoint_interval_and_no_cha
 
     first, second = (scene.steps(job_id, attempt) for attempt in (1, 2))
     redone = first[-1].step - second[0].step + 1
-    (loss,) = scene.client.metrics(job_id, "loss")
+    (loss,) = scene.client.jobs.metrics(job_id, "loss")
     print(f"R12: trainer gone after {gone_seconds:.1f} s, next step after {gap(first, second):.1f} s, {redone} redone")
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert loss.steps == list(range(1, second[-1].step + 1))
-    assert not any("sign of life" in event.message for event in scene.client.events(job_id))
+    assert not any("sign of life" in event.message for event in scene.client.jobs.events(job_id))
 
 
 def test_a_worker_that_is_told_to_end_saves_its_job_and_is_charged_nothing(scene: Scenario) -> None:
@@ -166,7 +168,7 @@ def test_a_worker_that_is_told_to_end_saves_its_job_and_is_charged_nothing(scene
     print(f"R16: the worker ended after {seconds:.1f} s")
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert second[0].step == first[-1].step + 1
-    assert any("The worker is stopping" in event.message for event in scene.client.events(job_id))
+    assert any("The worker is stopping" in event.message for event in scene.client.jobs.events(job_id))
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "paused", "frozen trainer"])
@@ -176,11 +178,11 @@ def test_a_job_is_cancelled_and_leaves_nothing(scene: Scenario, state: str) -> N
     bring_about(scene, job_id, state)
 
     asked_at = time.monotonic()
-    answered = scene.client.cancel(job_id)
+    answered = scene.client.jobs.cancel(job_id)
     job = ended(scene, job_id)
     seconds = time.monotonic() - asked_at
     if busy_id:
-        scene.client.cancel(busy_id)
+        scene.client.jobs.cancel(busy_id)
         ended(scene, busy_id)
 
     print(f"R15: a job that was {state} was cancelled after {seconds:.2f} s")
@@ -191,9 +193,9 @@ def test_a_job_is_cancelled_and_leaves_nothing(scene: Scenario, state: str) -> N
 
 def bring_about(scene: Scenario, job_id: str, state: str) -> None:
     if state == "queued":
-        scene.until(lambda: scene.client.job(job_id).status == "queued")
+        scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
     elif state == "paused":
-        scene.client.pause(job_id)
-        scene.until(lambda: scene.client.job(job_id).status == "paused")
+        scene.client.jobs.pause(job_id)
+        scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "paused")
     elif state == "frozen trainer":
         scene.process(Role.TRAINER).suspend()

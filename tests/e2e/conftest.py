@@ -41,7 +41,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dataset_id(service: Service, digits: Path) -> str:
-    return service.tuneyard.upload(digits / "train.jsonl").id
+    return service.tuneyard.datasets.upload(digits / "train.jsonl").id
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from client import Tuneyard
 from client.endpoint import Endpoint
 from client.processes import Processes
-from client.tuneyard import Tuneyard
 from client.views import Job
 
 TUNEYARD = [sys.executable, "-m", "client"]
@@ -42,14 +42,14 @@ class Service:
 
     def submit(self, train_dataset: str, hyperparameters: Mapping[str, object], **spec: object) -> str:
         asked = {"base_model": "starter", "train_dataset": train_dataset, "hyperparameters": hyperparameters, **spec}
-        return self.tuneyard.submit(asked).id
+        return self.tuneyard.jobs.create(asked).id
 
     def until_trains(self, job_id: str) -> None:
-        until(lambda: self.tuneyard.job(job_id).progress)
+        until(lambda: self.tuneyard.jobs.retrieve(job_id).progress)
 
     def ended(self, job_id: str) -> Job:
-        until(lambda: self.tuneyard.job(job_id).has_ended)
-        return self.tuneyard.job(job_id)
+        until(lambda: self.tuneyard.jobs.retrieve(job_id).has_ended)
+        return self.tuneyard.jobs.retrieve(job_id)
 
     def stop(self) -> int:
         """End it as a user does; gives its exit code."""
@@ -85,7 +85,7 @@ def until(look: Callable[[], T]) -> T:
 
 def first_steps(service: Service, job_id: str) -> list[int]:
     """The step from which each attempt of a job went on."""
-    return [event.data["first_step"] for event in service.tuneyard.events(job_id) if event.type == "run_started"]
+    return [event.data["first_step"] for event in service.tuneyard.jobs.events(job_id) if event.type == "run_started"]
 
 
 def cli(service: Service, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

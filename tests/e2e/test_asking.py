@@ -25,17 +25,17 @@ def asked(service: Service, dataset_id: str) -> Asked:
     job_id = service.submit(dataset_id, ENDLESS)
     try:
         service.until_trains(job_id)
-        tuneyard.pause(job_id)
-        until(lambda: tuneyard.job(job_id).status == "paused")
-        paused, checkpoint = tuneyard.job(job_id), tuneyard.checkpoints(job_id)[0]
-        tuneyard.resume(job_id)
+        tuneyard.jobs.pause(job_id)
+        until(lambda: tuneyard.jobs.retrieve(job_id).status == "paused")
+        paused, checkpoint = tuneyard.jobs.retrieve(job_id), tuneyard.jobs.checkpoints(job_id)[0]
+        tuneyard.jobs.resume(job_id)
         until(lambda: len(first_steps(service, job_id)) == 2)
-        tuneyard.stop_and_save(job_id)
+        tuneyard.jobs.stop_and_save(job_id)
         saved = service.ended(job_id)
     finally:
-        if not tuneyard.job(job_id).has_ended:
-            tuneyard.cancel(job_id)
-    (loss,) = tuneyard.metrics(job_id, "loss")
+        if not tuneyard.jobs.retrieve(job_id).has_ended:
+            tuneyard.jobs.cancel(job_id)
+    (loss,) = tuneyard.jobs.metrics(job_id, "loss")
     return Asked(paused, checkpoint, saved, first_steps(service, job_id), list(loss.steps))
 
 
@@ -50,7 +50,7 @@ def test_resumed_job_goes_on_where_it_was_paused(asked: Asked) -> None:
 
 def test_job_that_is_stopped_and_saved_succeeds_with_what_it_has_learned(service: Service, asked: Asked) -> None:
     assert asked.saved.status == "succeeded"
-    assert service.tuneyard.artifact(asked.saved.id).files
+    assert service.tuneyard.jobs.artifact(asked.saved.id).files
 
 
 def test_no_step_is_missing_or_double(asked: Asked) -> None:

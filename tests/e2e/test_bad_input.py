@@ -19,14 +19,14 @@ def image(content: bytes) -> dict[str, object]:
 
 def refusal(service: Service, **spec: object) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        service.tuneyard.submit(spec)
+        service.tuneyard.jobs.create(spec)
     return caught.value
 
 
 def upload_refusal(service: Service, folder: Path, content: bytes) -> ApiError:
     (folder / "rows.jsonl").write_bytes(content)
     with pytest.raises(ApiError) as caught:
-        service.tuneyard.upload(folder / "rows.jsonl")
+        service.tuneyard.datasets.upload(folder / "rows.jsonl")
     return caught.value
 
 
@@ -61,7 +61,7 @@ def test_unknown_model_is_told_with_those_there_are(service: Service, dataset_id
 
 def test_unknown_job_is_told(service: Service) -> None:
     with pytest.raises(ApiError, match="job_not_found"):
-        service.tuneyard.job("ftjob-nowhere")
+        service.tuneyard.jobs.retrieve("ftjob-nowhere")
 
 
 def test_line_that_is_not_json_is_named(service: Service, tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ def cancelled(service: Service, dataset_id: str) -> Cancelled:
     try:
         service.until_trains(training)
         with pytest.raises(ApiError) as caught:
-            service.tuneyard.artifact(training)
-        waited = service.tuneyard.cancel(waiting)
+            service.tuneyard.jobs.artifact(training)
+        waited = service.tuneyard.jobs.cancel(waiting)
     finally:
-        service.tuneyard.cancel(training)
+        service.tuneyard.jobs.cancel(training)
     return Cancelled(service.ended(training), waited, caught.value)
 
 
@@ -51,6 +51,6 @@ def test_running_job_has_nothing_to_download_yet(cancelled: Cancelled) -> None:
 
 def test_cancelled_job_has_nothing_to_download(service: Service, cancelled: Cancelled) -> None:
     with pytest.raises(ApiError) as caught:
-        service.tuneyard.artifact(cancelled.trained.id)
+        service.tuneyard.jobs.artifact(cancelled.trained.id)
 
     assert (caught.value.status, caught.value.code) == (404, "no_artifact")

@@ -45,7 +45,7 @@ def chatty(talker_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def rows(chatty: Service, digits: Path) -> str:
-    return chatty.tuneyard.upload(digits / "train.jsonl").id
+    return chatty.tuneyard.datasets.upload(digits / "train.jsonl").id
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +167,14 @@ def test_a_job_gets_the_slot_of_a_model_and_can_be_asked_once_it_is_cancelled(ch
     words(chatty)  # the model has the only slot now
 
     job_id = chatty.submit(rows, ENDLESS, suffix="seven")
-    until(lambda: chatty.tuneyard.checkpoints(job_id))
+    until(lambda: chatty.tuneyard.jobs.checkpoints(job_id))
 
     refused = post(chatty)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_free_slot")
     assert int(refused.headers["Retry-After"]) > 0
-    chatty.tuneyard.cancel(job_id)
+    chatty.tuneyard.jobs.cancel(job_id)
     cancelled = chatty.ended(job_id)
-    checkpoint, *_ = chatty.tuneyard.checkpoints(job_id)
+    checkpoint, *_ = chatty.tuneyard.jobs.checkpoints(job_id)
     assert words(chatty, model=name_of(cancelled, checkpoint.step))
 
 

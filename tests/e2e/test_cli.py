@@ -80,7 +80,7 @@ def test_rows_of_llava_are_uploaded_with_a_folder_of_images(service: Service, tm
 
 def test_a_job_is_validated_without_being_submitted(service: Service, dataset_id: str) -> None:
     spec = json.dumps({"base_model": "starter", "train_dataset": dataset_id, "hyperparameters": QUICK})
-    num_jobs = len(list(service.tuneyard.jobs()))
+    num_jobs = len(list(service.tuneyard.jobs.list()))
 
     done = cli(service, "validate", "-", stdin=spec)
 
@@ -88,7 +88,7 @@ def test_a_job_is_validated_without_being_submitted(service: Service, dataset_id
     assert "This job can run." in done.stdout
     assert "64 rows, 64 images" in done.stdout
     assert "<image*16>Which digit is this?<|end|><|assistant|>" in done.stdout
-    assert len(list(service.tuneyard.jobs())) == num_jobs
+    assert len(list(service.tuneyard.jobs.list())) == num_jobs
 
 
 def test_a_job_that_would_fail_is_told_so(service: Service, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_job_that_would_fail_is_told_so(service: Service, tmp_path: Path) -> N
 def test_a_job_whose_rows_do_not_fit_fails_before_it_is_queued(service: Service, tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "long " * 600}, {"role": "assistant", "content": "7"}]
     (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": turns}))
-    dataset = service.tuneyard.upload(tmp_path / "rows.jsonl")
+    dataset = service.tuneyard.datasets.upload(tmp_path / "rows.jsonl")
 
     job = service.ended(service.submit(dataset.id, QUICK))
 

@@ -8,15 +8,15 @@ from tests.e2e.live_service import ENDLESS, QUICK, Service, first_steps, until
 
 def test_job_whose_trainer_was_killed_goes_on_from_its_checkpoint(service: Service, dataset_id: str) -> None:
     job_id = service.submit(dataset_id, ENDLESS, checkpointing={"every": 10})
-    until(lambda: service.tuneyard.checkpoints(job_id))
+    until(lambda: service.tuneyard.jobs.checkpoints(job_id))
 
     the_trainer(service).kill()
     until(lambda: len(first_steps(service, job_id)) == 2)
     service.until_trains(job_id)
-    service.tuneyard.stop_and_save(job_id)
+    service.tuneyard.jobs.stop_and_save(job_id)
     job = service.ended(job_id)
 
-    [loss] = service.tuneyard.metrics(job_id, "loss")
+    [loss] = service.tuneyard.jobs.metrics(job_id, "loss")
     began_at = first_steps(service, job_id)
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert began_at[0] == 0
@@ -30,7 +30,7 @@ def test_job_is_trained_by_a_fork_of_the_warm_trainer(service: Service, dataset_
     service.until_trains(job_id)
 
     command = the_trainer(service).cmdline()
-    service.tuneyard.cancel(job_id)
+    service.tuneyard.jobs.cancel(job_id)
 
     assert command[-1] == "--warm"
     service.ended(job_id)

@@ -16,7 +16,7 @@ from trainer_core.contract.manifest import Manifest
 def model(service: Service, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained model, downloaded."""
     folder = tmp_path_factory.mktemp("model")
-    service.tuneyard.download(trained.job.id, folder)
+    service.tuneyard.jobs.download(trained.job.id, folder)
     return folder
 
 
@@ -31,14 +31,14 @@ def test_progress_tells_of_the_last_step(trained: Trained) -> None:
 
 
 def test_each_step_has_its_loss(service: Service, trained: Trained) -> None:
-    [loss] = service.tuneyard.metrics(trained.job.id, "loss")
+    [loss] = service.tuneyard.jobs.metrics(trained.job.id, "loss")
 
     assert loss.steps == [1, 2, 3]
     assert all(value > 0 for value in loss.values)
 
 
 def test_events_tell_the_whole_story(service: Service, trained: Trained) -> None:
-    types = [event.type for event in service.tuneyard.events(trained.job.id)]
+    types = [event.type for event in service.tuneyard.jobs.events(trained.job.id)]
 
     told = [
         type_ for type_ in types if type_ in {"job_submitted", "run_started", "evaluation_completed", "run_succeeded"}
@@ -48,7 +48,7 @@ def test_events_tell_the_whole_story(service: Service, trained: Trained) -> None
 
 
 def test_checkpoints_are_listed(service: Service, trained: Trained) -> None:
-    steps = [checkpoint.step for checkpoint in service.tuneyard.checkpoints(trained.job.id)]
+    steps = [checkpoint.step for checkpoint in service.tuneyard.jobs.checkpoints(trained.job.id)]
 
     assert steps[0] == 3
 

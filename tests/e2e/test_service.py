@@ -37,7 +37,7 @@ def test_runner_and_trainer_are_listed_while_a_job_runs(service: Service, datase
 
     until(lambda: {role for role, several in service.endpoint().pids.items() if several} == every_role)
 
-    service.tuneyard.cancel(job_id)
+    service.tuneyard.jobs.cancel(job_id)
     service.ended(job_id)
 
 

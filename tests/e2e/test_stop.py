@@ -17,7 +17,7 @@ def test_stopping_gives_the_running_job_back_and_leaves_no_process(
 ) -> None:
     shutil.copytree(service.data_dir / "storage/models/starter", tmp_path / "storage/models/starter")
     with running(tmp_path) as stopped:
-        job_id = stopped.submit(stopped.tuneyard.upload(digits / "train.jsonl").id, ENDLESS)
+        job_id = stopped.submit(stopped.tuneyard.datasets.upload(digits / "train.jsonl").id, ENDLESS)
         stopped.until_trains(job_id)
 
         exit_code = stopped.stop()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from client.transport import Transport
-from client.tuneyard import Tuneyard
+from client import Tuneyard
+from client.sync.transport import Transport
 from tests.unit.client.stub_service import StubService
 
 PATIENCE_SECONDS = 180

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,8 +54,9 @@ def ranged(content: bytes, cut_at: int | None = None) -> Callable[[Asked], Answe
     """A file that honours Range, over a connection that may close after so many bytes."""
 
     def answer(asked: Asked) -> Answer:
-        found = re.fullmatch(r"bytes=(\d+)-", asked.headers.get("Range", ""))
-        return Answer(content[int(found[1]) if found else 0 :], 206 if found else 200, cut_at=cut_at)
+        if not (found := re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers.get("Range", ""))):
+            return Answer(content, cut_at=cut_at)
+        return Answer(content[int(found[1]) : int(found[2]) + 1], 206, cut_at=cut_at)
 
     return answer
 
@@ -67,10 +69,12 @@ class StubService(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[Asked] = []
         self.answers: list[Told] = []
+        self._lock = threading.Lock()
 
     def answer(self, asked: Asked) -> Answer:
-        self.asked.append(asked)
-        told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        with self._lock:
+            self.asked.append(asked)
+            told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return told(asked) if callable(told) else told
 
 
@@ -87,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body[: answer.cut_at])
 
-    do_POST = do_GET  # noqa: N815 - http.server's own name
+    do_DELETE = do_PATCH = do_POST = do_GET  # noqa: N815 - http.server's own names
 
     def log_message(self, *_: object) -> None:
         """Be silent."""

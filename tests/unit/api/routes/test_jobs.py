@@ -241,6 +241,18 @@ def test_pages_join_without_gap_or_repeat(client: TestClient, spec: JobSpec) -> 
     assert {job["id"] for job in first["data"] + second["data"]} == submitted
 
 
+def test_a_list_can_be_of_jobs_with_metadata(client: TestClient, spec: JobSpec) -> None:
+    bodies = [spec.model_copy(update={"metadata": pairs}).model_dump(mode="json") for pairs in ({"run": "7"}, {})]
+    tagged, plain = (client.post("/jobs", json=body).json()["id"] for body in bodies)
+
+    listed = [
+        [job["id"] for job in client.get("/jobs", params=asked).json()["data"]]
+        for asked in ({"metadata[run]": "7"}, {"metadata[run]": "8"}, {"metadata": "null"})
+    ]
+
+    assert listed == [[tagged], [], [plain]]
+
+
 def test_a_list_can_be_of_one_status(client: TestClient, job_id: str) -> None:
     assert [job["id"] for job in client.get("/jobs", params={"status": "queued"}).json()["data"]] == [job_id]
     assert client.get("/jobs", params={"status": "failed"}).json()["data"] == []

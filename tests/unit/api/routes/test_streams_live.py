@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from client.tuneyard import Tuneyard
+from client import Tuneyard
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
@@ -92,10 +92,10 @@ def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_nex
 def test_the_python_client_reads_on_when_the_service_was_killed(
     server: Server, database: Database, lease: Lease, api_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client.tuneyard._FOLLOW_PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("client.sync.jobs.FOLLOW_PATIENCE_SECONDS", PATIENCE_SECONDS)
     tell_step(database, lease, 1)
     with Tuneyard(server.url, api_key=api_key) as tuneyard:
-        told = tuneyard.stream(lease.job_id, types=("metric", "log"))
+        told = tuneyard.jobs.stream(lease.job_id, types=("metric", "log"))
         messages = [next(told), next(told)]
 
         server.restart()

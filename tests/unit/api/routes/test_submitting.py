@@ -13,9 +13,9 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from client import Tuneyard
 from client.broker import Broker
 from client.errors import ApiError
-from client.tuneyard import Tuneyard
 from store.database import Database
 from store.files import Storage
 from store.tables import Event, Inspection, Job
@@ -76,7 +76,7 @@ def test_every_submission_is_one_job_however_often_the_api_is_killed(
     def submit() -> None:
         with Tuneyard(server.url, api_key=api_key, patience_seconds=PATIENCE_SECONDS) as tuneyard:
             for _ in range(num_jobs // NUM_CLIENTS):
-                job = tuneyard.submit(spec)
+                job = tuneyard.jobs.create(spec)
                 with answered:
                     told.append(job.id)
                     answered.notify()
@@ -102,10 +102,10 @@ def test_every_submission_is_one_job_however_often_the_api_is_killed(
 
 def test_another_body_under_a_used_key_is_refused(server: Server, spec: JobSpec, api_key: str) -> None:
     with Tuneyard(server.url, api_key=api_key, patience_seconds=PATIENCE_SECONDS) as tuneyard:
-        tuneyard.submit(spec, idempotency_key="k")
+        tuneyard.jobs.create(spec, idempotency_key="k")
 
         with pytest.raises(ApiError, match="idempotency_key_reused"):
-            tuneyard.submit(spec.model_copy(update={"seed": 7}), idempotency_key="k")
+            tuneyard.jobs.create(spec.model_copy(update={"seed": 7}), idempotency_key="k")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from client import streaming
+from client import Tuneyard
 from client.errors import ApiError, ConnectionBroken
-from client.streaming import StreamMessage, follow
-from client.transport import Transport
-from client.tuneyard import Tuneyard
+from client.streaming import StreamMessage
+from client.sync.following import follow
+from client.sync.transport import Transport
 from tests.unit.client.samples import JOB
 from tests.unit.client.stub_service import Answer, StubService, as_json, problem, told
 
@@ -20,7 +20,7 @@ END = ("end", "e0-s0-m0-l3-end", dict[str, object]())
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("client.sync.following._AGAIN_SECONDS", 0)
 
 
 def following(transport: Transport, *, patience_seconds: float = 180) -> Iterator[StreamMessage]:
@@ -34,7 +34,7 @@ def ids_asked_for(stub: StubService) -> list[str | None]:
 def test_messages_come_with_type_id_and_data(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [told(LINES[0], END)]
 
-    messages = list(tuneyard.stream("ftjob-1"))
+    messages = list(tuneyard.jobs.stream("ftjob-1"))
 
     assert messages == [StreamMessage(*LINES[0]), StreamMessage(*END)]
     assert stub.asked[0].path == PATH
@@ -43,7 +43,7 @@ def test_messages_come_with_type_id_and_data(tuneyard: Tuneyard, stub: StubServi
 def test_types_and_place_go_to_the_service(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [told(END)]
 
-    list(tuneyard.stream("ftjob-1", types=("metric", "log"), last_id="e0-s0-m0-l1"))
+    list(tuneyard.jobs.stream("ftjob-1", types=("metric", "log"), last_id="e0-s0-m0-l1"))
 
     assert stub.asked[0].path == f"{PATH}?types=metric%2Clog"
     assert ids_asked_for(stub) == ["e0-s0-m0-l1"]

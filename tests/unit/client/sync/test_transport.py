@@ -3,7 +3,7 @@
 import pytest
 
 from client.errors import ApiError, ConnectionBroken, ServiceUnreachable, UnreadableInput
-from client.transport import Transport
+from client.sync.transport import Transport
 from tests.unit.client.stub_service import Answer, StubService, as_json, problem
 
 CUT = Answer(b"half an answer", cut_at=4)
@@ -42,7 +42,7 @@ def test_asking_is_not_repeated_once_it_may_have_arrived(transport: Transport, s
     stub.answers = [CUT]
 
     with pytest.raises(ConnectionBroken):
-        transport.post("/jobs")
+        transport.ask("POST", "/jobs")
 
     assert len(stub.asked) == 1
 
@@ -50,7 +50,7 @@ def test_asking_is_not_repeated_once_it_may_have_arrived(transport: Transport, s
 def test_asking_what_may_repeat_is_repeated(transport: Transport, stub: StubService) -> None:
     stub.answers = [CUT, as_json({})]
 
-    transport.post("/jobs/1/cancel", repeats=True)
+    transport.ask("POST", "/jobs/1/cancel", repeats=True)
 
     assert len(stub.asked) == 2
 

@@ -1,3 +1,4 @@
+# Made from client/aio/transport.py by `make client-sync`: change that file, not this one.
 """Requests and answers: what may be sent again is, within bounds, and problems become errors. It knows no job."""
 
 from collections.abc import Iterator, Mapping
@@ -7,14 +8,10 @@ from typing import Any
 import httpx2
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from client.errors import ApiError, BucketUnreachable, ConnectionBroken, ServiceUnreachable, UnreadableInput
+from client.errors import ApiError, ConnectionBroken, UnreadableInput
+from client.http import CONNECT_SECONDS, DIRECT, READ_SECONDS, elsewhere, has_never_arrived, is_passing, told
 
-_PASSING = frozenset({502, 503, 504})
-"""Statuses of a service, or of a proxy before it, that is on its way back."""
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 30.0
-_DIRECT = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-"""Never through a proxy that the environment names."""
+_PAGE_SIZE = 100
 
 
 class Transport:
@@ -28,8 +25,8 @@ class Transport:
         self._http = httpx2.Client(
             base_url=url,
             headers={} if api_key is None else {"Authorization": f"Bearer {api_key}"},
-            timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            mounts=dict.fromkeys(_DIRECT, httpx2.HTTPTransport()),
+            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            mounts=dict.fromkeys(DIRECT, httpx2.HTTPTransport()),
         )
 
     def close(self) -> None:
@@ -49,11 +46,21 @@ class Transport:
         sent = self._http.build_request("GET", path, params=given, headers=headers)
         return self._retrying(patience_seconds, repeats=True)(self._send, sent)
 
-    def post(self, path: str, *, repeats: bool = False, **content: Any) -> httpx2.Response:
+    def pages(self, path: str, **asked: Any) -> Iterator[dict[str, Any]]:
+        """Everything of a list that is told in pages."""
+        while True:
+            page = (self.get(path, params={"limit": _PAGE_SIZE, **asked})).json()
+            for one in page["data"]:
+                yield one
+            if not page["has_more"]:
+                return
+            asked["after"] = page["last_id"]
+
+    def ask(self, verb: str, path: str, *, repeats: bool = False, **content: Any) -> httpx2.Response:
         """Ask for something. It is asked again only if it `repeats` harmlessly or never reached the service."""
 
         def send() -> httpx2.Response:
-            return self._send(self._http.build_request("POST", path, **content))
+            return self._send(self._http.build_request(verb, path, **content))
 
         return self._retrying(None, repeats=repeats)(send)
 
@@ -69,10 +76,10 @@ class Transport:
         """Read something long; a connection that breaks while it is read is the reader's to answer."""
         sent = {"Accept-Encoding": "identity", **headers}
         request = self._http.build_request("GET", path, params=params, headers=sent)
-        response = self._retrying(patience_seconds, repeats=True)(self._send, request, stream=True)
+        response: httpx2.Response = self._retrying(patience_seconds, repeats=True)(self._send, request, stream=True)
         if response.has_redirect_location:
             response.close()
-            there = _elsewhere(response)
+            there = elsewhere(response)
             response = self._retrying(patience_seconds, repeats=True)(self._send, there, stream=True, auth=None)
         try:
             yield response
@@ -86,42 +93,16 @@ class Transport:
             response = self._http.send(request, **how)
             if response.is_error:
                 response.read()
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            is_ours = request.url.host == self._http.base_url.host
-            raise ServiceUnreachable(self.url) if is_ours else BucketUnreachable(request.url.host) from error
         except httpx2.TransportError as error:
-            raise ConnectionBroken(self.url, error) from error
+            raise told(error, request, self.url) from error
         if response.is_error:
             raise ApiError.of(response)
         return response
 
     def _retrying(self, patience_seconds: float | None, *, repeats: bool) -> Retrying:
         return Retrying(
-            retry=retry_if_exception(_is_passing if repeats else _has_never_arrived),
+            retry=retry_if_exception(is_passing if repeats else has_never_arrived),
             wait=wait_random_exponential(multiplier=0.1, max=3),
             stop=stop_after_delay(self._patience_seconds if patience_seconds is None else patience_seconds),
             reraise=True,
         )
-
-
-def _elsewhere(response: httpx2.Response) -> httpx2.Request:
-    """The request for a file at the URL of the bucket that the service named; nothing else of ours goes there.
-
-    The service named the version with its own ETag, which the bucket does not know.
-    """
-    asked = response.request.headers
-    wanted = ["Accept-Encoding"]
-    if asked.get("If-Range") in {None, response.headers.get("ETag")}:
-        wanted.append("Range")
-    headers = {name: asked[name] for name in wanted if name in asked}
-    return httpx2.Request("GET", response.request.url.join(response.headers["Location"]), headers=headers)
-
-
-def _is_passing(error: BaseException) -> bool:
-    if isinstance(error, ApiError):
-        return error.status in _PASSING
-    return isinstance(error, ServiceUnreachable | ConnectionBroken)
-
-
-def _has_never_arrived(error: BaseException) -> bool:
-    return isinstance(error, ServiceUnreachable)

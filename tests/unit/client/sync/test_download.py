@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from client.download import download
 from client.errors import BucketUnreachable, ConnectionBroken, DownloadCorrupted, UnsafePath
-from client.transport import Transport
+from client.sync.download import download
+from client.sync.transport import Transport
 from client.views import Artifact, ArtifactFile
-from tests.unit.client.stub_service import Answer, StubService, ranged
+from tests.unit.client.stub_service import Answer, Asked, StubService, ranged
 from trainer_core.contract.manifest import Manifest
 
 CONTENT = bytes(range(256)) * 8
@@ -48,7 +48,7 @@ def test_cut_connection_goes_on_where_it_was(transport: Transport, stub: StubSer
     fetch(transport, tmp_path, "model.bin")
 
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
-    assert [asked.headers.get("Range") for asked in stub.asked] == [None, "bytes=700-", "bytes=1400-"]
+    assert [asked.headers.get("Range") for asked in stub.asked] == [None, "bytes=700-2047", "bytes=1400-2047"]
 
 
 def test_connection_that_brings_nothing_ends_the_download(
@@ -66,7 +66,7 @@ def test_download_that_broke_off_earlier_is_resumed(transport: Transport, stub: 
 
     fetch(transport, tmp_path, "model.bin")
 
-    assert stub.asked[0].headers["Range"] == "bytes=1000-"
+    assert stub.asked[0].headers["Range"] == "bytes=1000-2047"
     assert stub.asked[0].headers["If-Range"] == f'"{SHA256}"'
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
 
@@ -137,6 +137,80 @@ def test_bytes_told_add_up_to_the_size(
     assert num_bytes == len(CONTENT)
 
 
+@pytest.fixture
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files come in pieces of 600 bytes; there are four."""
+    monkeypatch.setattr("client.pieces.PIECE_BYTES", 600)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_long_file_comes_over_several_connections_at_a_time(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    all_are_open = threading.Barrier(4, timeout=180)
+
+    def answer(asked: Asked) -> Answer:
+        all_are_open.wait()
+        return ranged(CONTENT)(asked)
+
+    stub.answers = [answer]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    ranges = sorted(asked.headers["Range"] for asked in stub.asked)
+    assert ranges == ["bytes=0-599", "bytes=1200-1799", "bytes=1800-2047", "bytes=600-1199"]
+    assert {path.name for path in tmp_path.iterdir()} == {"model.bin", "manifest.json"}
+
+
+@pytest.mark.usefixtures("in_pieces")
+@pytest.mark.parametrize(
+    ("left", "asked"),
+    [
+        ({"": 600, "1": 100, "2": 600}, ["bytes=1800-2047", "bytes=700-1199"]),
+        ({"": 1200, "1": 600, "2": 600}, ["bytes=1800-2047"]),  # ended before it removed what it had joined
+        ({"": 1500, "2": 600, "3": 248}, []),  # ended in the middle of joining
+        ({"": 2048}, []),  # ended before it named the file
+    ],
+)
+def test_pieces_that_are_there_are_not_fetched_again(
+    transport: Transport, stub: StubService, tmp_path: Path, left: dict[str, int], asked: list[str]
+) -> None:
+    for number, num_bytes in left.items():
+        start = 600 * int(number or 0)
+        (tmp_path / f"model.bin.part{number}").write_bytes(CONTENT[start : start + num_bytes])
+    stub.answers = [ranged(CONTENT)]
+
+    num_bytes = fetch(transport, tmp_path, "model.bin")
+
+    assert sorted(one.headers["Range"] for one in stub.asked) == asked
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert num_bytes == len(CONTENT)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_pieces_of_a_service_without_ranges_are_cut_from_the_whole(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    stub.answers = [Answer(CONTENT)]
+
+    fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_flipped_byte_in_a_piece_has_the_file_fetched_again(
+    transport: Transport, stub: StubService, tmp_path: Path
+) -> None:
+    stub.answers = [*[ranged(FLIPPED)] * 4, ranged(CONTENT)]
+
+    num_bytes = fetch(transport, tmp_path, "model.bin")
+
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert num_bytes == len(CONTENT)
+
+
 @pytest.mark.parametrize("path", ["../evil", "/etc/evil", "sub/../../evil", "", "a\\..\\evil", "a\0b"])
 def test_path_out_of_the_folder_is_refused_before_anything_is_fetched(
     transport: Transport, stub: StubService, tmp_path: Path, path: str
@@ -199,7 +273,7 @@ def test_a_cut_connection_to_the_bucket_goes_on_where_it_was(
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
     assert [(one.headers.get("Range"), one.headers.get("If-Range")) for one in bucket.asked[:2]] == [
         (None, None),
-        ("bytes=700-", None),  # the bucket does not know the service's name of this version
+        ("bytes=700-2047", None),  # the bucket does not know the service's name of this version
     ]
 
 

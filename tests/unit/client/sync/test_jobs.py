@@ -1,12 +1,12 @@
-"""The Python client against a service that answers as told."""
+"""Jobs and files through the Python client, against a service that answers as told."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from client import Tuneyard
 from client.errors import ApiError, UnreadableInput
-from client.tuneyard import Tuneyard
 from tests.unit.client.samples import JOB, RUNNING, SUCCEEDED
 from tests.unit.client.stub_service import Answer, StubService, as_json, problem, told
 from trainer_core.contract.spec import JobSpec
@@ -35,7 +35,7 @@ def test_spec_is_sent_whole(tuneyard: Tuneyard, stub: StubService) -> None:
     spec = JobSpec(base_model="starter", train_dataset="file-1")
     stub.answers = [as_json(JOB, 201)]
 
-    job = tuneyard.submit(spec)
+    job = tuneyard.jobs.create(spec)
 
     assert job.id == "ftjob-1"
     assert JobSpec.model_validate_json(stub.asked[0].body) == spec
@@ -45,7 +45,7 @@ def test_mapping_is_sent_as_it_is_so_that_the_service_judges_it(tuneyard: Tuneya
     stub.answers = [problem(422, "invalid_request", errors=[{"location": "num_epoch", "detail": "unknown key"}])]
 
     with pytest.raises(ApiError) as caught:
-        tuneyard.submit({"num_epoch": 3})
+        tuneyard.jobs.create({"num_epoch": 3})
 
     assert json.loads(stub.asked[0].body) == {"num_epoch": 3}
     assert caught.value.places == ("num_epoch: unknown key",)
@@ -54,7 +54,7 @@ def test_mapping_is_sent_as_it_is_so_that_the_service_judges_it(tuneyard: Tuneya
 def test_a_submission_whose_answer_was_lost_is_sent_again_under_its_key(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [Answer(b"half an answer", cut_at=3), as_json(JOB, 201)]
 
-    job = tuneyard.submit({})
+    job = tuneyard.jobs.create({})
 
     first, second = (asked.headers["Idempotency-Key"] for asked in stub.asked)
     assert (job.id, second) == ("ftjob-1", first)
@@ -64,7 +64,7 @@ def test_each_submission_has_a_key_of_its_own(tuneyard: Tuneyard, stub: StubServ
     stub.answers = [as_json(JOB, 201)]
 
     for _ in range(2):
-        tuneyard.submit({})
+        tuneyard.jobs.create({})
 
     assert len({asked.headers["Idempotency-Key"] for asked in stub.asked}) == 2
 
@@ -72,7 +72,7 @@ def test_each_submission_has_a_key_of_its_own(tuneyard: Tuneyard, stub: StubServ
 def test_a_key_may_be_chosen(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [as_json(JOB, 201)]
 
-    tuneyard.submit({}, idempotency_key="nightly 7")
+    tuneyard.jobs.create({}, idempotency_key="nightly 7")
 
     assert stub.asked[0].headers["Idempotency-Key"] == "nightly 7"
 
@@ -84,7 +84,7 @@ def test_file_is_sent_under_its_name_and_told_byte_by_byte(
     stub.answers = [as_json(DATASET, 201)]
     told: list[int] = []
 
-    dataset = tuneyard.upload(tmp_path / "my rows.jsonl", told.append)
+    dataset = tuneyard.datasets.upload(tmp_path / "my rows.jsonl", told.append)
 
     assert dataset.id == "file-1"
     assert stub.asked[0].path == "/datasets?filename=my+rows.jsonl"
@@ -94,13 +94,13 @@ def test_file_is_sent_under_its_name_and_told_byte_by_byte(
 
 def test_file_that_is_not_there_is_told(tuneyard: Tuneyard, tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="there is no file"):
-        tuneyard.upload(tmp_path / "missing.jsonl")
+        tuneyard.datasets.upload(tmp_path / "missing.jsonl")
 
 
 def test_every_page_is_read(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [page(line(1), line(2), has_more=True, last_id=2), page(line(3))]
 
-    lines = [line.line for line in tuneyard.logs("ftjob-1")]
+    lines = [line.line for line in tuneyard.jobs.logs("ftjob-1")]
 
     assert lines == ["line 1", "line 2", "line 3"]
     assert stub.asked[1].path == "/jobs/ftjob-1/logs?limit=100&after=2"
@@ -109,7 +109,7 @@ def test_every_page_is_read(tuneyard: Tuneyard, stub: StubService) -> None:
 def test_filters_go_to_the_service(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [page(JOB)]
 
-    jobs = list(tuneyard.jobs(status="queued"))
+    jobs = list(tuneyard.jobs.list(status="queued"))
 
     assert [job.id for job in jobs] == ["ftjob-1"]
     assert stub.asked[0].path == "/jobs?limit=100&status=queued"
@@ -123,7 +123,7 @@ def test_job_is_watched_from_now_to_its_end(tuneyard: Tuneyard, stub: StubServic
         as_json(SUCCEEDED, ETag='"2"'),
     ]
 
-    statuses = [job.status for job in tuneyard.watch("ftjob-1")]
+    statuses = [job.status for job in tuneyard.jobs.watch("ftjob-1")]
 
     assert statuses == ["queued", "running", "succeeded"]
     assert [asked.headers.get("If-None-Match") for asked in stub.asked] == [None, '"0"', '"1"', '"1"']
@@ -133,7 +133,7 @@ def test_watching_goes_on_when_the_service_was_away(tuneyard: Tuneyard, stub: St
     cut = Answer(b"half an answer", cut_at=3)
     stub.answers = [as_json(JOB, ETag='"0"'), cut, problem(503, "database_unavailable"), as_json(SUCCEEDED)]
 
-    job = tuneyard.wait("ftjob-1")
+    job = tuneyard.jobs.wait("ftjob-1")
 
     assert job.has_succeeded
 
@@ -141,7 +141,7 @@ def test_watching_goes_on_when_the_service_was_away(tuneyard: Tuneyard, stub: St
 def test_log_is_followed_to_the_last_line(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [told(("log", "e1-s0-m0-l1", line(1)), ("log", "e1-s0-m0-l2", line(2)), ("end", "e", {}))]
 
-    lines = [line.line for line in tuneyard.follow_logs("ftjob-1")]
+    lines = [line.line for line in tuneyard.jobs.logs("ftjob-1", follow=True)]
 
     assert lines == ["line 1", "line 2"]
     assert stub.asked[0].path == "/jobs/ftjob-1/stream?types=log"
@@ -150,7 +150,7 @@ def test_log_is_followed_to_the_last_line(tuneyard: Tuneyard, stub: StubService)
 def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [as_json(JOB | {"status": "dreaming", "mood": "good"})]
 
-    job = tuneyard.job("ftjob-1")
+    job = tuneyard.jobs.retrieve("ftjob-1")
 
     assert job.status == "dreaming"
     assert job.model_dump()["mood"] == "good"
@@ -161,7 +161,7 @@ def test_a_report_is_waited_for_by_requests_that_may_be_sent_again(tuneyard: Tun
     cut = Answer(b"half an answer", cut_at=3)
     stub.answers = [as_json({"id": "report-1", "report": None}, 202), cut, as_json({"id": "report-1", "report": made})]
 
-    report = tuneyard.validate({"base_model": "starter"})
+    report = tuneyard.jobs.validate({"base_model": "starter"})
 
     assert report.problem is not None
     assert report.problem.message == "no such part"
@@ -174,7 +174,20 @@ def test_curves_are_whole_unless_fewer_points_will_do(
 ) -> None:
     stub.answers = [as_json({"data": [{"name": "loss", "num_points": 2, "steps": [1, 2], "values": [0.5, 0.25]}]})]
 
-    [loss] = tuneyard.metrics("ftjob-1", max_points=max_points)
+    [loss] = tuneyard.jobs.metrics("ftjob-1", max_points=max_points)
 
     assert loss.values == [0.5, 0.25]
     assert stub.asked[0].path == f"/jobs/ftjob-1/metrics?max_points={asked}"
+
+
+def test_a_job_asks_the_service_that_it_came_from(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json(JOB, 201), as_json(RUNNING)]
+
+    job = tuneyard.jobs.create({}).cancel().refresh()
+
+    assert job.status == "running"
+    assert [(asked.method, asked.path) for asked in stub.asked] == [
+        ("POST", "/jobs"),
+        ("POST", "/jobs/ftjob-1/cancel"),
+        ("GET", "/jobs/ftjob-1"),
+    ]

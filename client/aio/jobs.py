@@ -1,0 +1,274 @@
+"""`tuneyard.jobs`: every verb of the API about jobs, and a job that has them as methods."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
+
+import httpx2
+from pydantic import PrivateAttr, ValidationInfo, model_validator
+from pydantic_core import to_jsonable_python
+
+from client import views
+from client.aio.download import download, download_file
+from client.aio.following import follow
+from client.aio.transport import AsyncTransport
+from client.pieces import OnBytes
+from client.streaming import StreamMessage
+from client.views import Artifact, Checkpoint, Event, LogLine, Report, Series
+from trainer_core.contract.spec import JobSpec
+
+_WAIT_SECONDS = 20
+"""How long one request waits for a change."""
+FOLLOW_PATIENCE_SECONDS = 60
+"""How long the service may be away while a job is followed."""
+P = ParamSpec("P")
+T = TypeVar("T")
+Spec = JobSpec | Mapping[str, Any]
+
+
+class AsyncJobs:
+    """Jobs, by their ids."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(
+        self, spec: Spec | None = None, *, idempotency_key: str | None = None, **fields: Any
+    ) -> "AsyncJob":
+        """Submit a job.
+
+        Args:
+            spec: What to train. A mapping goes out as it is, so that the service says what is wrong with it.
+            idempotency_key: Whoever submits the same spec under the same key again, within 72 hours, gets the same job.
+                By default each call has a key of its own, under which it is sent again if its answer was lost.
+            fields: Fields of a `JobSpec`; they go before those of `spec`.
+        """
+        key = {"Idempotency-Key": str(uuid4()) if idempotency_key is None else idempotency_key}
+        return await self._one("POST", "/jobs", repeats=True, json=_body(spec, fields), headers=key)
+
+    async def retrieve(self, job_id: str) -> "AsyncJob":
+        """A job as it is now."""
+        return self._read((await self._transport.get(f"/jobs/{job_id}")).content)
+
+    async def list(
+        self, *, status: str | None = None, base_model: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> AsyncIterator["AsyncJob"]:
+        """Every job, newest first, page by page.
+
+        Args:
+            status: Only jobs that are so.
+            base_model: Only jobs that train this.
+            metadata: Only jobs that have all these pairs.
+        """
+        asked = {"status": status, "base_model": base_model}
+        pairs = {f"metadata[{name}]": value for name, value in (metadata or {}).items()}
+        async for one in self._transport.pages("/jobs", **asked, **pairs):
+            yield AsyncJob.model_validate(one, context=self)
+
+    async def validate(self, spec: Spec | None = None, **fields: Any) -> Report:
+        """Find out whether a job would run, without submitting it; a worker looks at every row, however many."""
+        return await self._report("/jobs/validate", _body(spec, fields))
+
+    async def estimate(self, spec: Spec | None = None, **fields: Any) -> Report:
+        """The same; what a job takes is its `estimate`."""
+        return await self._report("/jobs/estimate", _body(spec, fields))
+
+    async def preview(self, spec: Spec | None = None, **fields: Any) -> Report:
+        """The same; rows as the model will read them are its `preview`."""
+        return await self._report("/jobs/preview", _body(spec, fields))
+
+    async def report(self, job_id: str) -> Report:
+        """What was found out about a submitted job before it was queued, or why it was not."""
+        return Report.model_validate_json((await self._transport.get(f"/jobs/{job_id}/report")).content)
+
+    async def watch(self, job_id: str) -> AsyncIterator["AsyncJob"]:
+        """The job as it is now and after each change, to its end; a service that restarts meanwhile is waited for."""
+        response = await self._transport.get(f"/jobs/{job_id}")
+        while True:
+            if response.status_code != httpx2.codes.NOT_MODIFIED:
+                job = self._read(response.content)
+                yield job
+                if job.has_ended:
+                    return
+            response = await self._transport.get(
+                f"/jobs/{job_id}",
+                params={"wait": _WAIT_SECONDS},
+                headers={"If-None-Match": response.headers["ETag"]},
+                patience_seconds=FOLLOW_PATIENCE_SECONDS,
+            )
+
+    async def wait(self, job_id: str) -> "AsyncJob":
+        """The job once it has ended."""
+        async for job in self.watch(job_id):
+            if job.has_ended:
+                break
+        return job
+
+    async def cancel(self, job_id: str) -> "AsyncJob":
+        """End a job: at once if it waits, within seconds if it runs."""
+        return await self._one("POST", f"/jobs/{job_id}/cancel", repeats=True)
+
+    async def pause(self, job_id: str) -> "AsyncJob":
+        """Let a job wait: at once if it is queued; a running one saves a checkpoint and frees its GPU first."""
+        return await self._one("POST", f"/jobs/{job_id}/pause", repeats=True)
+
+    async def resume(self, job_id: str) -> "AsyncJob":
+        """Queue a paused job; it goes on from its last checkpoint."""
+        return await self._one("POST", f"/jobs/{job_id}/resume")
+
+    async def retry(self, job_id: str) -> "AsyncJob":
+        """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+        return await self._one("POST", f"/jobs/{job_id}/retry")
+
+    async def stop_and_save(self, job_id: str) -> "AsyncJob":
+        """End a job's training after its current step; what it has learned is its artifact."""
+        return await self._one("POST", f"/jobs/{job_id}/stop-and-save", repeats=True)
+
+    async def events(self, job_id: str, *, after: int = 0, follow: bool = False) -> AsyncIterator[Event]:
+        """What happened to a job, oldest first; with `follow`, also what will, until it has ended.
+
+        Args:
+            job_id: Which job.
+            after: Only events with a greater id.
+            follow: Go on until the job has ended; a service that restarts is waited for.
+        """
+        async for one in self._told(job_id, "event", "events", after, is_followed=follow):
+            yield Event.model_validate(one)
+
+    async def logs(self, job_id: str, *, after: int = 0, follow: bool = False) -> AsyncIterator[LogLine]:
+        """What the trainer wrote to stderr, in the same way."""
+        async for one in self._told(job_id, "log", "logs", after, is_followed=follow):
+            yield LogLine.model_validate(one)
+
+    def stream(
+        self, job_id: str, *, types: Sequence[str] = (), last_id: str | None = None
+    ) -> AsyncIterator[StreamMessage]:
+        """What a job tells, from its beginning to its end, each message once; a service that restarts is waited for.
+
+        Args:
+            job_id: Which job.
+            types: Only these of `job`, `event`, `sample`, `metric` and `log`; the end is told in any case.
+            last_id: Go on behind the message with this id.
+        """
+        return follow(self._transport, f"/jobs/{job_id}/stream", types, last_id, FOLLOW_PATIENCE_SECONDS)
+
+    async def metrics(
+        self, job_id: str, name: str | None = None, *, max_points: int | None = None
+    ) -> tuple[Series, ...]:
+        """The numbers of a job by step, one series or all.
+
+        Args:
+            job_id: Which job.
+            name: Only this series.
+            max_points: A series of more is thinned, its extremes kept, which is quick at any length; None leaves it
+                whole.
+        """
+        asked = {"name": name, "max_points": "all" if max_points is None else max_points}
+        found = (await self._transport.get(f"/jobs/{job_id}/metrics", params=asked)).json()
+        return tuple(Series.model_validate(one) for one in found["data"])
+
+    async def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        """States that a job can go on from, newest first."""
+        found = (await self._transport.get(f"/jobs/{job_id}/checkpoints")).json()
+        return tuple(Checkpoint.model_validate(one) for one in found["data"])
+
+    async def artifact(self, job_id: str) -> Artifact:
+        """What a succeeded job left, file by file."""
+        return Artifact.model_validate_json((await self._transport.get(f"/jobs/{job_id}/artifacts")).content)
+
+    async def download(self, job_id: str, folder: Path | str, on_bytes: OnBytes = lambda _: None) -> Artifact:
+        """Bring what a succeeded job left into `folder`, every file verified; what is there already is kept.
+
+        Files, and parts of long ones, come over several connections; a download that broke off goes on where it was.
+        """
+        artifact = await self.artifact(job_id)
+        await download(self._transport, artifact, Path(folder), on_bytes)
+        return artifact
+
+    async def archive(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
+        """Bring the same as one tar file, over one connection."""
+        await download_file(self._transport, f"/jobs/{job_id}/archive", Path(path), on_bytes)
+
+    async def _one(self, verb: str, path: str, **content: Any) -> "AsyncJob":
+        return self._read((await self._transport.ask(verb, path, **content)).content)
+
+    def _read(self, content: bytes) -> "AsyncJob":
+        return AsyncJob.model_validate_json(content, context=self)
+
+    async def _report(self, path: str, body: Mapping[str, Any]) -> Report:
+        # Asking is not repeated, so that it waits for nothing; waiting is.
+        found = (await self._transport.ask("POST", path, json=body, params={"wait": 0})).json()
+        while found["report"] is None:
+            answer = await self._transport.get(
+                f"/reports/{found['id']}",
+                params={"wait": _WAIT_SECONDS},
+                patience_seconds=FOLLOW_PATIENCE_SECONDS,
+            )
+            found = answer.json()
+        return Report.model_validate(found["report"])
+
+    async def _told(
+        self, job_id: str, type_: str, noun: str, after: int, *, is_followed: bool
+    ) -> AsyncIterator[dict[str, Any]]:
+        if is_followed:
+            async for message in self.stream(job_id, types=(type_,)):
+                if message.type == type_ and message.data["id"] > after:
+                    yield message.data
+            return
+        async for one in self._transport.pages(f"/jobs/{job_id}/{noun}", after=after):
+            yield one
+
+
+def _of_job(verb: Callable[Concatenate[AsyncJobs, str, P], T]) -> Callable[Concatenate["_Verbs", P], T]:
+    """A verb about a job with an id, as the method of one."""
+
+    @wraps(verb)
+    def ask(self: "_Verbs", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return verb(self._jobs, self.id, *args, **kwargs)
+
+    return ask
+
+
+class _Verbs:
+    """What can be asked of a job."""
+
+    id: str
+    _jobs: AsyncJobs
+
+    refresh = _of_job(AsyncJobs.retrieve)
+    report = _of_job(AsyncJobs.report)
+    watch = _of_job(AsyncJobs.watch)
+    wait = _of_job(AsyncJobs.wait)
+    cancel = _of_job(AsyncJobs.cancel)
+    pause = _of_job(AsyncJobs.pause)
+    resume = _of_job(AsyncJobs.resume)
+    retry = _of_job(AsyncJobs.retry)
+    stop_and_save = _of_job(AsyncJobs.stop_and_save)
+    events = _of_job(AsyncJobs.events)
+    logs = _of_job(AsyncJobs.logs)
+    stream = _of_job(AsyncJobs.stream)
+    metrics = _of_job(AsyncJobs.metrics)
+    checkpoints = _of_job(AsyncJobs.checkpoints)
+    files = _of_job(AsyncJobs.artifact)
+    download = _of_job(AsyncJobs.download)
+    archive = _of_job(AsyncJobs.archive)
+
+
+class AsyncJob(views.Job, _Verbs):
+    """A job as it was when it was read; its verbs ask the service that it came from."""
+
+    _jobs: AsyncJobs = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _knows_its_service(self, info: ValidationInfo) -> "AsyncJob":
+        assert isinstance(info.context, AsyncJobs)
+        self._jobs = info.context
+        return self
+
+
+def _body(spec: Spec | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    said = spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec or {})
+    body: dict[str, Any] = to_jsonable_python({**said, **fields})
+    return body

@@ -1,0 +1,92 @@
+# Made from client/aio/files.py by `make client-sync`: change that file, not this one.
+"""`tuneyard.datasets` and `tuneyard.images`: what is uploaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+
+from client.errors import UnreadableInput
+from client.http import CONNECT_SECONDS
+from client.pieces import OnBytes
+from client.sync.concurrency import blocking
+from client.sync.download import download_file
+from client.sync.transport import Transport
+from client.views import Dataset, Images
+
+_CHECK_SECONDS = 900
+"""How long the answer to an upload may take: the service reads every row and decodes every image."""
+_CHUNK_BYTES = 1 << 18
+
+
+class Datasets:
+    """Files of rows."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def upload(self, path: Path | str, on_bytes: OnBytes = lambda _: None, *, images: str | None = None) -> Dataset:
+        """Upload a file of rows; the service checks every one of them before it answers.
+
+        Args:
+            path: JSONL, JSON, Parquet, WebDataset, or a zip of one of these with its images.
+            on_bytes: Told of each piece that has gone out.
+            images: Id of uploaded images that the rows name.
+        """
+        return Dataset.model_validate_json(_upload(self._transport, "/datasets", Path(path), on_bytes, images=images))
+
+    def retrieve(self, dataset_id: str) -> Dataset:
+        """An uploaded dataset."""
+        return Dataset.model_validate_json((self._transport.get(f"/datasets/{dataset_id}")).content)
+
+    def download(self, dataset_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
+        """Bring its rows as they are trained on, JSONL in OpenAI's chat format, into a file."""
+        download_file(self._transport, f"/datasets/{dataset_id}/rows", Path(path), on_bytes)
+
+
+class ImageFiles:
+    """Images apart from the rows that name them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def upload(self, path: Path | str, on_bytes: OnBytes = lambda _: None) -> Images:
+        """Upload an image, or a zip of them, that rows may name."""
+        return Images.model_validate_json(_upload(self._transport, "/images", Path(path), on_bytes))
+
+    def retrieve(self, images_id: str) -> Images:
+        """Uploaded images."""
+        return Images.model_validate_json((self._transport.get(f"/images/{images_id}")).content)
+
+
+def _upload(transport: Transport, route: str, path: Path, on_bytes: OnBytes, **asked: str | None) -> bytes:
+    num_bytes = blocking(_size, path)
+    response = transport.ask(
+        "POST",
+        route,
+        params={"filename": path.name} | {name: value for name, value in asked.items() if value is not None},
+        content=_Chunks(path, on_bytes),
+        headers={"Content-Length": str(num_bytes)},
+        timeout=httpx2.Timeout(_CHECK_SECONDS, connect=CONNECT_SECONDS),
+    )
+    return response.content
+
+
+def _size(path: Path) -> int:
+    if not path.is_file():
+        raise UnreadableInput(f"there is no file {path}")
+    return path.stat().st_size
+
+
+class _Chunks:
+    """A file as a body that can be sent again from its beginning."""
+
+    def __init__(self, path: Path, on_bytes: OnBytes) -> None:
+        self._path = path
+        self._on_bytes = on_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            while chunk := blocking(file.read, _CHUNK_BYTES):
+                yield chunk
+                self._on_bytes(len(chunk))

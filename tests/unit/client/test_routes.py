@@ -1,0 +1,108 @@
+"""The client beside the service's own description: every route but OpenAI's view has a method, every field is there."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from client import Tuneyard, views
+from client.errors import TuneyardError
+from tests.unit.client.stub_service import Answer, Asked, StubService, as_json, problem
+
+SHOWN = {
+    "ArtifactRead": views.Artifact,
+    "ArtifactSummary": views.ArtifactSummary,
+    "CheckpointRead": views.Checkpoint,
+    "DatasetRead": views.Dataset,
+    "DayRead": views.Day,
+    "EventRead": views.Event,
+    "FailureRead": views.Failure,
+    "GpuRead": views.Gpu,
+    "ImagesRead": views.Images,
+    "JobRead": views.Job,
+    "JobReport": views.Report,
+    "KeyCreated": views.NewKey,
+    "KeyRead": views.Key,
+    "LogLineRead": views.LogLine,
+    "ModelRead": views.Model,
+    "Progress": views.Progress,
+    "ProjectRead": views.Project,
+    "Readiness": views.Readiness,
+    "SeriesRead": views.Series,
+    "UsageRead": views.Usage,
+    "WorkerRead": views.Worker,
+}
+"""What the service answers, and what the client makes of it."""
+FILE = {"path": "model.bin", "num_bytes": 1, "sha256": "0" * 64}
+ARTIFACT = {"job_id": "x", "attempt": 1, "num_bytes": 1, "manifest_sha256": "", "files": [FILE]}
+
+
+def answered(asked: Asked) -> Answer:
+    """What leads a method on to the next route that it needs; a refusal of all else."""
+    path = asked.path.partition("?")[0]
+    if path == "/jobs/validate":
+        return as_json({"id": "report-1", "report": None}, 202)
+    return as_json(ARTIFACT) if path.endswith("/artifacts") else problem(404, "job_not_found")
+
+
+def calls(tuneyard: Tuneyard, folder: Path) -> Iterator[Any]:
+    """A call of every method of every resource."""
+    (folder / "file").write_text("row")
+    values: dict[str, object] = {"path": folder / "file", "folder": folder / "made", "changes": {}}
+    for resource in (one for name, one in vars(tuneyard).items() if not name.startswith("_")):
+        for name, method in inspect.getmembers(resource, inspect.ismethod):
+            if not name.startswith("_"):
+                parameters = inspect.signature(method).parameters.values()
+                needed = [one for one in parameters if one.default is one.empty and one.kind != one.VAR_KEYWORD]
+                yield lambda method=method, needed=needed: method(*(values.get(one.name, "x") for one in needed))
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the service says of itself."""
+    folder = tmp_path_factory.mktemp("service")
+    settings = Settings(
+        database_url=f"sqlite:///{folder}/tuneyard.db",
+        broker_url="redis://127.0.0.1:1/0",
+        storage_root=str(folder / "storage"),
+    )
+    return create_app(settings).openapi()
+
+
+def test_every_route_has_a_method(stub: StubService, document: Any, tmp_path: Path) -> None:
+    paths = {path: verbs for path, verbs in document["paths"].items() if not path.startswith("/v1/")}
+    routes = {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
+    stub.answers = [answered]
+    with Tuneyard(stub.url, patience_seconds=0) as tuneyard:
+        for call in calls(tuneyard, tmp_path):
+            try:
+                made = call()
+                if inspect.isgenerator(made):
+                    next(made)
+            except TuneyardError:
+                continue
+
+    asked = {(one.method, one.path.partition("?")[0]) for one in stub.asked}
+
+    assert len(routes) > 30
+    assert {route for route in routes if not any(is_of(one, route) for one in asked)} == set()
+
+
+def is_of(asked: tuple[str, str], route: tuple[str, str]) -> bool:
+    """True if a request is one of a route, and its path is not a word of another."""
+    pattern = re.sub(r"\{\w+\}", "(x|report-1|model.bin)", route[1])
+    return asked[0] == route[0] and re.fullmatch(pattern, asked[1]) is not None
+
+
+@pytest.mark.parametrize(("name", "view"), SHOWN.items(), ids=SHOWN.keys())
+def test_the_client_knows_no_field_that_the_service_does_not_tell(
+    document: Any, name: str, view: type[views.View]
+) -> None:
+    told = document["components"]["schemas"][name]["properties"]
+
+    assert view.model_fields.keys() - told.keys() == set()
