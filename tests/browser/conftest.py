@@ -26,7 +26,7 @@ def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def dataset_id(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return service.tuneyard.upload(digits_in(tmp_path_factory.mktemp("digits"))).id
+    return service.tuneyard.datasets.upload(digits_in(tmp_path_factory.mktemp("digits"))).id
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +34,9 @@ def trained(service: Service, dataset_id: str) -> str:
     """A job that was paused once and has succeeded, with evaluations, samples and checkpoints."""
     job_id = service.submit(dataset_id, LEARNING, suffix="digits", **EVALUATED)
     service.until_trains(job_id)
-    service.tuneyard.pause(job_id)
-    until(lambda: service.tuneyard.job(job_id).status == "paused")
-    service.tuneyard.resume(job_id)
+    service.tuneyard.jobs.pause(job_id)
+    until(lambda: service.tuneyard.jobs.retrieve(job_id).status == "paused")
+    service.tuneyard.jobs.resume(job_id)
     assert service.ended(job_id).has_succeeded
     return job_id
 
@@ -47,7 +47,7 @@ def failed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
     rows = digits_in(tmp_path_factory.mktemp("wrong"), num_rows=2)
     first, _ = rows.read_text().splitlines()
     rows.write_text(f'{first}\n{{"messages": [{{"role": "user", "content": "?"}}]}}\n')
-    job_id = service.submit(service.tuneyard.upload(rows).id, LEARNING, suffix="wrong")
+    job_id = service.submit(service.tuneyard.datasets.upload(rows).id, LEARNING, suffix="wrong")
     service.ended(job_id)
     return job_id
 
@@ -58,8 +58,8 @@ def endless(service: Service, dataset_id: str) -> Iterator[str]:
     job_id = service.submit(dataset_id, ENDLESS, suffix="endless")
     service.until_trains(job_id)
     yield job_id
-    if not service.tuneyard.job(job_id).has_ended:
-        service.tuneyard.cancel(job_id)
+    if not service.tuneyard.jobs.retrieve(job_id).has_ended:
+        service.tuneyard.jobs.cancel(job_id)
         service.ended(job_id)
 
 

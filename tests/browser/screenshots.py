@@ -36,7 +36,7 @@ def main() -> int:
 
 def _jobs(service: Service, rows: Path) -> str:
     """One that has learned, one that runs and one that waits; gives the first one's id."""
-    dataset_id = service.tuneyard.upload(rows).id
+    dataset_id = service.tuneyard.datasets.upload(rows).id
     evaluated = {
         "eval_dataset": {"fraction": 0.1},
         "evaluation": {"every": 20, "generation": {"max_new_tokens": 4}},

@@ -191,7 +191,7 @@ def test_a_question_can_be_answered_with_no(dashboard: Dashboard, endless: str, 
     page.get_by_role("button", name="Keep it").click()
 
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert dashboard.service.tuneyard.job(endless).status == "running"
+    assert dashboard.service.tuneyard.jobs.retrieve(endless).status == "running"
 
 
 def test_a_job_is_stopped_and_what_it_learned_is_kept(dashboard: Dashboard, endless: str, page: Page) -> None:
@@ -203,7 +203,7 @@ def test_a_job_is_stopped_and_what_it_learned_is_kept(dashboard: Dashboard, endl
 
 
 def test_a_cancelled_job_is_retried_and_goes_on_live(dashboard: Dashboard, endless: str, page: Page) -> None:
-    dashboard.service.tuneyard.cancel(endless)
+    dashboard.service.tuneyard.jobs.cancel(endless)
     dashboard.service.ended(endless)
     dashboard.open(f"#/jobs/{endless}")
 
@@ -218,7 +218,7 @@ def test_a_stream_that_breaks_off_misses_nothing(dashboard: Dashboard, endless: 
     page.context.set_offline(True)
     page.get_by_text("The connection is lost").wait_for()
 
-    dashboard.service.tuneyard.cancel(endless)
+    dashboard.service.tuneyard.jobs.cancel(endless)
     dashboard.service.ended(endless)
     page.context.set_offline(False)
 

@@ -22,7 +22,7 @@ def test_jobs_that_wait_say_how_many_are_before_them(dashboard: Dashboard, endle
 
     expect(dashboard.page.get_by_role("row").filter(has_text="first")).to_contain_text("next")
     expect(dashboard.page.get_by_role("row").filter(has_text="second")).to_contain_text("1 before it")
-    dashboard.service.tuneyard.cancel(endless)
+    dashboard.service.tuneyard.jobs.cancel(endless)
 
 
 def test_one_status_is_shown_alone(dashboard: Dashboard, trained: str, failed: str) -> None:

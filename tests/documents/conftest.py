@@ -43,7 +43,7 @@ def place(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("TUNEYARD_WEBHOOK_PRIVATE_HOSTS", "127.0.0.1")
         offered = ("--model", f"gpt-4o-2024-08-06={starter_dir}")
         with running(tmp_path_factory.mktemp("service"), *offered) as service:
-            dataset_id = service.tuneyard.upload(rows / "train.jsonl").id
+            dataset_id = service.tuneyard.datasets.upload(rows / "train.jsonl").id
             trained = service.ended(service.submit(dataset_id, QUICK, suffix="digits", eval_dataset={"fraction": 0.25}))
             yield Place(service, trained, dataset_id, rows, starter_dir)
 
@@ -60,7 +60,7 @@ def reader(place: Place, tmp_path: Path) -> Iterator[Reader]:
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / "starter").symlink_to(place.starter)
     (folder / "spec.json").write_text(json.dumps(SPEC))
-    reader = Reader(folder, _environment(home), _placeholders(place), place.service.tuneyard.upload)
+    reader = Reader(folder, _environment(home), _placeholders(place), place.service.tuneyard.datasets.upload)
     yield reader
     reader.close()
 

@@ -36,18 +36,18 @@ def job_for(block: Block, place: Place) -> Iterator[str]:
     place.service.until_trains(job_id)
     bring_there[block.given](place, job_id)
     yield job_id
-    if not place.service.tuneyard.job(job_id).has_ended:
-        place.service.tuneyard.cancel(job_id)
+    if not place.service.tuneyard.jobs.retrieve(job_id).has_ended:
+        place.service.tuneyard.jobs.cancel(job_id)
     place.service.ended(job_id)
 
 
 def _paused(place: Place, job_id: str) -> None:
-    place.service.tuneyard.pause(job_id)
-    until(lambda: place.service.tuneyard.job(job_id).status == "paused")
+    place.service.tuneyard.jobs.pause(job_id)
+    until(lambda: place.service.tuneyard.jobs.retrieve(job_id).status == "paused")
 
 
 def _cancelled(place: Place, job_id: str) -> None:
-    place.service.tuneyard.cancel(job_id)
+    place.service.tuneyard.jobs.cancel(job_id)
     place.service.ended(job_id)
 
 
