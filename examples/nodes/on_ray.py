@@ -19,7 +19,7 @@ PORT = 29500
 
 
 def address() -> str:
-    """Of the node that this is placed on: where the agents meet."""
+    """Of the node that this is placed on."""
     return str(ray.util.get_node_ip_address())
 
 
@@ -42,12 +42,19 @@ def main() -> int:
     group = placement_group([{"CPU": 1, "GPU": asked.gpus}] * asked.nodes, strategy=asked.strategy)
     ray.get(group.ready())
     places = [PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=i) for i in range(asked.nodes)]
-    meeting = f"{ray.get(on_node(address, places[0]))}:{PORT}"
-    where = ["--rdzv-backend=c10d", "--rdzv-id=run", f"--rdzv-endpoint={meeting}", "--max-restarts=3"]
+    addresses = ray.get([on_node(address, place) for place in places])
+    commands = [agent_command(asked, addresses, node) for node in range(asked.nodes)]
+    agents = [on_node(agent, *each, num_gpus=asked.gpus) for each in zip(places, commands, strict=True)]
+    return int(max(ray.get(agents)))
+
+
+def agent_command(asked: argparse.Namespace, addresses: list[str], node: int) -> list[str]:
+    """What is started on a node; on the first one all meet."""
+    meeting = ["--rdzv-backend=c10d", "--rdzv-id=run", f"--rdzv-endpoint={addresses[0]}:{PORT}"]
+    own = [f"--rdzv-conf=is_host={node == 0}", f"--local-addr={addresses[node]}", "--max-restarts=3"]
     size = [f"--nnodes={asked.nodes}", f"--nproc-per-node={max(asked.gpus, 1)}"]
     run = ["-m", "trainer_core", asked.spec, "--run-dir", asked.run_dir, "--resume-newest"]
-    command = [sys.executable, "-m", "torch.distributed.run", *where, *size, *run]
-    return int(max(ray.get([on_node(agent, place, command, num_gpus=asked.gpus) for place in places])))
+    return [sys.executable, "-m", "torch.distributed.run", *meeting, *own, *size, *run]
 
 
 def on_node(work: Callable[..., Any], place: PlacementGroupSchedulingStrategy, *given: Any, num_gpus: int = 0) -> Any:
