@@ -119,6 +119,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(ChatRefused, refusal)
     app.add_middleware(KnownHosts, names=settings.allowed_hosts)
+    _include_routes(app, settings)
+    service.finish(app, meters)
+    return app
+
+
+def _include_routes(app: FastAPI, settings: Settings) -> None:
     for routes in _GUARDED:
         model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.Problem
         app.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
@@ -129,5 +135,3 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount(pages.PATH, pages.FILES)
     readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
     app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.Problem}})
-    service.finish(app, meters)
-    return app

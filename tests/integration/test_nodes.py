@@ -61,14 +61,15 @@ def alone(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> list[RunEv
 
 
 def on_two_nodes(spec: JobSpec, folder: Path) -> list[str]:
-    """What each of two nodes says on its stdout."""
+    """What each of two nodes says on its stdout, first the one that says more: which it is, they agree upon."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    where = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"]
-    nodes = [start([*TORCHRUN, *where, f"--node-rank={node}", "-m", *program(spec, folder)]) for node in range(2)]
+    meeting = ["--rdzv-backend=c10d", "--rdzv-id=run", f"--rdzv-endpoint=127.0.0.1:{port}", "--local-addr=127.0.0.1"]
+    command = [*TORCHRUN, "--nnodes=2", "--nproc-per-node=1", *meeting, "-m", *program(spec, folder)]
+    nodes = [start(command) for _ in range(2)]
     said = [node.communicate() for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], said
-    return [stdout for stdout, _ in said]
+    return sorted((stdout for stdout, _ in said), key=len, reverse=True)
 
 
 @pytest.fixture(scope="module")
