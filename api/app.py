@@ -21,6 +21,7 @@ from api.posting import Poster
 from api.ringing import MeteredDoorbell
 from api.routes import (
     artifacts,
+    comparing,
     datasets,
     drains,
     garbage,
@@ -32,6 +33,7 @@ from api.routes import (
     keys,
     metrics,
     models,
+    previews,
     projects,
     reports,
     session,
@@ -56,8 +58,10 @@ submit a job, watch it, download the trained checkpoint."""
 
 _GUARDED = (
     datasets,
+    previews,
     images,
     models,
+    comparing,
     jobs,
     inspections,
     reports,

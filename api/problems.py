@@ -27,9 +27,11 @@ from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
 from api.origins import CrossSite
 from api.request_ids import id_of
+from api.rows import RowNotFound
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
+from store.checkpoints import CheckpointNotFound
 from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
@@ -94,8 +96,10 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
+    CheckpointNotFound: (HTTPStatus.NOT_FOUND, "checkpoint_not_found"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
     Expired: (HTTPStatus.GONE, "expired"),
+    RowNotFound: (HTTPStatus.NOT_FOUND, "row_not_found"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     WebhookEndpointNotFound: (HTTPStatus.NOT_FOUND, "webhook_endpoint_not_found"),
     DeliveryNotFound: (HTTPStatus.NOT_FOUND, "webhook_delivery_not_found"),
