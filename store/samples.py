@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.stream import EVALUATION
+from store.events import EVALUATION
 from store.tables import Event
 
 _MOST_LOOKED_AT = 20
