@@ -146,6 +146,8 @@ EvaluationMetric = Literal[
 ]
 _NOT_GENERATED = ("loss", "rewards/accuracies")
 """Metrics that need no written answer; the second is measured on pairs."""
+LOWER_IS_BETTER: frozenset[EvaluationMetric] = frozenset({"loss"})
+"""Of all others a greater value is."""
 
 
 class Evaluation(Closed):
