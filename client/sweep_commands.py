@@ -17,10 +17,23 @@ from client.command_line import FAILED, INTERRUPTED, AsJson, SpecFile
 from client.errors import ApiError, SweepNotFound, UnreadableInput
 from client.printing import stderr, stdout
 from client.specs import DATASETS, read_spec, with_uploads
-from client.sweeping import SWEEP, Axis, Goal, Values, at_point, differences, drawn, grid, marked, name_of, numbers
+from client.sweeping import (
+    Axis,
+    Goal,
+    Values,
+    at_point,
+    checked_name,
+    differences,
+    drawn,
+    grid,
+    marked,
+    name_of,
+    numbers,
+)
 from client.sync.tuneyard import Tuneyard
 from client.views import Job
 from client.watching import CURVE_POINTS, state
+from trainer_core.contract.spec import SWEEP
 
 _LOOK_SECONDS = 2.0
 _PATIENCE_SECONDS = 60.0
@@ -65,9 +78,10 @@ def run(
     The same command again goes on with the same sweep: no point is trained twice.
     """
     asked = read_spec(spec)
+    chosen = checked_name(name) if name else None
     points = _points(grid_ or (), random_, uniform or (), log_uniform or (), choice or (), seed)
     with ctx.obj(patience_seconds=_PATIENCE_SECONDS) as tuneyard:
-        sweep_id = name or name_of(asked, points)
+        sweep_id = chosen or name_of(asked, points)
         jobs = _submitted(tuneyard, sweep_id, asked, points)
         stderr().print(f"{sweep_id}: {len(jobs)} jobs; see them: tuneyard sweep show {sweep_id}")
         if detach:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,9 +16,8 @@ from client.errors import UnreadableInput
 from client.specs import DATASETS
 from client.views import Job, Series
 from trainer_core.contract.manifest import sha256_of
-from trainer_core.contract.spec import LOWER_IS_BETTER
+from trainer_core.contract.spec import LOWER_IS_BETTER, SWEEP
 
-SWEEP = "sweep"
 POINT = "sweep_point"
 Values = Mapping[str, Any]
 """Of a point, by the path of their field: `hyperparameters.learning_rate`."""
@@ -96,6 +96,17 @@ def at_point(spec: Mapping[str, Any], values: Values) -> dict[str, Any]:
     return changed
 
 
+def checked_name(name: str) -> str:
+    """A name that was given to a sweep.
+
+    Raises:
+        UnreadableInput: It would not do as the name of a request.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+        raise UnreadableInput(f"{name!r} is no name of a sweep: up to 64 letters, digits, dots, dashes, underscores")
+    return name
+
+
 def name_of(spec: Mapping[str, Any], points: Sequence[Values]) -> str:
     """The same for the same sweep, whose rows are the same too."""
     files = [spec[name] for name in DATASETS if isinstance(spec.get(name), str)]
@@ -110,8 +121,9 @@ def marked(spec: Mapping[str, Any], sweep_id: str, number: int) -> dict[str, Any
 
 
 def numbers(jobs: Iterable[Job]) -> dict[int, Job]:
-    """Children by the number of their point."""
-    return {int(job.spec["metadata"][POINT]): job for job in jobs}
+    """Children by the number of their point; jobs that only share the word with them are left out."""
+    told = ((job.spec["metadata"].get(POINT, ""), job) for job in jobs)
+    return {int(number): job for number, job in told if number.isdecimal()}
 
 
 def differences(jobs: Sequence[Job]) -> list[Values]:

@@ -122,6 +122,8 @@ class Job(Owned, Table):
     phase: Mapped[str | None] = mapped_column(String(16))
     spec: Mapped[JobSpec] = mapped_column(Stored(JobSpec))
     base_model: Mapped[str] = mapped_column(Text)
+    sweep: Mapped[str | None] = mapped_column(Text)
+    """Of its metadata."""
     priority: Mapped[int] = mapped_column()
     num_gpus: Mapped[int | None]
     """None leaves it to the worker: one where it has GPUs, else none."""
@@ -162,6 +164,7 @@ class Job(Owned, Table):
         Index("ix_jobs_status", "project_id", "status", "id"),
         Index("ix_jobs_base_model", "project_id", "base_model", "id"),
         Index("ix_jobs_base_model_status", "project_id", "base_model", "status", "id"),
+        Index("ix_jobs_sweep", "project_id", "sweep", "id"),
     )
 
 

@@ -206,6 +206,8 @@ class Resources(Closed):
     max_runtime_seconds: PositiveInt | None = None
 
 
+SWEEP = "sweep"
+"""The word of a job's metadata that says which sweep it is of; lists of such jobs are quick at any size."""
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 

@@ -163,9 +163,12 @@ def test_an_unknown_sweep_is_told(stub: StubService) -> None:
         ("--random", "3", *GRID),
         ("--uniform", "seed=1:2"),
         ("--random", "3", "--uniform", "seed=2:1"),
+        (*GRID, "--name", "für alle"),
     ],
 )
-def test_a_sweep_without_points_is_wrong_usage(stub: StubService, spec: str, options: tuple[str, ...]) -> None:
+def test_a_sweep_without_points_or_with_a_name_that_is_none_is_wrong_usage(
+    stub: StubService, spec: str, options: tuple[str, ...]
+) -> None:
     result = sweep(stub, spec, *options)
 
     assert result.exit_code == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import UnreadableInput
-from client.sweeping import Axis, Goal, at_point, differences, drawn, grid, marked, name_of
+from client.sweeping import Axis, Goal, at_point, differences, drawn, grid, marked, name_of, numbers
 from client.views import Job, Series
 from tests.unit.client.samples import JOB
 
@@ -92,6 +92,12 @@ def test_differences_leave_out_what_is_alike_and_whose_the_job_is() -> None:
     specs = [marked({"seed": seed, "method": {"type": "lora", "rank": 8}}, "sweep-1", seed) for seed in (1, 2)]
 
     assert differences([Job.model_validate(JOB | {"spec": spec}) for spec in specs]) == [{"seed": 1}, {"seed": 2}]
+
+
+def test_a_job_that_only_shares_the_word_is_no_child() -> None:
+    child, stranger = (Job.model_validate(JOB | {"spec": {"metadata": one}}) for one in ({"sweep_point": "3"}, {}))
+
+    assert numbers([child, stranger]) == {3: child}
 
 
 @pytest.mark.parametrize(

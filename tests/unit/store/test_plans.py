@@ -33,6 +33,7 @@ READS: dict[str, Read] = {
     "of a status": page(JobStatus.FAILED),
     "of a base model": page(None, "starter"),
     "of both": page(JobStatus.FAILED, "starter", "ftjob-1"),
+    "of a sweep": lambda session: jobs.page(session, metadata={"sweep": "sweep-1"}, limit=20),
     "places in the queue": lambda session: jobs.queue_positions(
         session, [Job(id="ftjob-1", project_id=DEFAULT_PROJECT, status=JobStatus.QUEUED)]
     ),
