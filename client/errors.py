@@ -9,6 +9,7 @@ TuneyardError              whatever this package raises on purpose
 ├─ ConnectionBroken        somebody did, then the connection broke, or no answer came in time
 ├─ DownloadCorrupted       a file came with a wrong checksum, twice
 ├─ UnsafePath              an artifact names a file outside of the folder it is downloaded to
+├─ SweepNotFound           no job names the sweep
 ├─ UnreadableInput         a file that the user named cannot be used
 └─ CannotStart             `tuneyard up` cannot start
 ```
@@ -64,6 +65,9 @@ class TuneyardError(Exception):
 class ApiError(TuneyardError):
     """The service refused a request."""
 
+    body: bytes = b""
+    """What it answered, as it was sent."""
+
     def __init__(self, status: int, code: str, detail: str, errors: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(f"{detail} ({code})")
         self.status = status
@@ -85,10 +89,12 @@ class ApiError(TuneyardError):
         """The problem in a response, or what can be said of one without."""
         try:
             problem = response.json()
-            return cls(response.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
+            error = cls(response.status_code, problem["code"], problem["detail"], problem.get("errors", ()))
         except (ValueError, KeyError, TypeError):
             detail = f"{response.request.url} answered {response.status_code}, and not as a Tuneyard service does"
-            return cls(response.status_code, f"http_{response.status_code}", detail)
+            error = cls(response.status_code, f"http_{response.status_code}", detail)
+        error.body = response.content
+        return error
 
 
 class ServiceUnknown(TuneyardError):
@@ -143,6 +149,15 @@ class UnsafePath(TuneyardError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"the artifact names the file {path!r}, which would lie outside of its folder")
+
+
+class SweepNotFound(TuneyardError):
+    """No job names the sweep."""
+
+    hint = "See which jobs there are, with their metadata: tuneyard list --json"
+
+    def __init__(self, sweep_id: str) -> None:
+        super().__init__(f"no job belongs to a sweep {sweep_id!r}")
 
 
 class UnreadableInput(TuneyardError):

@@ -1,6 +1,7 @@
 """A report about a job, for people: what is wrong, what its rows hold, what it takes, rows as the model reads them."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,17 +12,25 @@ from client.printing import size
 from client.views import Estimate, Report, RowsReport, Sample
 from client.watching import duration
 
+Part = Literal["all", "estimate", "preview"]
 
-def print_report(report: Report, console: Console) -> None:
-    """Print all of it; what is trained on is green."""
+
+def print_report(report: Report, console: Console, part: Part = "all") -> None:
+    """Print it, or what of it was asked for beside what is wrong; what is trained on is green."""
     for line in _verdict(report):
         console.print(line, soft_wrap=True)
+    if part != "preview":
+        _print_facts(report, console, part)
+    if part != "estimate":
+        for sample in report.preview:
+            console.print(_sample(sample), soft_wrap=True)
+
+
+def _print_facts(report: Report, console: Console, part: Part) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _facts(report):
+    for name, value in _facts(report, part):
         table.add_row(name, escape(value))
     console.print(table)
-    for sample in report.preview:
-        console.print(_sample(sample), soft_wrap=True)
 
 
 def _verdict(report: Report) -> Iterator[str]:
@@ -33,9 +42,9 @@ def _verdict(report: Report) -> Iterator[str]:
     yield from (f"[yellow]note:[/] {escape(warning)}" for warning in report.warnings)
 
 
-def _facts(report: Report) -> Iterator[tuple[str, str]]:
+def _facts(report: Report, part: Part) -> Iterator[tuple[str, str]]:
     for name, rows in (("training", report.train), ("evaluation", report.evaluation)):
-        if rows is not None:
+        if rows is not None and part == "all":
             yield name, _rows(rows)
     if report.estimate is not None:
         yield from _estimate(report.estimate)

@@ -8,7 +8,7 @@ from typing import Any
 
 from client.errors import UnreadableInput
 
-_DATASETS = ("train_dataset", "eval_dataset")
+DATASETS = ("train_dataset", "eval_dataset")
 
 
 def read_spec(path: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def read_spec(path: str) -> dict[str, Any]:
 
 def with_uploads(spec: dict[str, Any], upload: Callable[[Path], str]) -> dict[str, Any]:
     """The spec with the id of an upload in place of each local file that it names as a dataset."""
-    local = {key: Path(spec[key]) for key in _DATASETS if _is_file(spec.get(key))}
+    local = {key: Path(spec[key]) for key in DATASETS if _is_file(spec.get(key))}
     ids = {path: upload(path) for path in dict.fromkeys(local.values())}
     return spec | {key: ids[path] for key, path in local.items()}
 

@@ -12,13 +12,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from client.pieces import OnBytes
 from client.printing import size, stderr
 from client.sync.tuneyard import Tuneyard
-from client.views import Artifact, Dataset
+from client.views import Artifact, Dataset, Images
 
 
 def upload(tuneyard: Tuneyard, path: Path, images: str | None = None) -> Dataset:
     """Upload a dataset, the images that its rows name before it: a zip, a folder, or the id of an earlier upload."""
-    images_id = _upload_images(tuneyard, Path(images)) if images is not None and Path(images).exists() else images
-    with _bar(f"uploading and checking {path.name}", path.stat().st_size) as on_bytes:
+    images_id = upload_images(tuneyard, Path(images)).id if images is not None and Path(images).exists() else images
+    with bar(f"uploading and checking {path.name}", path.stat().st_size) as on_bytes:
         dataset = tuneyard.datasets.upload(path, on_bytes, images=images_id)
     stderr().print(f"Uploaded {escape(str(path))} as {dataset.id}")
     if dataset.unused_keys:
@@ -26,13 +26,14 @@ def upload(tuneyard: Tuneyard, path: Path, images: str | None = None) -> Dataset
     return dataset
 
 
-def _upload_images(tuneyard: Tuneyard, path: Path) -> str:
+def upload_images(tuneyard: Tuneyard, path: Path) -> Images:
+    """Upload images: one, a zip, or a folder."""
     with TemporaryDirectory() as folder:
         archive = zipped(path, Path(folder) / f"{path.name}.zip") if path.is_dir() else path
-        with _bar(f"uploading {path.name}", archive.stat().st_size) as on_bytes:
+        with bar(f"uploading {path.name}", archive.stat().st_size) as on_bytes:
             images = tuneyard.images.upload(archive, on_bytes)
     stderr().print(f"Uploaded {images.num_images} images of {escape(str(path))} as {images.id}")
-    return images.id
+    return images
 
 
 def zipped(folder: Path, archive_path: Path) -> Path:
@@ -47,7 +48,7 @@ def zipped(folder: Path, archive_path: Path) -> Path:
 def download(tuneyard: Tuneyard, job_id: str, folder: Path) -> Artifact:
     """Download what a job left."""
     num_bytes = tuneyard.jobs.artifact(job_id).num_bytes
-    with _bar(f"downloading {job_id}", num_bytes) as on_bytes:
+    with bar(f"downloading {job_id}", num_bytes) as on_bytes:
         artifact = tuneyard.jobs.download(job_id, folder, on_bytes)
     words = f"{len(artifact.files)} files, {size(num_bytes)}, every checksum verified"
     stderr().print(f"Downloaded to {escape(str(folder))}: {words}")
@@ -55,7 +56,8 @@ def download(tuneyard: Tuneyard, job_id: str, folder: Path) -> Artifact:
 
 
 @contextmanager
-def _bar(title: str, num_bytes: int) -> Iterator[OnBytes]:
+def bar(title: str, num_bytes: int | None) -> Iterator[OnBytes]:
+    """A bar on a terminal, as long as it lasts; None where nobody knows how much will come."""
     console = stderr()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -1,11 +1,16 @@
-"""A job on its way, for people: a live bar on a terminal, elsewhere a line for each twentieth of the way."""
+"""A job on its way, for people: curves and a bar on a terminal, elsewhere a line for each twentieth of the way."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from client.views import Job
+from client.curves import THROUGHPUT, drawing
+from client.errors import TuneyardError
+from client.views import Job, Series
 
 _COLUMNS = (
     SpinnerColumn(),
@@ -17,9 +22,17 @@ _LAST_PLACE = 200
 """The service tells this one of all who stand behind it, too."""
 
 
-def show_to_end(changes: Iterable[Job], console: Console) -> Job:
-    """Show each change; gives the job as it ended."""
-    shown = _with_bar(changes, console) if console.is_terminal else _with_lines(changes, console)
+Curves = Callable[[], Sequence[Series]]
+CURVE_POINTS = 200
+"""Of each series, at most: a terminal shows no more."""
+_DRAW_SECONDS = 1.0
+_HEIGHT = 14
+_MAX_WIDTH = 110
+
+
+def show_to_end(changes: Iterable[Job], console: Console, curves: Curves = tuple) -> Job:
+    """Show each change, on a terminal above its bar what `curves` gives; gives the job as it ended."""
+    shown = _live(changes, console, curves) if console.is_terminal else _with_lines(changes, console)
     *_, job = shown
     console.print(ending(job), highlight=False, markup=False, soft_wrap=True)
     return job
@@ -69,13 +82,27 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest_seconds:02} min" if minutes else f"{rest_seconds} s"
 
 
-def _with_bar(changes: Iterable[Job], console: Console) -> Iterator[Job]:
-    with Progress(*_COLUMNS, console=console) as bar:
-        task = bar.add_task("", total=None, state="", numbers="")
+def _live(changes: Iterable[Job], console: Console, curves: Curves) -> Iterator[Job]:
+    bar = Progress(*_COLUMNS, console=console)
+    task = bar.add_task("", total=None, state="", numbers="")
+    drawn_at, drawn, pace = -_DRAW_SECONDS, None, ""
+    with Live(bar, console=console) as live:
         for job in changes:
             total, completed = (job.progress.total_steps, job.progress.step) if job.progress else (None, 0)
-            bar.update(task, total=total, completed=completed, state=state(job), numbers=numbers(job))
+            if job.progress and (job.has_ended or time.monotonic() - drawn_at >= _DRAW_SECONDS):
+                with suppress(TuneyardError):  # a service that is away for a moment; the next change draws again
+                    series = curves()
+                    drawn, pace = drawing(series, min(console.width, _MAX_WIDTH), _HEIGHT), _pace(series)
+                drawn_at = time.monotonic()
+            bar.update(task, total=total, completed=completed, state=state(job), numbers=numbers(job) + pace)
+            live.update(Group(drawn, bar) if drawn else bar)
             yield job
+
+
+def _pace(series: Sequence[Series]) -> str:
+    """`  1,234 tokens/s`."""
+    last = [one.values[-1] for one in series if one.name == THROUGHPUT and one.values]
+    return f"  {last[0]:,.0f} tokens/s" if last else ""
 
 
 def _with_lines(changes: Iterable[Job], console: Console) -> Iterator[Job]:

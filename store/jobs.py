@@ -16,7 +16,7 @@ from store.lifecycle import ENDED, JobStatus, sources
 from store.tables import Artifact, Inspection, Job
 from trainer_core.contract.events import Phase
 from trainer_core.contract.report import JobReport
-from trainer_core.contract.spec import JobSpec
+from trainer_core.contract.spec import SWEEP, JobSpec
 
 CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
 """Of the jobs of a project: higher priority first, then whoever has waited longer."""
@@ -103,6 +103,7 @@ def record(session: Session, spec: JobSpec) -> Job:
             status=JobStatus.VALIDATING,
             spec=spec,
             base_model=spec.base_model,
+            sweep=spec.metadata.get(SWEEP),
             priority=spec.priority,
             num_gpus=None if spec.resources.gpus == "auto" else spec.resources.gpus,
             not_before=from_now(),
@@ -230,7 +231,7 @@ def _has(metadata: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
     if not metadata:
         yield kept.as_string() == "{}"
     for name, value in metadata.items():
-        yield kept[name].as_string() == value
+        yield Job.sweep == value if name == SWEEP else kept[name].as_string() == value
 
 
 def queue_positions(session: Session, among: Iterable[Job]) -> dict[str, int]:

@@ -136,6 +136,8 @@ class Job(Owned, Table):
     base_model: Mapped[str] = mapped_column(Text)
     base_commit: Mapped[str | None] = mapped_column(String(64))
     """Of a hub model: found when the job was looked at, and read by every attempt."""
+    sweep: Mapped[str | None] = mapped_column(Text)
+    """Of its metadata."""
     priority: Mapped[int] = mapped_column()
     num_gpus: Mapped[int | None]
     """None leaves it to the worker: one where it has GPUs, else none."""
@@ -179,6 +181,7 @@ class Job(Owned, Table):
         Index("ix_jobs_status", "project_id", "status", "id"),
         Index("ix_jobs_base_model", "project_id", "base_model", "id"),
         Index("ix_jobs_base_model_status", "project_id", "base_model", "status", "id"),
+        Index("ix_jobs_sweep", "project_id", "sweep", "id"),
     )
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from httpx2 import codes
+
 from client.aio.transport import AsyncTransport
+from client.errors import ApiError
 from client.views import Key, ModelList, NewKey, Project, Readiness, Usage, Worker
 
 
@@ -121,5 +124,11 @@ class AsyncHealth:
         return (await self._transport.get("/healthz")).is_success
 
     async def is_ready(self) -> Readiness:
-        """Whether database and storage answer, and how many workers are there; `ApiError` (503) if they do not."""
-        return Readiness.model_validate_json((await self._transport.get("/readyz")).content)
+        """Whether database and storage answer, and how many workers are there."""
+        try:
+            answer = (await self._transport.get("/readyz", patience_seconds=0)).content
+        except ApiError as error:
+            if error.status != codes.SERVICE_UNAVAILABLE:
+                raise
+            answer = error.body
+        return Readiness.model_validate_json(answer)

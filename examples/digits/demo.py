@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from client import Tuneyard
 from client.errors import TuneyardError
 from client.printing import stdout
 from client.transfers import download, upload
-from client.watching import show_to_end
+from client.watching import CURVE_POINTS, show_to_end
 
 HERE = Path(__file__).parent
 DATA_DIR = HERE.parents[1] / ".tuneyard" / "demo"
@@ -79,7 +80,7 @@ def learn_digits(tuneyard: Tuneyard, data_dir: Path) -> dict[str, Any]:
     spec = json.loads((HERE / "spec.json").read_text())
     spec["train_dataset"] = upload(tuneyard, digits / "train.jsonl").id
     job = tuneyard.jobs.create(spec)
-    ended = show_to_end(job.watch(), stdout())
+    ended = show_to_end(job.watch(), stdout(), partial(job.metrics, max_points=CURVE_POINTS))
     if not ended.has_succeeded:
         raise DemoFailed(f"{job.id} {ended.status}")
     checkpoint_dir = data_dir / "checkpoints" / job.id

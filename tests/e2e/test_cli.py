@@ -112,3 +112,23 @@ def test_a_job_whose_rows_do_not_fit_fails_before_it_is_queued(service: Service,
 
     assert job.failure is not None
     assert (job.failure.code, job.failure.faults[0].code, job.attempt) == ("invalid_dataset", "too_long", 0)
+
+
+def test_a_sweep_trains_each_point_and_marks_the_best(service: Service, dataset_id: str, tmp_path: Path) -> None:
+    spec = {
+        "base_model": "starter",
+        "train_dataset": dataset_id,
+        "eval_dataset": {"fraction": 0.25},
+        "hyperparameters": QUICK,
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    sweep = ["sweep", str(tmp_path / "spec.json"), "--grid", "hyperparameters.learning_rate=1e-5,1e-2", "--json"]
+
+    first, again = (cli(service, *sweep) for _ in range(2))
+
+    told = json.loads(first.stdout)
+    values = {job["id"]: job["value"] for job in told["jobs"]}
+    assert (first.returncode, len(values)) == (0, 2), first.stderr
+    assert told["best"] == min(values, key=lambda job_id: values[job_id])
+    assert json.loads(again.stdout) == told  # it is the same sweep: nothing is trained twice
+    assert told["best"] in cli(service, "sweep", "show", told["sweep"]).stdout

@@ -161,6 +161,8 @@ EvaluationMetric = Literal[
 ]
 _NOT_GENERATED = ("loss", "rewards/accuracies")
 """Metrics that need no written answer; the second is measured on pairs."""
+LOWER_IS_BETTER: frozenset[EvaluationMetric] = frozenset({"loss"})
+"""Of all others a greater value is."""
 
 
 class Evaluation(Closed):
@@ -224,6 +226,8 @@ class Resources(Closed):
     """Of all attempts together; a job that takes longer fails."""
 
 
+SWEEP = "sweep"
+"""The word of a job's metadata that says which sweep it is of; lists of such jobs are quick at any size."""
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 

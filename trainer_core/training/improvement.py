@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trainer_core.contract.spec import EvaluationMetric
+from trainer_core.contract.spec import LOWER_IS_BETTER, EvaluationMetric
 
 
 @dataclass
@@ -29,4 +29,4 @@ class Improvement:
             return None
         if self.best_value is None:
             return float("inf")
-        return self.best_value - value if self.metric == "loss" else value - self.best_value
+        return self.best_value - value if self.metric in LOWER_IS_BETTER else value - self.best_value

@@ -108,7 +108,7 @@ def test_leaving_the_watch_leaves_the_job(stub: StubService, monkeypatch: pytest
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("client.cli.show_to_end", leave)
+    monkeypatch.setattr("client.job_commands.show_to_end", leave)
 
     result = tuneyard(stub, "watch", "ftjob-1")
 
@@ -175,3 +175,166 @@ def test_nobody_there_is_told_without_a_traceback(tmp_path: Path, monkeypatch: p
         f"error: no service runs on {tmp_path}",
         "Start one with `tuneyard up`, or name another with --url or TUNEYARD_URL",
     ]
+
+
+WORKER = {
+    "name": "host-1",
+    "num_slots": 2,
+    "memory_bytes": 64_000_000_000,
+    "gpus": [{"uuid": "GPU-1", "name": "H200", "num_bytes": 141_000_000_000}],
+    "started_at": "2026-11-24T10:00:00Z",
+    "last_seen_at": "2026-11-24T10:00:00Z",
+}
+PROJECT = {
+    "id": "proj_1",
+    "name": "vision",
+    "share": 2,
+    "max_queued_jobs": None,
+    "max_gpu_hours": 500.0,
+    "created_at": "2026-11-24T10:00:00Z",
+}
+KEY = {
+    "id": "k1",
+    "project_id": "proj_1",
+    "name": "ci",
+    "scope": "submit",
+    "created_at": "2026-11-24T10:00:00Z",
+    "key": "ty_k1_secret",
+}
+USAGE = {
+    "project": PROJECT,
+    "num_queued_jobs": 1,
+    "num_running_jobs": 2,
+    "gpu_hours": 3.25,
+    "storage_bytes": 1_000_000,
+    "days": [],
+}
+CHECKPOINT = {
+    "step": 40,
+    "epoch": 2.0,
+    "attempt": 1,
+    "num_bytes": 1_000_000,
+    "manifest_sha256": "",
+    "metrics": {"eval_loss": 0.5},
+    "created_at": "2026-11-24T10:00:00Z",
+}
+LOSS = {"name": "loss", "num_points": 3, "steps": [1, 2, 3], "values": [3.0, 1.0, 2.0]}
+IMAGES = {
+    "id": "file-2",
+    "filename": "images.zip",
+    "num_bytes": 300,
+    "sha256": "0" * 64,
+    "num_images": 3,
+    "created_at": "2026-11-24T10:00:00Z",
+}
+DATASET = IMAGES | {"id": "file-1", "filename": "train.jsonl", "num_rows": 3}
+REPORT = {
+    "is_valid": True,
+    "estimate": {
+        "num_parameters": 100,
+        "num_trainable_parameters": 10,
+        "steps_per_epoch": 5,
+        "total_steps": 15,
+        "memory": {"total_bytes": 1_000_000},
+        "disk_bytes": 2_000_000,
+    },
+    "preview": [{"line": 1, "num_tokens": 3, "pieces": [{"text": "seven", "is_trained": True}]}],
+}
+ASKED_FOR = {"id": "report-1", "report": REPORT}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "words"),
+    [
+        (["models"], {"data": [{"name": "starter"}], "hub_models": True}, ["starter", "hub"]),
+        (["workers"], {"data": [WORKER]}, ["host-1", "64 GB", "H200"]),
+        (["workers"], {"data": []}, ["jobs wait until one starts"]),
+        (["usage"], USAGE, ["vision", "3.25", "500"]),
+        (["health"], {"database": True, "storage": True, "num_workers": 1}, ["ready", "1 worker"]),
+        (["projects", "list"], {"data": [PROJECT]}, ["proj_1", "vision", "500", "none"]),
+        (["projects", "show", "proj_1"], PROJECT, ["proj_1"]),
+        (["projects", "create", "vision"], PROJECT, ["tuneyard keys create NAME --project proj_1"]),
+        (["projects", "update", "proj_1", "--max-gpu-hours", "500"], PROJECT, ["500"]),
+        (["keys", "list"], {"data": [KEY]}, ["ci", "submit", "always", "never"]),
+        (["keys", "create", "ci"], KEY, ["ty_k1_secret"]),
+        (["keys", "revoke", "k1"], KEY, ["k1 is revoked"]),
+        (["datasets", "show", "file-1"], DATASET, ["train.jsonl", "300 B"]),
+        (["images", "show", "file-2"], IMAGES, ["images.zip"]),
+        (["checkpoints", "ftjob-1"], {"data": [CHECKPOINT]}, ["40", "eval_loss 0.5"]),
+        (["checkpoints", "ftjob-1"], {"data": []}, ["has saved none yet"]),
+        (["metrics", "ftjob-1"], {"data": [LOSS]}, ["loss", "2 (step 3)", "1", "3"]),
+        (["events", "ftjob-1"], page(EVENT), ["Job submitted"]),
+        (["report", "ftjob-1"], REPORT, ["This job can run.", "seven"]),
+        (["estimate", "-"], ASKED_FOR, ["15, 5 an epoch", "2 MB"]),
+        (["preview", "-"], ASKED_FOR, ["seven"]),
+        (["pause", "ftjob-1"], RUNNING, ["being paused"]),
+        (["resume", "ftjob-1"], JOB, ["queued"]),
+        (["retry", "ftjob-1"], JOB, ["queued"]),
+        (["stop-and-save", "ftjob-1"], RUNNING, ["stops and saves"]),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
+)
+def test_people_are_told_in_words_and_programs_in_json(
+    stub: StubService, arguments: list[str], answer: dict[str, object], words: list[str]
+) -> None:
+    stub.answers = [as_json(answer)]
+
+    for_people, for_programs = (tuneyard(stub, *arguments, *json_, stdin="{}") for json_ in ([], ["--json"]))
+
+    assert for_people.exit_code == for_programs.exit_code == 0, for_people.output
+    assert [word for word in words if word not in for_people.stdout] == []
+    assert json.loads(for_programs.stdout) is not None
+
+
+def test_what_was_not_asked_for_of_a_report_is_left_out(stub: StubService) -> None:
+    stub.answers = [as_json(ASKED_FOR)]
+
+    estimated, previewed = (tuneyard(stub, command, "-", stdin="{}").stdout for command in ("estimate", "preview"))
+
+    assert "seven" not in estimated
+    assert "an epoch" not in previewed
+
+
+def test_a_job_that_would_fail_is_not_submitted_when_it_is_checked(stub: StubService) -> None:
+    problem_ = {"code": "invalid_spec", "message": "no such part"}
+    stub.answers = [as_json({"id": "report-1", "report": {"is_valid": False, "problem": problem_}})]
+
+    result = tuneyard(stub, "submit", "-", "--check", stdin="{}")
+
+    assert result.exit_code == 1
+    assert "This job would fail: no such part" in result.stderr
+    assert [asked.path for asked in stub.asked] == ["/jobs/validate?wait=0"]
+
+
+def test_a_service_that_is_not_ready_is_a_failure(stub: StubService) -> None:
+    stub.answers = [as_json({"database": False, "storage": True, "num_workers": 0}, 503)]
+
+    result = tuneyard(stub, "health")
+
+    assert result.exit_code == 1
+    assert "not ready" in result.stdout
+
+
+def test_limits_go_out_as_numbers_or_as_none(stub: StubService) -> None:
+    stub.answers = [as_json(PROJECT)]
+
+    tuneyard(stub, "projects", "update", "proj_1", "--max-gpu-hours", "1.5", "--max-running-jobs", "none")
+
+    assert json.loads(stub.asked[0].body) == {"max_gpu_hours": 1.5, "max_running_jobs": None}
+
+
+def test_lists_are_of_jobs_with_metadata(stub: StubService) -> None:
+    stub.answers = [as_json(page())]
+
+    tuneyard(stub, "list", "--metadata", "team=vision")
+
+    assert stub.asked[0].path == "/jobs?limit=100&metadata%5Bteam%5D=vision"
+
+
+def test_ctrl_c_exits_with_130(stub: StubService, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("client.transfers.download", leave)
+
+    assert tuneyard(stub, "download", "ftjob-1").exit_code == 130

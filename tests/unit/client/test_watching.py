@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from client.views import Job
+from client.errors import ServiceUnreachable
+from client.views import Job, Series
 from client.watching import duration, ending, numbers, show_to_end, state
 from tests.unit.client.samples import CANCELLED, FAILED, JOB, RUNNING, SUCCEEDED
 
@@ -79,10 +80,24 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_each_twentieth() -> No
     ]
 
 
-def test_on_a_terminal_there_is_a_bar() -> None:
-    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+def test_on_a_terminal_there_are_curves_a_pace_and_a_bar() -> None:
+    console = Console(file=io.StringIO(), width=160, force_terminal=True)
+    loss = Series(name="loss", steps=[1, 2], values=[2.0, 1.0])
+    pace = Series(name="supervised_tokens_per_second", steps=[1, 2], values=[900.0, 1234.0])
 
-    show_to_end([job(one) for one in (JOB, RUNNING, SUCCEEDED)], console)
+    show_to_end([job(one) for one in (JOB, RUNNING, SUCCEEDED)], console, lambda: [loss, pace])
 
-    assert "step 40/40" in console.file.getvalue()  # type: ignore[attr-defined]
-    assert "━" in console.file.getvalue()  # type: ignore[attr-defined]
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "step 40/40" in shown
+    assert "1,234 tokens/s" in shown
+    assert "━" in shown
+    assert "⡇" in shown or "⣀" in shown
+
+
+def test_a_service_that_is_away_while_curves_are_drawn_ends_nothing() -> None:
+    def away() -> list[Series]:
+        raise ServiceUnreachable("http://127.0.0.1:9")
+
+    shown = show_to_end([job(RUNNING), job(SUCCEEDED)], Console(file=io.StringIO(), force_terminal=True), away)
+
+    assert shown.has_succeeded

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from migrations.__main__ import config
-from store import metrics, submissions
+from store import jobs, metrics, submissions
 from store.database import Database
 from store.series import Point
 from tests.unit.queued import claim_submitted
@@ -120,6 +120,19 @@ def test_a_job_that_is_sent_again_over_the_upgrade_is_found(database_url: str, d
     command.downgrade(config(), "0011")
     command.upgrade(config(), "0012")
     assert found() == "j"
+
+
+def test_jobs_of_sweeps_from_before_the_upgrade_are_found(database: Database, spec: JobSpec) -> None:
+    with database.writing() as session:
+        job_id = jobs.submit(session, spec.model_copy(update={"metadata": {"sweep": "sweep-1", "team": "a"}})).id
+        jobs.submit(session, spec)
+    database.close()
+
+    command.downgrade(config(), "0012")
+    command.upgrade(config(), "head")
+
+    with database.reading() as session:
+        assert [job.id for job in jobs.page(session, metadata={"sweep": "sweep-1"}, limit=20)] == [job_id]
 
 
 def test_there_is_one_head() -> None:

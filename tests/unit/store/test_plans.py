@@ -35,6 +35,7 @@ READS: dict[str, Read] = {
     "of a base model": page(base_model="starter"),
     "of both": page(JobStatus.FAILED, base_model="starter", after="ftjob-1"),
     "how many of each status": jobs.counts,
+    "of a sweep": lambda session: jobs.page(session, metadata={"sweep": "sweep-1"}, limit=20),
     "places in the queue": lambda session: jobs.queue_positions(
         session, [Job(id="ftjob-1", project_id=DEFAULT_PROJECT, status=JobStatus.QUEUED)]
     ),

@@ -1,0 +1,260 @@
+"""Commands about jobs: what was asked before, when and after they run."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from client import tables, transfers
+from client.command_line import FAILED, INTERRUPTED, AsJson, JobId, SpecFile, tell, tell_each
+from client.printing import job_details, job_table, moment, stderr, stdout
+from client.reporting import Part, print_report
+from client.specs import read_spec, with_uploads
+from client.sync.tuneyard import Tuneyard
+from client.views import Event, Job, LogLine, Report
+from client.watching import CURVE_POINTS, show_to_end
+
+app = typer.Typer()
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended")]
+
+
+@app.command()
+def validate(ctx: typer.Context, spec: SpecFile, *, as_json: AsJson = False) -> None:
+    """Tell whether a job would run, what its rows hold and what it takes; exits with 1 if it would fail."""
+    _report(ctx, spec, "all", as_json=as_json)
+
+
+@app.command()
+def estimate(ctx: typer.Context, spec: SpecFile, *, as_json: AsJson = False) -> None:
+    """Tell what a job would take: steps, memory, disk, time; exits with 1 if it would fail."""
+    _report(ctx, spec, "estimate", as_json=as_json)
+
+
+@app.command()
+def preview(ctx: typer.Context, spec: SpecFile, *, as_json: AsJson = False) -> None:
+    """Show a job's first rows as the model will read them, green what is trained on; exits with 1 if it would fail."""
+    _report(ctx, spec, "preview", as_json=as_json)
+
+
+@app.command()
+def submit(
+    ctx: typer.Context,
+    spec: SpecFile,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Validate it first, and submit it only if it would run")
+    ] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Name of this submission: submitting again under it gives the same job")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a job; a dataset that names a local file is uploaded first."""
+    asked = read_spec(spec)
+    with ctx.obj() as tuneyard:
+        uploaded = _uploaded(tuneyard, asked)
+        if check:
+            report = tuneyard.jobs.validate(uploaded)
+            print_report(report, stderr())
+            if not report.is_valid:
+                raise typer.Exit(FAILED)
+        job = tuneyard.jobs.create(uploaded, idempotency_key=idempotency_key)
+    tell(job, f"{job.id} is {job.status}; follow it: tuneyard watch {job.id}", as_json=as_json)
+
+
+@app.command()
+def watch(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Follow a job to its end, with its curves; exits with 0 if it succeeds, else with 1. Ctrl-C leaves it running."""
+    try:
+        with ctx.obj() as tuneyard:
+            changes = tuneyard.jobs.watch(job_id)
+            curves = partial(tuneyard.jobs.metrics, job_id, max_points=CURVE_POINTS)
+            job = _echo_each(changes) if as_json else show_to_end(changes, stdout(), curves)
+    except KeyboardInterrupt:
+        stderr().print(f"{job_id} goes on; follow it again: tuneyard watch {job_id}; end it: tuneyard cancel {job_id}")
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(0 if job.has_succeeded else FAILED)
+
+
+@app.command("list")
+def list_jobs(
+    ctx: typer.Context,
+    status: Annotated[str | None, typer.Option(help="Only jobs that are queued, running, succeeded, …")] = None,
+    base_model: Annotated[str | None, typer.Option(help="Only jobs that train this")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only jobs with this pair; repeatable")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show every job, newest first."""
+    pairs = dict(_pair(one) for one in metadata or ())
+    with ctx.obj() as tuneyard:
+        jobs = list(tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs))
+    tell(jobs, job_table(jobs), as_json=as_json)
+
+
+@app.command()
+def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show one job and what happened to it."""
+    with ctx.obj() as tuneyard:
+        job, events = tuneyard.jobs.retrieve(job_id), tuple(tuneyard.jobs.events(job_id))
+    tell(job, job_details(job, events), as_json=as_json)
+
+
+@app.command()
+def cancel(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """End a job: at once if it waits, within seconds if it runs."""
+    with ctx.obj() as tuneyard:
+        job = tuneyard.jobs.cancel(job_id)
+    tell(job, f"{job.id} is {'cancelled' if job.has_ended else 'being cancelled'}", as_json=as_json)
+
+
+@app.command()
+def pause(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Let a job wait; a running one saves a checkpoint and frees its GPU first."""
+    with ctx.obj() as tuneyard:
+        job = tuneyard.jobs.pause(job_id)
+    tell(job, f"{job.id} is {'paused' if job.status == 'paused' else 'being paused'}", as_json=as_json)
+
+
+@app.command()
+def resume(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Queue a paused job; it goes on from its last checkpoint."""
+    with ctx.obj() as tuneyard:
+        job = tuneyard.jobs.resume(job_id)
+    tell(job, f"{job.id} is {job.status}", as_json=as_json)
+
+
+@app.command()
+def retry(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint."""
+    with ctx.obj() as tuneyard:
+        job = tuneyard.jobs.retry(job_id)
+    tell(job, f"{job.id} is {job.status}", as_json=as_json)
+
+
+@app.command("stop-and-save")
+def stop_and_save(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """End a job's training after its current step; what it has learned is its artifact."""
+    with ctx.obj() as tuneyard:
+        job = tuneyard.jobs.stop_and_save(job_id)
+    tell(job, f"{job.id} stops and saves; follow it: tuneyard watch {job.id}", as_json=as_json)
+
+
+@app.command()
+def events(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json: AsJson = False) -> None:
+    """Print what happened to a job, oldest first."""
+    with ctx.obj() as tuneyard:
+        tell_each(tuneyard.jobs.events(job_id, follow=follow), _event, as_json=as_json)
+
+
+@app.command()
+def logs(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json: AsJson = False) -> None:
+    """Print what a job's trainer wrote."""
+    with ctx.obj() as tuneyard:
+        tell_each(tuneyard.jobs.logs(job_id, follow=follow), _line, as_json=as_json)
+
+
+@app.command()
+def metrics(
+    ctx: typer.Context,
+    job_id: JobId,
+    name: Annotated[str | None, typer.Option(help="Only this series, `loss` say")] = None,
+    max_points: Annotated[int | None, typer.Option(min=4, help="Thin longer series, extremes kept")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a job's numbers: where each began, where it stands; with --json every point."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.metrics(job_id, name, max_points=max_points)
+    tell(found, tables.series(found), as_json=as_json)
+
+
+@app.command()
+def checkpoints(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show the states that a job can go on from, newest first."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.checkpoints(job_id)
+    tell(found, tables.checkpoints(found) if found else f"{job_id} has saved none yet", as_json=as_json)
+
+
+@app.command()
+def report(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show what was found out about a job before it was queued, or why it was not."""
+    with ctx.obj() as tuneyard:
+        _print(tuneyard.jobs.report(job_id), "all", as_json=as_json)
+
+
+@app.command()
+def download(
+    ctx: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option(help="Folder for the files; by default one named like the job")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Download what a job left, every file verified; a download that broke off goes on where it was."""
+    folder = output or Path(job_id)
+    with ctx.obj() as tuneyard:
+        artifact = transfers.download(tuneyard, job_id, folder)
+    tell(artifact, str(folder), as_json=as_json)
+
+
+@app.command()
+def archive(
+    ctx: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option(help="The file; by default one named like the job")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Download what a job left as one tar file."""
+    path = output or Path(f"{job_id}.tar")
+    with ctx.obj() as tuneyard:
+        artifact = tuneyard.jobs.artifact(job_id)
+        with transfers.bar(f"downloading {job_id}", None) as on_bytes:
+            tuneyard.jobs.archive(job_id, path, on_bytes)
+    tell(artifact, str(path), as_json=as_json)
+
+
+def _report(ctx: typer.Context, spec: str, part: Part, *, as_json: bool) -> None:
+    asked = read_spec(spec)
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.validate(_uploaded(tuneyard, asked))
+    _print(found, part, as_json=as_json)
+    raise typer.Exit(0 if found.is_valid else FAILED)
+
+
+def _print(report: Report, part: Part, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(report.model_dump_json())
+    else:
+        print_report(report, stdout(), part)
+
+
+def _uploaded(tuneyard: Tuneyard, spec: dict[str, Any]) -> dict[str, Any]:
+    return with_uploads(spec, lambda path: transfers.upload(tuneyard, path).id)
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, separator, value = given.partition("=")
+    if not (name and separator):
+        raise typer.BadParameter(f"{given!r} is not of the form NAME=VALUE", param_hint="--metadata")
+    return name, value
+
+
+def _event(event: Event) -> str:
+    return f"{moment(event.created_at)}  {event.message}"
+
+
+def _line(line: LogLine) -> str:
+    return line.line
+
+
+def _echo_each(changes: Iterator[Job]) -> Job:
+    for job in changes:
+        typer.echo(job.model_dump_json())
+    return job

@@ -1,0 +1,175 @@
+"""`tuneyard sweep` against a service that keeps jobs and answers as told."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from client.cli import app
+from tests.unit.client.samples import CANCELLED, FAILED, JOB, SUCCEEDED
+from tests.unit.client.stub_service import Answer, Asked, StubService, as_json
+
+SPEC = {"base_model": "starter", "train_dataset": "file-1", "eval_dataset": {"fraction": 0.1}}
+GRID = ("--grid", "hyperparameters.learning_rate=1e-4,2e-4")
+
+
+class Kept:
+    """Jobs that were submitted, each of which ends at once; which metric each came to."""
+
+    def __init__(self, ends: Callable[[int], dict[str, Any]] = lambda _: SUCCEEDED) -> None:
+        self.jobs: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.ends = ends
+
+    def __call__(self, asked: Asked) -> Answer:
+        url = urlsplit(asked.path)
+        if asked.method == "POST" and url.path == "/jobs":
+            return self._submit(asked)
+        if found := re.fullmatch(r"/jobs/ftjob-(\d+)/metrics", url.path):
+            values = [2.0, 1.0 / (1 + int(found[1]))]
+            return as_json({"data": [{"name": "eval_loss", "steps": [1, 2], "values": values}]})
+        if asked.method == "POST":
+            self.jobs = [CANCELLED | {"id": job["id"], "spec": job["spec"]} for job in self.jobs]
+            return as_json(self.jobs[0])
+        [sweep] = parse_qs(url.query)["metadata[sweep]"]
+        found_jobs = [job for job in self.jobs if job["spec"]["metadata"]["sweep"] == sweep]
+        return as_json({"data": found_jobs[::-1], "has_more": False, "last_id": None})
+
+    def _submit(self, asked: Asked) -> Answer:
+        number = len(self.jobs)
+        job = self.ends(number) | {"id": f"ftjob-{number}", "spec": json.loads(asked.body)}
+        self.jobs.append(job)
+        self.keys.append(asked.headers.get("Idempotency-Key"))
+        return as_json(job, 201)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    return str(tmp_path / "spec.json")
+
+
+def sweep(stub: StubService, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["--url", stub.url, "sweep", *arguments])
+
+
+def test_every_point_is_a_job_that_names_the_sweep(stub: StubService, spec: str) -> None:
+    kept = Kept()
+    stub.answers = [kept]
+
+    result = sweep(stub, spec, *GRID, "--grid", "seed=1,2", "--name", "mine")
+
+    assert result.exit_code == 0, result.output
+    specs = [job["spec"] for job in kept.jobs]
+    assert [(one["hyperparameters"]["learning_rate"], one["seed"]) for one in specs] == [
+        (1e-4, 1),
+        (1e-4, 2),
+        (2e-4, 1),
+        (2e-4, 2),
+    ]
+    assert [one["metadata"] for one in specs] == [{"sweep": "mine", "sweep_point": str(n)} for n in range(4)]
+    assert kept.keys == [f"mine/{number}" for number in range(4)]
+
+
+def test_the_best_job_is_marked(stub: StubService, spec: str) -> None:
+    stub.answers = [Kept()]
+
+    result = sweep(stub, spec, *GRID)
+
+    header, first, second = result.stdout.splitlines()
+    assert header.split() == ["job", "hyperparameters.learning_rate", "status", "step", "eval_loss"]
+    assert first.split() == ["ftjob-0", "0.0001", "succeeded", "40/40", "1"]
+    assert second.split() == ["★", "ftjob-1", "0.0002", "succeeded", "40/40", "0.5"]
+
+
+def test_the_same_command_goes_on_with_the_same_sweep(stub: StubService, spec: str) -> None:
+    kept = Kept()
+    stub.answers = [kept]
+    sweep(stub, spec, *GRID)
+    lost = kept.jobs.pop()
+
+    result = sweep(stub, spec, *GRID)
+
+    assert result.exit_code == 0
+    assert kept.jobs[1]["spec"] == lost["spec"]
+    assert kept.keys[1] == kept.keys[2]
+    assert len(kept.keys) == 3
+
+
+def test_a_sweep_that_goes_on_uploads_nothing_again(stub: StubService, tmp_path: Path) -> None:
+    kept = Kept()
+    stub.answers = [kept]
+    (tmp_path / "rows.jsonl").write_text("row")
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC | {"train_dataset": str(tmp_path / "rows.jsonl")}))
+    kept.jobs = [SUCCEEDED | {"id": "ftjob-0", "spec": SPEC | {"metadata": {"sweep": "mine", "sweep_point": "0"}}}]
+
+    result = sweep(stub, str(tmp_path / "spec.json"), *GRID, "--name", "mine")
+
+    assert result.exit_code == 0, result.output
+    assert kept.jobs[1]["spec"]["train_dataset"] == "file-1"
+
+
+def test_one_success_is_a_success(stub: StubService, spec: str) -> None:
+    stub.answers = [Kept(lambda number: FAILED if number else SUCCEEDED)]
+    assert sweep(stub, spec, *GRID).exit_code == 0
+
+    stub.answers = [Kept(lambda _: FAILED)]
+    assert sweep(stub, spec, *GRID, "--name", "other").exit_code == 1
+
+
+def test_programs_are_told_what_each_point_came_to(stub: StubService, spec: str) -> None:
+    stub.answers = [Kept()]
+
+    told = json.loads(sweep(stub, spec, *GRID, "--name", "mine", "--json").stdout)
+
+    assert (told["sweep"], told["metric"], told["best"]) == ("mine", "eval_loss", "ftjob-1")
+    assert [(job["values"], job["value"]) for job in told["jobs"]] == [
+        ({"hyperparameters.learning_rate": 1e-4}, 1.0),
+        ({"hyperparameters.learning_rate": 2e-4}, 0.5),
+    ]
+
+
+def test_a_sweep_is_found_and_ended_by_its_id(stub: StubService, spec: str) -> None:
+    kept = Kept(lambda _: JOB)
+    stub.answers = [kept]
+    assert sweep(stub, spec, *GRID, "--name", "mine", "--detach").exit_code == 0
+
+    shown, ended = sweep(stub, "show", "mine"), sweep(stub, "cancel", "mine")
+
+    assert shown.stdout.count("queued") == 2
+    assert ended.stdout.count("cancelled") == 2
+
+
+def test_an_unknown_sweep_is_told(stub: StubService) -> None:
+    stub.answers = [Kept()]
+
+    result = sweep(stub, "show", "nowhere")
+
+    assert result.exit_code == 1
+    assert "no job belongs to a sweep 'nowhere'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--grid", "seed"),
+        ("--random", "3"),
+        ("--random", "3", *GRID),
+        ("--uniform", "seed=1:2"),
+        ("--random", "3", "--uniform", "seed=2:1"),
+        (*GRID, "--name", "für alle"),
+    ],
+)
+def test_a_sweep_without_points_or_with_a_name_that_is_none_is_wrong_usage(
+    stub: StubService, spec: str, options: tuple[str, ...]
+) -> None:
+    result = sweep(stub, spec, *options)
+
+    assert result.exit_code == 2
+    assert stub.asked == []
