@@ -60,6 +60,8 @@ def _in_words(default: Any) -> str:
         return ""
     if default == math.inf:
         return "for ever"
+    if isinstance(default, str):
+        return f"`{default}`"
     if isinstance(default, tuple):
         default = tuple("python" if one == sys.executable else one for one in default)
     return f"`{to_json(default).decode()}`" if default not in ((), frozenset()) else "none"

@@ -15,6 +15,7 @@ class Deployed(BaseSettings):
     is."""
     factory: str = Field(default_factory=str)
     nothing: int | None = None
+    form: str = "console"
     always: float = math.inf
     names: tuple[str, ...] = ()
     pair: tuple[str, ...] = ("a", "b")
@@ -27,6 +28,7 @@ class Deployed(BaseSettings):
         ("url", ("`X_URL`", "required", "Where it is.")),
         ("factory", ("`X_FACTORY`", "`str()`", "")),
         ("nothing", ("`X_NOTHING`", "", "")),
+        ("form", ("`X_FORM`", "`console`", "")),
         ("always", ("`X_ALWAYS`", "for ever", "")),
         ("names", ("`X_NAMES`", "none", "")),
         ("pair", ("`X_PAIR`", '`["a","b"]`', "")),
