@@ -37,7 +37,8 @@ def write(folder: Path) -> None:
     (folder / "rest.md").write_text(routes.page("The API", _ABOUT_REST, ours, schemas, elsewhere))
     (folder / "v1.md").write_text(routes.page("Routes of OpenAI's API", _ABOUT_V1, openais, schemas, elsewhere))
     (folder / "decisions.md").write_text(decisions(folder.parent / "adr"))
-    (folder / "changelog.md").write_text((folder.parents[1] / "CHANGELOG.md").read_text())
+    changes = (folder.parents[1] / "CHANGELOG.md").read_text()
+    (folder / "changelog.md").write_text(changes.replace("](docs/", "](../"))
 
 
 def openapi() -> Mapping[str, Any]:

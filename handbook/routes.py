@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from handbook.schemas import Schemas, in_words, reached, section, table
+from handbook.schemas import Schemas, in_json, in_words, reached, section, table
 
 Operation = tuple[str, str, Mapping[str, Any]]
 """Method, path, and what the document says of the two."""
@@ -30,7 +30,7 @@ def _subjects(paths: Mapping[str, Any], elsewhere: Mapping[str, str]) -> Iterato
     by_subject: dict[str, list[Operation]] = {}
     for path, methods in paths.items():
         for method, operation in methods.items():
-            by_subject.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
+            by_subject.setdefault(operation.get("tags", ["other"])[0], []).append((method.upper(), path, operation))
     for subject, operations in by_subject.items():
         yield f"## {subject.removeprefix('openai: ').capitalize()}"
         yield from (_route(operation, elsewhere) for operation in operations)
@@ -54,7 +54,7 @@ def _parameters(parameters: Iterable[Mapping[str, Any]], elsewhere: Mapping[str,
             f"`{one['name']}`",
             one["in"],
             in_words(one["schema"], elsewhere),
-            f"`{one['schema']['default']}`" if one["schema"].get("default") is not None else "",
+            f"`{in_json(default)}`" if (default := one["schema"].get("default")) is not None else "",
             " ".join(one.get("description", "").split()),
         )
         for one in parameters

@@ -68,9 +68,9 @@ def in_words(schema: Schema, elsewhere: Mapping[str, str]) -> str:
     if choices := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
         return " or ".join(dict.fromkeys(in_words(one, elsewhere) for one in choices))
     if "const" in schema:
-        return f"`{_json(schema['const'])}`"
+        return f"`{in_json(schema['const'])}`"
     if "enum" in schema:
-        return ", ".join(f"`{_json(one)}`" for one in schema["enum"])
+        return ", ".join(f"`{in_json(one)}`" for one in schema["enum"])
     bounds = [told.format(_number(schema[key])) for key, told in _BOUNDS if key in schema]
     return ", ".join([_kind(schema, elsewhere), *bounds])
 
@@ -80,6 +80,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heads = list(head)
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def in_json(value: Any) -> str:
+    """A value as it is written in JSON, words without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def anchor(name: str) -> str:
@@ -117,12 +122,8 @@ def _kind(schema: Schema, elsewhere: Mapping[str, str]) -> str:
 def _default(name: str, schema: Schema, owner: Schema) -> str:
     if "default" in schema:
         is_told_there = isinstance(schema["default"], dict) and len(schema["default"]) > 1
-        return "its own" if is_told_there else f"`{_json(schema['default'])}`"
+        return "its own" if is_told_there else f"`{in_json(schema['default'])}`"
     return "required" if name in owner.get("required", ()) else ""
-
-
-def _json(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: Any) -> str:

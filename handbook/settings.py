@@ -35,18 +35,19 @@ def with_tables(page: str) -> str:
     return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
 
 
-def _table(settings: type[BaseSettings]) -> str:
-    shared = set() if settings is StoreSettings else set(StoreSettings.model_fields)
-    rows = [row for name, row in _rows(settings) if name not in shared]
-    return table(("variable", "default", "meaning"), rows)
-
-
-def _rows(settings: type[BaseSettings]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+def rows(settings: type[BaseSettings]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Each field's name, and its variable, its default and its meaning."""
     prefix = settings.model_config["env_prefix"]
     for name, field in settings.model_fields.items():
         default = field.default_factory or field.default
         meaning = " ".join((field.description or "").split())
         yield name, (f"`{prefix}{name.upper()}`", _in_words(default), meaning)
+
+
+def _table(settings: type[BaseSettings]) -> str:
+    shared = set() if settings is StoreSettings else set(StoreSettings.model_fields)
+    own = [row for name, row in rows(settings) if name not in shared]
+    return table(("variable", "default", "meaning"), own)
 
 
 def _in_words(default: Any) -> str:
@@ -59,6 +60,8 @@ def _in_words(default: Any) -> str:
         return ""
     if default == math.inf:
         return "for ever"
+    if isinstance(default, str):
+        return f"`{default}`"
     if isinstance(default, tuple):
         default = tuple("python" if one == sys.executable else one for one in default)
     return f"`{to_json(default).decode()}`" if default not in ((), frozenset()) else "none"

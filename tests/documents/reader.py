@@ -17,7 +17,7 @@ from tests.clients.environments import node
 from tests.documents.blocks import ROOT, Block
 from trainer_core.contract.spec import JobSpec
 
-LONGEST_SECONDS = 500
+LONGEST_SECONDS = 1800
 """Of one block. A machine may do ten other things meanwhile."""
 INTERPRETER = Path(__file__).with_name("interpreter.py")
 

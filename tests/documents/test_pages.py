@@ -1,59 +1,37 @@
 """What the documents say to type does what they say: every block of code and data is run, page by page."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.documents.blocks import ROOT, Block, blocks_of, pages
-from tests.documents.conftest import EXEMPT, RAN, Place
+from tests.documents.conftest import EXEMPT, RAN, Left
+from tests.documents.place import Place
 from tests.documents.reader import Reader
-from tests.e2e.live_service import ENDLESS, until
 
 PAGES = [page for page in pages() if any(blocks_of(page))]
+GIVEN = {"a running job": "running", "a paused job": "paused", "a cancelled job": "cancelled"}
+"""What a block may want, and the status that its job then has."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
-def test_every_block_does_what_it_says(page: Path, place: Place, reader: Reader) -> None:
+def test_every_block_does_what_it_says(page: Path, place: Place, left: Left, reader: Reader) -> None:
+    before = place.newest_job()
     for block in blocks_of(page):
         if block.exempt:
             reader.look_at(block)
             EXEMPT.append(block)
-            continue
-        with job_for(block, place) as job_id:
-            reader.run(block, job_id)
-        RAN.append(block)
+        else:
+            reader.run(block, job_for(block, place, left, before))
+            RAN.append(block)
 
 
-@contextmanager
-def job_for(block: Block, place: Place) -> Iterator[str]:
-    """The job that stands where a block writes `ftjob-…`: the trained one, or one made for it and ended behind it."""
-    if block.given is None:
-        yield place.trained.id
-        return
-    job_id = place.service.submit(place.dataset_id, ENDLESS)
-    place.service.until_trains(job_id)
-    bring_there[block.given](place, job_id)
-    yield job_id
-    if not place.service.tuneyard.jobs.retrieve(job_id).has_ended:
-        place.service.tuneyard.jobs.cancel(job_id)
-    place.service.ended(job_id)
-
-
-def _paused(place: Place, job_id: str) -> None:
-    place.service.tuneyard.jobs.pause(job_id)
-    until(lambda: place.service.tuneyard.jobs.retrieve(job_id).status == "paused")
-
-
-def _cancelled(place: Place, job_id: str) -> None:
-    place.service.tuneyard.jobs.cancel(job_id)
-    place.service.ended(job_id)
-
-
-bring_there: Mapping[str, Callable[[Place, str], None]] = {
-    "a running job": lambda *_: None,
-    "a paused job": _paused,
-    "a cancelled job": _cancelled,
-}
-"""How a job that trains becomes what a block wants."""
+def job_for(block: Block, place: Place, left: Left, before: str) -> str:
+    """The job that a block means by `ftjob-…`: one made for it, or the page's own newest, or one that has trained."""
+    if block.given is not None:
+        place.cancel_what_is_left()
+        job_id = place.endless_job(left.dataset_id)
+        place.bring_to(job_id, GIVEN[block.given])
+        return job_id
+    newest = place.newest_job()
+    return left.job_id if newest == before else newest

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from handbook import references
+from handbook.schemas import reached
 from tests.documents.blocks import DOCS, ROOT, pages
 from trainer_core.contract.spec import Hyperparameters, JobSpec
 
@@ -73,7 +74,7 @@ def test_every_field_of_a_spec_says_what_it_means(document: Mapping[str, Any]) -
     schemas = document["components"]["schemas"]
     silent = [
         f"{name}.{field}"
-        for name in [references.SPEC, *references.reached(schemas[references.SPEC], schemas)]
+        for name in [references.SPEC, *reached(schemas[references.SPEC], schemas)]
         for field, one in schemas[name]["properties"].items()
         if field not in {"type", "version"} and not {"description", "$ref", "oneOf"} & set(one)
     ]
