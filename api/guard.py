@@ -17,6 +17,7 @@ from store import keys, projects
 from store.columns import DEFAULT_PROJECT
 from store.keys import Bearer
 from store.scopes import Scope
+from telemetry.about import note
 
 _READING = frozenset({"GET", "HEAD"})
 _SCHEME = HTTPBearer(auto_error=False, description="A key of this service: `Authorization: Bearer ty_…`")
@@ -81,6 +82,14 @@ def caller(
         KeyMissing, KeyInvalid, TooManyTries: They have not said who they are.
         ScopeTooSmall: They may not do this.
     """
+    found = _caller(request, parts, sent, tuneyard_project)
+    note(project_id=found.project_id, key_id=found.key_id, job_id=request.path_params.get("job_id"))
+    return found
+
+
+def _caller(
+    request: Request, parts: Parts, sent: HTTPAuthorizationCredentials | None, tuneyard_project: str | None
+) -> Caller:
     if not parts.settings.require_keys:
         return _acting_for(tuneyard_project, Caller(parts, DEFAULT_PROJECT, Scope.ADMIN, None))
     if sent is None:

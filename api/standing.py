@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -164,7 +165,7 @@ def _gauge(name: str, told: str, value: float | None) -> Metric:
     return GaugeMetricFamily(f"tuneyard_{name}", told, value=value)
 
 
-def _by(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
+def _by(name: str, told: str, label: str, values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(f"tuneyard_{name}", told, labels=[label])
     for value, number in values.items():
         family.add_metric([str(value)], number)

@@ -6,6 +6,7 @@ All times are the database's. A write that touches no row means that the lease i
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -116,6 +117,13 @@ def needs(session: Session, lease: Lease) -> Needs:
     """What the claimed job needs."""
     row = session.execute(select(Job.num_gpus, Job.device_bytes).where(Job.id == lease.job_id)).one()
     return Needs(row.num_gpus, row.device_bytes)
+
+
+def way_here(session: Session, lease: Lease) -> tuple[str | None, datetime, datetime]:
+    """The traceparent of the claimed job, when it was queued and when it was claimed."""
+    way = select(Job.traceparent, Job.queued_at, Attempt.started_at).join(Attempt, Attempt.job_id == Job.id)
+    row = session.execute(way.where(Job.id == lease.job_id, Attempt.number == lease.attempt)).one()
+    return row.traceparent, row.queued_at, row.started_at
 
 
 def occupy(session: Session, lease: Lease, slots: Sequence[str]) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, RedisDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from telemetry.logs import LogFormat, LogLevel
+
 
 class StoreSettings(BaseSettings):
     """Read from the environment, names prefixed `TUNEYARD_`; built only in composition roots."""
@@ -24,5 +26,9 @@ class StoreSettings(BaseSettings):
     scratch_dir: Path | None = None
     """Folder of this host for what is on its way to or from a bucket, by default one below the system's temp; a storage
     that is a folder needs none."""
+    log_format: LogFormat = LogFormat.CONSOLE
+    """`console` for people, `json` for programs: one object a line."""
+    log_level: LogLevel = "INFO"
+    """The least that is logged."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""

@@ -11,6 +11,7 @@ from store import completions, deliveries, inspections, leases, submissions, wor
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.orphans import Orphans
+from telemetry.about import about
 from worker.attempt import Attempts
 from worker.chats import Chats
 from worker.inspection import Inspections
@@ -124,5 +125,6 @@ class Rescue:
 
 def _charge_expired(session: Session) -> None:
     for lease in leases.expired(session):
-        log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
+        with about(job_id=lease.job_id, attempt=lease.attempt):
+            log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
         leases.charge(session, lease, "The runner gave no sign of life until its lease expired")

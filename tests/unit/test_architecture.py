@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 import trainer_core.contract
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["api", "client", "migrations", "store", "trainer_core", "worker"]
+PACKAGES = ["api", "client", "migrations", "store", "telemetry", "trainer_core", "worker"]
 SOURCES = sorted(
     path for name in [*PACKAGES, "benchmarks", "examples", "tests"] for path in (ROOT / name).rglob("*.py")
 )

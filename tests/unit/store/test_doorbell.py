@@ -69,9 +69,9 @@ class HangingDoorbell(Doorbell):
         self.rung: queue.SimpleQueue[Bell] = queue.SimpleQueue()
         self.go_on = threading.Semaphore(0)
 
-    def ring(self, bell: Bell = Bell.JOBS) -> None:
+    def ring(self, bell: Bell = Bell.JOBS) -> bool:
         self.rung.put(bell)
-        self.go_on.acquire()
+        return self.go_on.acquire()
 
 
 @pytest.fixture
