@@ -80,22 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings is None:  # the process is this service's alone, and so is what it logs
         settings = Settings()
         logs.configure("api", settings.log_format, settings.log_level)
-    database = Database(settings.database_url)
-    meters, traces = Meters(), make_traces("api")
-    parts = Parts(
-        settings=settings,
-        database=database,
-        storage=Storage(settings.storage_root, settings.scratch_dir),
-        doorbell=Ringer(ToldDoorbell(make_celery(str(settings.broker_url)), meters, traces)),
-        streams=Streams(database),
-        deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
-        tries=Tries(),
-        meters=meters,
-        traces=traces,
-    )
-    parts.storage.prepare()
-    meters.count_readers(lambda: parts.streams.num_readers)
-    meters.registry.register(Standing(database, parts.storage.root if parts.storage.is_folder else None))
+    parts = _make_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -113,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         max_body_size=_MAX_BODY_BYTES,
-        telemetry=native(traces),
+        telemetry=native(parts.traces),
     )
     app.state.parts = parts
     problems.install(app)
@@ -126,5 +111,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(document.router)
     readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
     app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.Problem}})
-    service.finish(app, meters, traces)
+    service.finish(app, parts.meters, parts.traces)
     return app
+
+
+def _make_parts(settings: Settings) -> Parts:
+    database = Database(settings.database_url)
+    meters, traces = Meters(), make_traces("api")
+    parts = Parts(
+        settings=settings,
+        database=database,
+        storage=Storage(settings.storage_root, settings.scratch_dir),
+        doorbell=Ringer(ToldDoorbell(make_celery(str(settings.broker_url)), meters, traces)),
+        streams=Streams(database),
+        deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
+        tries=Tries(),
+        meters=meters,
+        traces=traces,
+    )
+    parts.storage.prepare()
+    meters.count_readers(lambda: parts.streams.num_readers)
+    meters.registry.register(Standing(database, parts.storage.root if parts.storage.is_folder else None))
+    return parts

@@ -51,8 +51,10 @@ class Traces(Protocol):
     """Where spans go."""
 
     is_on: bool
-    provider: "TracerProvider | None"
-    """For libraries that make spans of their own; None if nothing is traced."""
+
+    @property
+    def provider(self) -> "TracerProvider | None":
+        """For libraries that make spans of their own; None if nothing is traced."""
 
     def begun(self) -> str | None:
         """Traceparent of the span that such a library has begun here, if it has."""
@@ -121,7 +123,7 @@ class Untraced:
         """Nothing is left."""
 
 
-UNTRACED = Untraced()
+UNTRACED: Traces = Untraced()
 
 
 def make(program: str) -> Traces:

@@ -123,7 +123,7 @@ def test_every_pin_is_exact(path: str) -> None:
     assert {name: operators for name, operators in specifiers.items() if operators != ["=="]} == {}
 
 
-@pytest.mark.parametrize("extra", ["server", "trainer", "dev"])
+@pytest.mark.parametrize("extra", ["server", "otel", "trainer", "dev"])
 def test_every_dependency_is_pinned(extra: str) -> None:
     texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"][extra]
 
