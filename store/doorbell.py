@@ -131,5 +131,6 @@ class Ringer:
                 self._news.wait_for(lambda: self._asked or self._is_stopping)
                 if self._is_stopping:
                     return
-                bell, asked = self._asked.popitem()
+                bell = next(iter(self._asked))
+                asked = self._asked.pop(bell)
             asked.run(self._doorbell.ring, bell)

@@ -1,6 +1,7 @@
 """Workers that look for jobs, and when each was last seen."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +15,20 @@ ALIVE_SECONDS = 30
 """A worker not seen for longer is taken to be gone."""
 
 
+class Counted(StrEnum):
+    """What a worker counts while it lives."""
+
+    RUNNERS_STARTED = "runners_started"
+    RUNNERS_BROKEN = "runners_broken"
+    """Of those, the ones that ended with an error."""
+    TRAINERS_WARMED = "trainers_warmed"
+    """Warm trainers started."""
+    INSPECTIONS_BROKEN = "inspections_broken"
+    """Checks of jobs that broke down."""
+    SWEEPS_MISSED = "sweeps_missed"
+    """Sweeps that the database did not answer."""
+
+
 def see(
     session: Session,
     name: str,
@@ -21,7 +36,7 @@ def see(
     num_slots: int,
     memory_bytes: int,
     gpus: Sequence[Gpu],
-    tallies: Mapping[str, int] | None = None,
+    tallies: Mapping[Counted, int] | None = None,
 ) -> None:
     """Note that a worker is alive, what it has, and what it has counted."""
     has = {

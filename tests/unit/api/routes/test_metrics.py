@@ -22,6 +22,7 @@ from store.database import Database
 from store.leases import Lease
 from store.scopes import Scope
 from store.tables import Event
+from store.workers import Counted
 from tests.unit.bearing import bearer
 
 PAGE = (Path(__file__).parents[4] / "docs" / "telemetry.md").read_text()
@@ -70,7 +71,7 @@ def test_jobs_are_told_by_status(client: TestClient, job_id: str) -> None:
 def test_a_busy_worker_is_told(client: TestClient, database: Database, lease: Lease) -> None:
     with database.writing() as session:
         leases.occupy(session, lease, ["cpu-0"])
-        workers.see(session, "w", num_slots=2, memory_bytes=5, gpus=(), tallies={"runners_started": 3})
+        workers.see(session, "w", num_slots=2, memory_bytes=5, gpus=(), tallies={Counted.RUNNERS_STARTED: 3})
 
     found = scraped(client)
 
