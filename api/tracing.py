@@ -16,7 +16,7 @@ _UNTRACED = frozenset({"/healthz", "/readyz", "/metrics"})
 def native(traces: Traces) -> TelemetryConfig:
     """What FastAPI is to do: spans of requests where they are wanted, and nothing of its own beside."""
     return {
-        "tracing": traces.is_on,
+        "tracing": traces.provider is not None,
         "tracer_provider": traces.provider,
         "metrics": False,  # `meters.py` counts
         "logs": False,

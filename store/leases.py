@@ -63,6 +63,16 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Way:
+    """How a job has come to an attempt."""
+
+    traceparent: str | None
+    """Of the request that submitted it."""
+    queued_at: datetime
+    claimed_at: datetime
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why an attempt ended the job."""
 
@@ -119,11 +129,12 @@ def needs(session: Session, lease: Lease) -> Needs:
     return Needs(row.num_gpus, row.device_bytes)
 
 
-def way_here(session: Session, lease: Lease) -> tuple[str | None, datetime, datetime]:
-    """The traceparent of the claimed job, when it was queued and when it was claimed."""
-    way = select(Job.traceparent, Job.queued_at, Attempt.started_at).join(Attempt, Attempt.job_id == Job.id)
-    row = session.execute(way.where(Job.id == lease.job_id, Attempt.number == lease.attempt)).one()
-    return row.traceparent, row.queued_at, row.started_at
+def way(session: Session, lease: Lease) -> Way:
+    """How the claimed job has come to this attempt."""
+    joined = select(Job.traceparent, Job.queued_at, Attempt.started_at).join(Attempt, Attempt.job_id == Job.id)
+    row = session.execute(joined.where(Job.id == lease.job_id, Attempt.number == lease.attempt)).one()
+    assert row.queued_at is not None
+    return Way(row.traceparent, row.queued_at, row.started_at)
 
 
 def occupy(session: Session, lease: Lease, slots: Sequence[str]) -> None:

@@ -44,8 +44,6 @@ class OtelSpan:
 class Otel:
     """Sends spans in the background."""
 
-    is_on = True
-
     def __init__(self, program: str) -> None:
         named = SERVICE_NAME in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "") or "OTEL_SERVICE_NAME" in os.environ
         resource = Resource.create({} if named else {SERVICE_NAME: f"tuneyard-{program}"})

@@ -1,6 +1,7 @@
 """Spans of what follows each other: each begins where the one before it ends."""
 
 from datetime import datetime
+from typing import Self
 
 from telemetry.traces import Traces, current, moment
 
@@ -9,7 +10,7 @@ _MOST = 500
 
 
 class Phases:
-    """The phases of what is done now, from the first on."""
+    """The phases of what is done now, from the first to the end of the block."""
 
     def __init__(self, traces: Traces, first: str) -> None:
         self._traces = traces
@@ -24,6 +25,8 @@ class Phases:
             self._traces.record(self._name, self._since, at, parent=self._parent)
             self._name, self._since = name, at
 
-    def end(self) -> None:
-        """Leave the last one."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._traces.record(self._name, self._since, moment(), parent=self._parent)

@@ -50,8 +50,6 @@ class Span(Protocol):
 class Traces(Protocol):
     """Where spans go."""
 
-    is_on: bool
-
     @property
     def provider(self) -> "TracerProvider | None":
         """For libraries that make spans of their own; None if nothing is traced."""
@@ -86,7 +84,6 @@ class Traces(Protocol):
 class Untraced:
     """Traces nothing, but keeps what is done together with the trace that others have begun."""
 
-    is_on = False
     provider = None
 
     def begun(self) -> str | None:
@@ -128,7 +125,10 @@ UNTRACED: Traces = Untraced()
 
 def make(program: str) -> Traces:
     """Traces as the environment asks for them: OpenTelemetry's own variables say whether, and where to."""
-    if not any(map(os.environ.get, _ENDPOINTS)) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    is_off = (
+        os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    )
+    if is_off or not any(map(os.environ.get, _ENDPOINTS)):
         return UNTRACED
     try:
         from telemetry.otel import Otel  # noqa: PLC0415 - megabytes that nobody needs who has not asked

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from store import leases
 from store.database import Database
-from store.leases import Lease, LeaseLost
+from store.leases import Lease, LeaseLost, Way
 from store.resources import Offer
 from telemetry.about import about
 from telemetry.traces import UNTRACED, Attributes, Traces, moment
@@ -126,17 +126,14 @@ class Attempts:
                     return None
                 chosen = free.chosen(leases.needs(session, lease), has_gpus=offer.has_gpus)
                 leases.occupy(session, lease, [slot.name for slot in chosen])
-            self._trace(lease, begun_at)
+                way = leases.way(session, lease)
+            self._trace(lease, way, begun_at)
             return lease, free.take(chosen)
 
-    def _trace(self, lease: Lease, begun_at: datetime) -> None:
-        if not self._traces.is_on:
-            return
-        with self._database.reading() as session:
-            parent, queued_at, claimed_at = leases.way_here(session, lease)
+    def _trace(self, lease: Lease, way: Way, begun_at: datetime) -> None:
         told: Attributes = {"tuneyard.job.id": lease.job_id, "tuneyard.job.attempt": lease.attempt}
-        self._traces.record("queue", queued_at, claimed_at, parent=parent, attributes=told)
-        self._traces.record("claim", begun_at, moment(), parent=parent, attributes=told)
+        self._traces.record("queue", way.queued_at, way.claimed_at, parent=way.traceparent, attributes=told)
+        self._traces.record("claim", begun_at, moment(), parent=way.traceparent, attributes=told)
 
     def _run(self, lease: Lease, held: Held) -> None:
         log.info("job %s attempt %d: starting on %s", lease.job_id, lease.attempt, ", ".join(held.names))

@@ -59,6 +59,8 @@ _UNCHARGED: Mapping[StopReason | None, str] = {
 }
 """Reasons to end an attempt early that are no fault of the job's."""
 
+_AS_ASKED = frozenset({ExitCode.SUCCEEDED, ExitCode.STOPPED})
+
 log = logging.getLogger(__name__)
 
 
@@ -138,12 +140,10 @@ class Runner:
     def _attempt(self, job: Job, origin: Origin, left_seconds: float) -> None:
         with self._traces.span("prepare"):
             arguments = self._keeper.during(lambda: self._prepare(job, origin), self._stop_if_draining)
-        with self._traces.span("train") as span:
-            self._phases = Phases(self._traces, Phase.STARTING)
+        with self._traces.span("train") as span, Phases(self._traces, Phase.STARTING) as self._phases:
             exit_code, reason = self._train(arguments, left_seconds)
-            self._phases.end()
             span.tell({"process.exit.code": exit_code})
-            if exit_code:
+            if exit_code not in _AS_ASKED:
                 span.fail(f"exit code {exit_code}")
         if reason is StopReason.LEASE_LOST:
             raise LeaseLost(self._lease.job_id)

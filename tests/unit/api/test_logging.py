@@ -1,6 +1,7 @@
 """What the API logs, as a process that is asked real things: a JSON object a line, and no secrets."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from store.scopes import Scope
 from tests.unit.api.serving import Server
 from tests.unit.bearing import bearer
 
+PAGE = (Path(__file__).parents[3] / "docs" / "telemetry.md").read_text()
 CANARY = "canary-4f1d0c7e"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -63,3 +65,12 @@ def test_a_path_cannot_write_lines_of_its_own(server: Server) -> None:
     get(server, "/x%0AINFO%20forged")
 
     assert any(line.get("path") == "/x%0AINFO%20forged" for line in lines(server))
+
+
+def test_every_key_of_a_line_stands_in_the_docs(server: Server, api_key: str) -> None:
+    get(server, "/jobs/none/events", **bearer(api_key), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+    table = PAGE.split("| key | of whose lines |")[1].split("\n\n")[0]
+
+    told = {name for line in lines(server) for name in line}
+    assert {"trace_id", "key_id", "status"} < told
+    assert told <= set(re.findall(r"`(\w+)`", table))

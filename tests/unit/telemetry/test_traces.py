@@ -62,10 +62,10 @@ def test_a_runner_loads_nothing_of_opentelemetry() -> None:
     assert loaded.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", ["OTEL_SDK_DISABLED"])
-def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("name", "value"), [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")])
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv(name, "true")
+    monkeypatch.setenv(name, value)
 
     assert traces.make("tests") is UNTRACED
 
@@ -125,16 +125,26 @@ def test_what_is_over_can_be_told_later(collector: Collector, traced: Traces) ->
 
 
 def test_phases_follow_each_other(collector: Collector, traced: Traces) -> None:
-    with traced.span("train"):
-        phases = Phases(traced, "starting")
-        at = traces.moment()
-        phases.enter("loading", at)
-        phases.end()
+    with traced.span("train"), Phases(traced, "starting") as phases:
+        phases.enter("loading", traces.moment())
     traced.close()
 
     train, starting, loading = (collector.only(name) for name in ("train", "starting", "loading"))
     assert starting.parent_id == loading.parent_id == train.span_id
     assert starting.ended_at == loading.begun_at
+
+
+def test_of_very_many_phases_the_last_one_holds_the_rest(
+    collector: Collector, traced: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.phases._MOST", 3)
+    with traced.span("train"), Phases(traced, "0") as phases:
+        for number in range(1, 10):
+            phases.enter(str(number), traces.moment())
+    traced.close()
+
+    assert {span.name for span in collector.spans} == {"train", "0", "1", "2"}
+    assert collector.only("2").ended_at >= collector.only("1").ended_at
 
 
 def test_what_its_client_does_not_sample_is_not_sent(collector: Collector, traced: Traces) -> None:
