@@ -12,9 +12,11 @@ RUN useradd --uid 1000 --create-home tuneyard \
     && install --directory --owner=tuneyard --group=tuneyard /var/lib/tuneyard/storage /var/lib/tuneyard/scratch /var/lib/tuneyard/hub
 # Packages come before code, so that a change of code installs nothing. They need no README.md, but pyproject.toml names it.
 COPY pyproject.toml constraints.txt /srv/packages/
+# "server,otel" adds what sends traces, docs/telemetry.md.
+ARG EXTRAS=server
 RUN --mount=type=cache,target=/root/.cache/pip \
     touch /srv/packages/README.md \
-    && pip install --constraint /srv/packages/constraints.txt '/srv/packages[server]'
+    && pip install --constraint /srv/packages/constraints.txt "/srv/packages[$EXTRAS]"
 WORKDIR /srv/tuneyard
 
 FROM server AS api
@@ -22,6 +24,7 @@ COPY api api
 COPY client client
 COPY migrations migrations
 COPY store store
+COPY telemetry telemetry
 COPY trainer_core trainer_core
 USER 1000
 
@@ -31,6 +34,7 @@ ARG TORCH_INDEX_URL=""
 RUN --mount=type=cache,target=/root/.cache/pip \
     PIP_EXTRA_INDEX_URL="$TORCH_INDEX_URL" pip install --constraint /srv/packages/constraints.txt '/srv/packages[trainer]'
 COPY store store
+COPY telemetry telemetry
 COPY trainer_core trainer_core
 COPY worker worker
 USER 1000

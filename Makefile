@@ -12,7 +12,7 @@ setup: $(INSTALLED) ## make .venv and install everything, pinned
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,trainer,tensorboard,mlflow,wandb,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,otel,trainer,tensorboard,mlflow,wandb,dev]'
 	touch $(INSTALLED)
 
 demo: setup ## the main job: train the starter model to read handwritten digits, through the service

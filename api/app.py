@@ -18,7 +18,7 @@ from api.openai import chat, document, errors, files, fine_tuning, permissions, 
 from api.openai import models as openai_models
 from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
-from api.ringing import MeteredDoorbell
+from api.ringing import ToldDoorbell
 from api.routes import (
     artifacts,
     comparing,
@@ -45,10 +45,13 @@ from api.settings import Settings
 from api.signals import told_of_end
 from api.standing import Standing
 from api.streaming import Streams
+from api.tracing import native
 from api.tries import Tries
 from store.database import Database
 from store.doorbell import Ringer, make_celery
 from store.files import Storage
+from telemetry import logs
+from telemetry.traces import make as make_traces
 
 _MAX_BODY_BYTES = 1 << 20
 """Of a request; routes that take files say so themselves."""
@@ -86,22 +89,10 @@ _GUARDED = (
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service with its parts, by default as the environment says."""
-    settings = settings or Settings()
-    database = Database(settings.database_url)
-    meters = Meters()
-    parts = Parts(
-        settings=settings,
-        database=database,
-        storage=Storage(settings.storage_root, settings.scratch_dir),
-        doorbell=Ringer(MeteredDoorbell(make_celery(str(settings.broker_url)), meters)),
-        streams=Streams(database),
-        deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
-        tries=Tries(),
-        meters=meters,
-    )
-    parts.storage.prepare()
-    meters.count_readers(lambda: parts.streams.num_readers)
-    meters.registry.register(Standing(database, parts.storage.root if parts.storage.is_folder else None))
+    if settings is None:  # the process is this service's alone, and so is what it logs
+        settings = Settings()
+        logs.configure("api", settings.log_format, settings.log_level)
+    parts = _make_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -111,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield
         parts.doorbell.stop()
         parts.database.close()
+        parts.traces.close()
 
     app = FastAPIOffline(  # its pages at /docs come from here, not from another host
         title="Tuneyard",
@@ -118,13 +110,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         max_body_size=_MAX_BODY_BYTES,
+        telemetry=native(parts.traces),
     )
     app.state.parts = parts
     problems.install(app)
     app.add_exception_handler(ChatRefused, refusal)
     app.add_middleware(KnownHosts, names=settings.allowed_hosts)
     _include_routes(app, settings)
-    service.finish(app, meters)
+    service.finish(app, parts.meters, parts.traces)
     return app
 
 
@@ -139,3 +132,23 @@ def _include_routes(app: FastAPI, settings: Settings) -> None:
     app.mount(pages.PATH, pages.FILES)
     readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
     app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.Problem}})
+
+
+def _make_parts(settings: Settings) -> Parts:
+    database = Database(settings.database_url)
+    meters, traces = Meters(), make_traces("api")
+    parts = Parts(
+        settings=settings,
+        database=database,
+        storage=Storage(settings.storage_root, settings.scratch_dir),
+        doorbell=Ringer(ToldDoorbell(make_celery(str(settings.broker_url)), meters, traces)),
+        streams=Streams(database),
+        deliveries=Deliveries(database, Poster(Egress(private_hosts=settings.webhook_private_hosts))),
+        tries=Tries(),
+        meters=meters,
+        traces=traces,
+    )
+    parts.storage.prepare()
+    meters.count_readers(lambda: parts.streams.num_readers)
+    meters.registry.register(Standing(database, parts.storage.root if parts.storage.is_folder else None))
+    return parts

@@ -17,6 +17,7 @@ from api.tries import Tries
 from store.database import Database
 from store.doorbell import Ringer
 from store.files import Storage
+from telemetry.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Parts:
     deliveries: Deliveries
     tries: Tries
     meters: Meters
+    traces: Traces
 
     def close(self) -> None:
         """Begin to end what would hold up the end of the process."""

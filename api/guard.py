@@ -20,6 +20,7 @@ from store import keys, projects
 from store.columns import DEFAULT_PROJECT
 from store.keys import Bearer
 from store.scopes import Scope
+from telemetry.about import note
 
 _READING = frozenset({"GET", "HEAD"})
 _SCHEME = HTTPBearer(auto_error=False, description="A key of this service: `Authorization: Bearer ty_…`")
@@ -85,6 +86,14 @@ def caller(
         CrossSite: A page of somebody else's asks in their name.
         ScopeTooSmall: They may not do this.
     """
+    found = _caller(request, parts, sent, tuneyard_project)
+    note(project_id=found.project_id, key_id=found.key_id, job_id=request.path_params.get("job_id"))
+    return found
+
+
+def _caller(
+    request: Request, parts: Parts, sent: HTTPAuthorizationCredentials | None, tuneyard_project: str | None
+) -> Caller:
     if not parts.settings.require_keys:
         refuse_others(request)
         return _acting_for(tuneyard_project, Caller(parts, DEFAULT_PROJECT, Scope.ADMIN, None))

@@ -2,10 +2,13 @@
 
 import logging
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
+
+from telemetry.about import about
 
 HEADER = "x-request-id"
 _KEY = "tuneyard.request_id"
@@ -37,8 +40,11 @@ class RequestIds:
                 _log(scope, request_id, message["status"])
             await send(message)
 
-        await self._app(scope, receive, told)
+        with about(request_id=request_id):
+            await self._app(scope, receive, told)
 
 
 def _log(scope: Scope, request_id: str, status: Any) -> None:
-    log.info("%s %s %s: %s", request_id, scope["method"], scope["path"], status)
+    path = quote(scope["path"])  # else it could hold a line of its own
+    more = {"method": scope["method"], "path": path, "status": status, "client": (scope.get("client") or [None])[0]}
+    log.info("%s %s %s: %s", request_id, scope["method"], path, status, extra=more)

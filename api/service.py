@@ -12,16 +12,19 @@ from api import problems
 from api.meters import Metered, Meters
 from api.openai.errors import is_for_openai
 from api.request_ids import RequestIds
+from api.tracing import Traced
+from telemetry.traces import Traces
 
 _JSON = "application/json"
 _FAILED = "4XX"
 
 
-def finish(app: FastAPI, meters: Meters) -> None:
+def finish(app: FastAPI, meters: Meters, traces: Traces) -> None:
     """Put the last things around an application that has all its routes, handlers and middleware."""
     make = app.openapi
     app.openapi = lambda: _with_problems(make())  # type: ignore[method-assign]  # as FastAPI has it extended
-    app.middleware_stack = RequestIds(Metered(_LargeBodies(app.build_middleware_stack()), meters))
+    answering = Metered(_LargeBodies(app.build_middleware_stack()), meters)
+    app.middleware_stack = RequestIds(Traced(answering, traces))
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

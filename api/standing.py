@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -22,18 +23,18 @@ from store.leases import AttemptOutcome
 from store.lifecycle import ENDED
 from store.tables import Worker
 from store.tallies import Tally
+from store.workers import Counted
 from trainer_core.contract.errors import FailureCode
 
 FRESH_SECONDS = 5.0
 """How long what was asked of the database is told."""
-WORKER_TALLIES: Mapping[str, str] = {
-    "runners_started": "Attempts begun",
-    "runners_broken": "Attempts whose runner ended with an error",
-    "trainers_warmed": "Warm trainers started",
-    "inspections_broken": "Checks of jobs that broke down",
-    "sweeps_missed": "Sweeps that the database did not answer",
+_COUNTED: Mapping[Counted, str] = {
+    Counted.RUNNERS_STARTED: "Attempts begun",
+    Counted.RUNNERS_BROKEN: "Attempts whose runner ended with an error",
+    Counted.TRAINERS_WARMED: "Warm trainers started",
+    Counted.INSPECTIONS_BROKEN: "Checks of jobs that broke down",
+    Counted.SWEEPS_MISSED: "Sweeps that the database did not answer",
 }
-"""What workers count of themselves, by its name in their rows."""
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _of_workers(found: Census) -> Iterator[Metric]:
     yield by_worker("gpus", "GPUs of a worker", lambda one: len(one.gpus))
     gpu_bytes = "Memory of a worker's GPUs together"
     yield by_worker("gpu_memory_bytes", gpu_bytes, lambda one: sum(gpu.num_bytes for gpu in one.gpus))
-    for name, told in WORKER_TALLIES.items():
+    for name, told in _COUNTED.items():
         counter = CounterMetricFamily(f"tuneyard_worker_{name}", f"{told}, since a worker started", labels=["worker"])
         for one in found.workers:
             counter.add_metric([one.name], one.tallies.get(name, 0))
@@ -164,7 +165,7 @@ def _gauge(name: str, told: str, value: float | None) -> Metric:
     return GaugeMetricFamily(f"tuneyard_{name}", told, value=value)
 
 
-def _by(name: str, told: str, label: str, values: Mapping[str, float]) -> Metric:
+def _by(name: str, told: str, label: str, values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(f"tuneyard_{name}", told, labels=[label])
     for value, number in values.items():
         family.add_metric([str(value)], number)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextvars import Context, copy_context
 from enum import StrEnum
 from typing import Any, Self
 
@@ -98,12 +99,12 @@ class Doorbell:
 class Ringer:
     """Rings in a thread of its own, so that whoever asks never waits, even for a broker that hangs.
 
-    Rings for one bell that are asked for while it is busy become one.
+    Rings for one bell that are asked for while it is busy become one, of whoever asked first.
     """
 
     def __init__(self, doorbell: Doorbell) -> None:
         self._doorbell = doorbell
-        self._asked: set[Bell] = set()
+        self._asked: dict[Bell, Context] = {}
         self._is_stopping = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._ring_until_stopped, name="ringer", daemon=True)
@@ -121,7 +122,7 @@ class Ringer:
     def ring(self, bell: Bell = Bell.JOBS) -> None:
         """Have it rung soon."""
         with self._news:
-            self._asked.add(bell)
+            self._asked.setdefault(bell, copy_context())
             self._news.notify()
 
     def _ring_until_stopped(self) -> None:
@@ -130,5 +131,6 @@ class Ringer:
                 self._news.wait_for(lambda: self._asked or self._is_stopping)
                 if self._is_stopping:
                     return
-                bell = self._asked.pop()
-            self._doorbell.ring(bell)
+                bell = next(iter(self._asked))
+                asked = self._asked.pop(bell)
+            asked.run(self._doorbell.ring, bell)

@@ -51,6 +51,10 @@ class Claim:
     attempt: int
     project_id: str
     spec: JobSpec
+    job_id: str | None
+    """None if it is of no job yet."""
+    traceparent: str | None
+    """Of the request that has submitted that job."""
 
 
 def request(session: Session, spec: JobSpec) -> str:
@@ -59,15 +63,20 @@ def request(session: Session, spec: JobSpec) -> str:
     return _ask(session, spec, None)
 
 
-def submit(session: Session, spec: JobSpec) -> Job:
+def submit(session: Session, spec: JobSpec, traceparent: str | None = None) -> Job:
     """Submit a job: it is queued once its rows and its model have been found to fit.
+
+    Args:
+        session: Of the project that submits it.
+        spec: What to train.
+        traceparent: Of the request, if it belongs to a trace.
 
     Raises:
         DatasetNotFound: The spec names a dataset that was never uploaded.
         QuotaExceeded: The project may not have more jobs, hours or bytes.
     """
     quotas.check_submission(session)
-    job = jobs.submit(session, spec)
+    job = jobs.submit(session, spec, traceparent)
     _ask(session, spec, job.id)
     return job
 
@@ -157,10 +166,13 @@ def _claimed(session: Session, seconds: float) -> Claim | None:
         update(Inspection)
         .where(Inspection.id == oldest, Inspection.finished_at.is_(None), Inspection.claimed_until <= from_now())
         .values(attempt=Inspection.attempt + 1, claimed_until=from_now(seconds))
-        .returning(Inspection.id, Inspection.attempt, Inspection.project_id, Inspection.spec)
+        .returning(Inspection.id, Inspection.attempt, Inspection.project_id, Inspection.spec, Inspection.job_id)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    return None if row is None else Claim(row.id, row.attempt, row.project_id, row.spec)
+    if row is None:
+        return None
+    traceparent = session.scalar(select(Job.traceparent).where(Job.id == row.job_id))
+    return Claim(row.id, row.attempt, row.project_id, row.spec, row.job_id, traceparent)
 
 
 def is_anything_due(session: Session) -> bool:
@@ -186,9 +198,8 @@ def finish(session: Session, claim: Claim, report: JobReport) -> None:
     """Write the report and move the job, unless somebody else has, or the job was cancelled meanwhile."""
     if _write(session, claim, report=report, finished_at=from_now()) != 1:
         return
-    job_id = get(session, claim.inspection_id).job_id
-    if job_id is not None:
-        jobs.leave_validating(session, job_id, report)
+    if claim.job_id is not None:
+        jobs.leave_validating(session, claim.job_id, report)
 
 
 def forget_old(session: Session) -> None:

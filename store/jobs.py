@@ -83,17 +83,17 @@ class NothingToSave(Exception):
         super().__init__(f"job {job.id} is {job.status} and has trained nothing yet: cancel it instead")
 
 
-def submit(session: Session, spec: JobSpec) -> Job:
+def submit(session: Session, spec: JobSpec, traceparent: str | None = None) -> Job:
     """Record a job whose rows are still to be checked.
 
     Raises:
         DatasetNotFound: The spec names a dataset that was never uploaded.
     """
     check_datasets(session, spec)
-    return record(session, spec)
+    return record(session, spec, traceparent)
 
 
-def record(session: Session, spec: JobSpec) -> Job:
+def record(session: Session, spec: JobSpec, traceparent: str | None = None) -> Job:
     """Record a job, whatever its spec names."""
     job_id = ids.job_id()
     session.execute(
@@ -106,6 +106,7 @@ def record(session: Session, spec: JobSpec) -> Job:
             sweep=spec.metadata.get(SWEEP),
             priority=spec.priority,
             num_gpus=None if spec.resources.gpus == "auto" else spec.resources.gpus,
+            traceparent=traceparent,
             not_before=from_now(),
             created_at=from_now(),
         )

@@ -6,6 +6,7 @@ All times are the database's. A write that touches no row means that the lease i
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +62,16 @@ class Lease:
     job_id: str
     attempt: int
     owner_token: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a job has come to an attempt."""
+
+    traceparent: str | None
+    """Of the request that submitted it."""
+    queued_at: datetime
+    claimed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,14 @@ def needs(session: Session, lease: Lease) -> Needs:
     """What the claimed job needs."""
     row = session.execute(select(Job.num_gpus, Job.device_bytes).where(Job.id == lease.job_id)).one()
     return Needs(row.num_gpus, row.device_bytes)
+
+
+def way(session: Session, lease: Lease) -> Way:
+    """How the claimed job has come to this attempt."""
+    joined = select(Job.traceparent, Job.queued_at, Attempt.started_at).join(Attempt, Attempt.job_id == Job.id)
+    row = session.execute(joined.where(Job.id == lease.job_id, Attempt.number == lease.attempt)).one()
+    assert row.queued_at is not None
+    return Way(row.traceparent, row.queued_at, row.started_at)
 
 
 def occupy(session: Session, lease: Lease, slots: Sequence[str]) -> None:

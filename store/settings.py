@@ -17,6 +17,8 @@ from trainer_core.contract.integrations import TrackerKind
 
 _PREFIX = "TUNEYARD_"
 
+from telemetry.logs import LogFormat, LogLevel
+
 
 class DatabaseSettings(BaseSettings):
     """Where the records are: all that the migrations need.
@@ -73,6 +75,10 @@ class StoreSettings(DatabaseSettings):
     scratch_dir: Path | None = None
     """Folder of this host for what is on its way to or from a bucket, by default one below the system's temp; a storage
     that is a folder needs none."""
+    log_format: LogFormat = LogFormat.CONSOLE
+    """`console` for people, `json` for programs: one object a line."""
+    log_level: LogLevel = "INFO"
+    """The least that is logged."""
     hub_models: bool = True
     """Whether a base model may be a Hugging Face hub id; if not, only registered ones are taken."""
     integrations: tuple[TrackerKind, ...] = ()

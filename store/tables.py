@@ -379,6 +379,6 @@ class Worker(Table):
     """Of the machine."""
     gpus: Mapped[tuple[Gpu, ...]] = mapped_column(Stored(tuple[Gpu, ...]), server_default="[]")
     tallies: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    """What has happened since it started, counted: see `worker/rescue.py`."""
+    """What has happened since it started, counted: by `Counted` of `workers.py`."""
     started_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -27,6 +28,20 @@ class Running:
     started_at: datetime
 
 
+class Counted(StrEnum):
+    """What a worker counts while it lives."""
+
+    RUNNERS_STARTED = "runners_started"
+    RUNNERS_BROKEN = "runners_broken"
+    """Of those, the ones that ended with an error."""
+    TRAINERS_WARMED = "trainers_warmed"
+    """Warm trainers started."""
+    INSPECTIONS_BROKEN = "inspections_broken"
+    """Checks of jobs that broke down."""
+    SWEEPS_MISSED = "sweeps_missed"
+    """Sweeps that the database did not answer."""
+
+
 def see(
     session: Session,
     name: str,
@@ -34,7 +49,7 @@ def see(
     num_slots: int,
     memory_bytes: int,
     gpus: Sequence[Gpu],
-    tallies: Mapping[str, int] | None = None,
+    tallies: Mapping[Counted, int] | None = None,
 ) -> None:
     """Note that a worker is alive, what it has, and what it has counted."""
     has = {

@@ -1,18 +1,25 @@
 """`python -m worker`: carry out attempts until told to end; SIGTERM drains."""
 
-import logging
+from celery.signals import setup_logging
 
+from telemetry import logs
 from worker.app import create_app
 from worker.settings import WorkerSettings
 
 
 def main() -> None:
     """Start Celery's worker."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = WorkerSettings()
+    logs.configure("worker", settings.log_format, settings.log_level)
+    setup_logging.connect(_leave_logging_alone)
     celery = create_app(settings)
     name = f"--hostname={settings.worker_name}@%h"
-    celery.worker_main(["worker", "--pool=threads", name, "--loglevel=INFO", "--without-gossip", "--without-mingle"])
+    options = ["--pool=threads", name, f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle"]
+    celery.worker_main(["--quiet", "worker", *options])  # quiet: it draws no picture, and logs as ever
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Celery asks whoever listens to set logging up, and then does not."""
 
 
 if __name__ == "__main__":

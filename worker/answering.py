@@ -11,6 +11,7 @@ from store.completions import Claim
 from store.database import Database
 from store.files import BaseModelNotFound, Storage
 from store.remote import StorageFull, StorageUnavailable
+from telemetry.about import about
 from trainer_core.contract.chat import Answered, Question, RefusalCode, Refused, TextWritten
 from trainer_core.contract.sources import ModelSource
 from worker.answerer import Answerer
@@ -89,7 +90,8 @@ class Answering:
             self._make_way()
             self._rung.clear()
             if (claim := self._claim()) is not None:
-                self._answer(claim)
+                with about(completion_id=claim.completion_id, project_id=claim.project_id):
+                    self._answer(claim)
                 used_at = time.monotonic()
             elif time.monotonic() - used_at > self._settings.chat_idle_seconds:
                 return

@@ -7,12 +7,13 @@ from tempfile import gettempdir
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
 from store.orphans import Orphans
+from telemetry.traces import make as make_traces
 from worker.attempt import Attempts
 from worker.chats import Chats
 from worker.gpus import find_gpus
@@ -33,9 +34,10 @@ def create_app(settings: WorkerSettings) -> Celery:
     slots = Slots(folder, settings.num_slots, find_gpus(), Path(gettempdir()) / "tuneyard-gpus")
     celery.conf.worker_concurrency = len(slots) + 2  # threads; one checks jobs, and one answers chats
     warm = Warm(settings.trainer_command, os.environ, settings.warm_idle_seconds)
-    attempts = Attempts(settings, database, slots, warm)
+    traces = make_traces("worker")
+    attempts = Attempts(settings, database, slots, warm, traces)
     doorbell = Doorbell(celery)
-    inspections = Inspections(settings, database, storage, doorbell, warm)
+    inspections = Inspections(settings, database, storage, doorbell, warm, traces)
     chats = Chats(settings, database, storage, doorbell, warm, attempts, slots)
     rescue = Rescue(settings, database, doorbell, attempts, inspections, chats, slots, Orphans(database, storage))
 
@@ -63,5 +65,9 @@ def create_app(settings: WorkerSettings) -> Celery:
         chats.stop()
         inspections.stop()
         warm.end()
+
+    @worker_shutdown.connect(weak=False)
+    def end(**_: Any) -> None:
+        traces.close()
 
     return celery

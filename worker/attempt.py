@@ -9,13 +9,16 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from store import drains, leases
 from store.database import Database
-from store.leases import Lease, LeaseLost
+from store.leases import Lease, LeaseLost, Way
 from store.resources import Offer
+from telemetry.about import about
+from telemetry.traces import UNTRACED, Attributes, Traces, moment
 from worker.settings import WorkerSettings
 from worker.slots import Held, Slots
 from worker.spare import RunnerProcess, Spare
@@ -27,11 +30,14 @@ log = logging.getLogger(__name__)
 class Attempts:
     """The attempts that this worker carries out."""
 
-    def __init__(self, settings: WorkerSettings, database: Database, slots: Slots, warm: Warm) -> None:
+    def __init__(
+        self, settings: WorkerSettings, database: Database, slots: Slots, warm: Warm, traces: Traces = UNTRACED
+    ) -> None:
         self._settings = settings
         self._database = database
         self._slots = slots
         self._warm = warm
+        self._traces = traces
         self._spare = Spare()
         self._choosing = threading.Lock()
         """Whoever chooses holds every free slot for a moment: another thread would take them for occupied."""
@@ -50,7 +56,7 @@ class Attempts:
         """Carry out jobs on free slots until none is due that fits them."""
         while (claimed := self._claim()) is not None:
             lease, held = claimed
-            with held:
+            with held, about(job_id=lease.job_id, attempt=lease.attempt):
                 self._run(lease, held)
 
     def is_anything_due(self) -> bool:
@@ -92,8 +98,8 @@ class Attempts:
         with self._choosing, self._database.writing() as session:
             for lease, slots in leases.held_by(session, self._settings.worker_name):
                 if slots and not any(self._slots.is_held(name) for name in slots):
-                    log.warning("job %s attempt %d: none of its processes is left", lease.job_id, lease.attempt)
-                    with suppress(LeaseLost):
+                    with about(job_id=lease.job_id, attempt=lease.attempt), suppress(LeaseLost):
+                        log.warning("job %s attempt %d: none of its processes is left", lease.job_id, lease.attempt)
                         leases.charge(session, lease, "The runner and its trainer are gone")
 
     def warm_up(self) -> None:
@@ -121,13 +127,21 @@ class Attempts:
             offer = self._slots.offer(free)
             if offer.is_empty or self._stopping.is_set():
                 return None
+            begun_at = moment()
             with self._database.writing() as session:
                 lease = leases.claim(session, worker=name, seconds=seconds, offer=offer)
                 if lease is None:
                     return None
                 chosen = free.chosen(leases.needs(session, lease), has_gpus=offer.has_gpus)
                 leases.occupy(session, lease, [slot.name for slot in chosen])
+                way = leases.way(session, lease)
+            self._trace(lease, way, begun_at)
             return lease, free.take(chosen)
+
+    def _trace(self, lease: Lease, way: Way, begun_at: datetime) -> None:
+        told: Attributes = {"tuneyard.job.id": lease.job_id, "tuneyard.job.attempt": lease.attempt}
+        self._traces.record("queue", way.queued_at, way.claimed_at, parent=way.traceparent, attributes=told)
+        self._traces.record("claim", begun_at, moment(), parent=way.traceparent, attributes=told)
 
     def _run(self, lease: Lease, held: Held) -> None:
         log.info("job %s attempt %d: starting on %s", lease.job_id, lease.attempt, ", ".join(held.names))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextvars import copy_context
 from threading import Thread
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ def beside(work: Callable[[], Result], meanwhile: Callable[[], None]) -> Result:
     An error of either is raised; one of `meanwhile` leaves the work to end by itself, or with the process.
     """
     done: Future[Result] = Future()
-    Thread(target=_do, args=(work, done), daemon=True).start()
+    Thread(target=copy_context().run, args=(_do, work, done), daemon=True).start()
     while not wait([done], _LOOK_SECONDS).done:
         meanwhile()
     return done.result()

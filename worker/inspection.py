@@ -18,6 +18,8 @@ from store.files import BaseModelNotFound, Storage
 from store.inspections import Claim
 from store.leases import Failure
 from store.remote import StorageFull, StorageUnavailable
+from telemetry.about import about
+from telemetry.traces import UNTRACED, Attributes, Kind, Traces
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.orders import ReportOrder
 from trainer_core.contract.report import JobReport, Problem
@@ -58,12 +60,14 @@ class Inspections:
         storage: Storage,
         doorbell: Doorbell,
         warm: Warm,
+        traces: Traces = UNTRACED,
     ) -> None:
         self._settings = settings
         self._database = database
         self._storage = storage
         self._doorbell = doorbell
         self._warm = warm
+        self._traces = traces
         self._slot = threading.Lock()
         self._stopping = threading.Event()
         self._begun_at = self._renewed_at = time.monotonic()
@@ -81,7 +85,8 @@ class Inspections:
             return
         try:
             while not self._stopping.is_set() and (claim := self._claim()):
-                self._run(claim)
+                with about(inspection_id=claim.inspection_id, job_id=claim.job_id, project_id=claim.project_id):
+                    self._trace(claim)
         finally:
             self._slot.release()
 
@@ -94,6 +99,11 @@ class Inspections:
         with self._database.writing() as session:
             is_drained = drains.applies(session, self._settings.worker_name)
             return None if is_drained else inspections.claim(session, _CLAIM_SECONDS)
+
+    def _trace(self, claim: Claim) -> None:
+        told: Attributes = {"tuneyard.job.id": claim.job_id or "", "tuneyard.inspection.attempt": claim.attempt}
+        with self._traces.span("inspect", Kind.CONSUMER, parent=claim.traceparent, attributes=told):
+            self._run(claim)
 
     def _run(self, claim: Claim) -> None:
         log.info("%s: finding out, try %d", claim.inspection_id, claim.attempt)

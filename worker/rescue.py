@@ -11,6 +11,8 @@ from store import completions, deliveries, inspections, leases, submissions, wor
 from store.database import UNAVAILABLE, Database
 from store.doorbell import Bell, Doorbell
 from store.orphans import Orphans
+from store.workers import Counted
+from telemetry.about import about
 from worker.attempt import Attempts
 from worker.chats import Chats
 from worker.inspection import Inspections
@@ -102,11 +104,11 @@ class Rescue:
             memory_bytes=self._slots.machine_bytes,
             gpus=self._slots.gpus,
             tallies={
-                "runners_started": self._attempts.num_started,
-                "runners_broken": self._attempts.num_broken,
-                "trainers_warmed": self._attempts.num_warmed,
-                "inspections_broken": self._inspections.num_broken,
-                "sweeps_missed": self._num_missed,
+                Counted.RUNNERS_STARTED: self._attempts.num_started,
+                Counted.RUNNERS_BROKEN: self._attempts.num_broken,
+                Counted.TRAINERS_WARMED: self._attempts.num_warmed,
+                Counted.INSPECTIONS_BROKEN: self._inspections.num_broken,
+                Counted.SWEEPS_MISSED: self._num_missed,
             },
         )
 
@@ -124,5 +126,6 @@ class Rescue:
 
 def _charge_expired(session: Session) -> None:
     for lease in leases.expired(session):
-        log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
+        with about(job_id=lease.job_id, attempt=lease.attempt):
+            log.warning("job %s attempt %d: its lease has expired", lease.job_id, lease.attempt)
         leases.charge(session, lease, "The runner gave no sign of life until its lease expired")

@@ -23,9 +23,14 @@ from store.leases import Failure, Lease, LeaseLost, Wish
 from store.remote import StorageFull, StorageUnavailable
 from store.tables import Job
 from store.trained_models import Origin
+from telemetry import logs
+from telemetry.about import always
+from telemetry.phases import Phases
+from telemetry.traces import UNTRACED, Attributes, Kind, Traces
+from telemetry.traces import make as make_traces
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.events import RunEvent, RunFailed, RunSucceeded
+from trainer_core.contract.events import Phase, PhaseEntered, RunEvent, RunFailed, RunSucceeded
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.role import take_role
 from trainer_core.contract.sources import ModelSource
@@ -54,6 +59,8 @@ _UNCHARGED: Mapping[StopReason | None, str] = {
 }
 """Reasons to end an attempt early that are no fault of the job's."""
 
+_AS_ASKED = frozenset({ExitCode.SUCCEEDED, ExitCode.STOPPED})
+
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +80,10 @@ class Runner:
         *,
         locks: Sequence[int] = (),
         line: socket.socket | None = None,
+        traces: Traces = UNTRACED,
     ) -> None:
+        self._traces = traces
+        self._phases: Phases | None = None
         self._settings = settings
         self._locks = locks
         self._line = line
@@ -120,14 +130,26 @@ class Runner:
             job = jobs.get(session, self._lease.job_id)
             origin = trained_models.origin(session, job.base_model, job.spec.revision)
             spent_seconds = leases.seconds_spent(session, self._lease)
-        arguments = self._keeper.during(lambda: self._prepare(job, origin), self._stop_if_draining)
+        always(project_id=job.project_id)
         limit_seconds = job.spec.resources.max_runtime_seconds
         left_seconds = float("inf") if limit_seconds is None else limit_seconds - spent_seconds
-        exit_code, reason = self._train(arguments, left_seconds)
+        told: Attributes = {"tuneyard.job.id": self._lease.job_id, "tuneyard.job.attempt": self._lease.attempt}
+        with self._traces.span("attempt", Kind.CONSUMER, parent=job.traceparent, attributes=told):
+            self._attempt(job, origin, left_seconds)
+
+    def _attempt(self, job: Job, origin: Origin, left_seconds: float) -> None:
+        with self._traces.span("prepare"):
+            arguments = self._keeper.during(lambda: self._prepare(job, origin), self._stop_if_draining)
+        with self._traces.span("train") as span, Phases(self._traces, Phase.STARTING) as self._phases:
+            exit_code, reason = self._train(arguments, left_seconds)
+            span.tell({"process.exit.code": exit_code})
+            if exit_code not in _AS_ASKED:
+                span.fail(f"exit code {exit_code}")
         if reason is StopReason.LEASE_LOST:
             raise LeaseLost(self._lease.job_id)
-        self._await_published()
-        self._finish(exit_code, reason)
+        with self._traces.span("publish"):
+            self._await_published()
+            self._finish(exit_code, reason)
 
     def _prepare(self, job: Job, origin: Origin) -> list[str]:
         self._run_dir.mkdir(parents=True, exist_ok=True)
@@ -172,11 +194,13 @@ class Runner:
         bounds = ["--supervised", str(trusted_until), "--file-bytes", str(rations.disk_bytes)]
         process = self._start([*arguments, *bounds], warm)
         trainer = Trainer(process, trusted_until=trusted_until)
+        log.info("the trainer is process %d", trainer.pid)
         stopping = Stopping(trainer, self._settings)
         try:
             self._supervise(trainer, stopping, Watch(trainer.pid, self._run_dir, rations), left_seconds)
         finally:
             exit_code = trainer.end()
+        log.info("the trainer ended with exit code %d", exit_code)
         self._hear_rest(trainer)
         return exit_code, stopping.reason
 
@@ -235,6 +259,8 @@ class Runner:
 
     def _take(self, said: RunEvent | str) -> None:
         self._publishing.take(said)
+        if isinstance(said, PhaseEntered) and self._phases:
+            self._phases.enter(said.phase, said.at)
         if isinstance(said, RunSucceeded | RunFailed):
             self._last_word = said
 
@@ -285,8 +311,9 @@ class Runner:
 
 def main() -> int:
     """Composition root."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = WorkerSettings()
+    logs.configure("runner", settings.log_format, settings.log_level)
+    traces = make_traces("runner")  # while it waits for its attempt
     database = Database(settings.database_url)
     storage = Storage(settings.storage_root, settings.scratch_dir)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as from_worker:
@@ -297,12 +324,15 @@ def main() -> int:
     take_role("runner")
     os.environ.update(handover.environment)
     lease = handover.lease
-    runner = Runner(settings, database, storage, lease, locks=locks, line=line)
+    always(job_id=lease.job_id, attempt=lease.attempt)
+    runner = Runner(settings, database, storage, lease, locks=locks, line=line, traces=traces)
     signal.signal(signal.SIGTERM, runner.drain)
     try:
         runner.run()
     except LeaseLost:
         log.warning("job %s attempt %d: the lease is lost", lease.job_id, lease.attempt)
+    finally:
+        traces.close()
     return 0
 
 

@@ -34,6 +34,7 @@ from store.file_tables import FileStatus, Purpose, StoredFile
 from store.lifecycle import JobStatus
 from store.submissions import KeyTaken
 from store.tables import Job
+from telemetry.traces import current
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.report import JobReport, Problem
 
@@ -92,7 +93,7 @@ def _submit(session: Session, body: CreateJob, offered: Sequence[str]) -> Job:
     if problem is not None:
         job = inspections.refuse(session, spec, JobReport(is_valid=False, problem=problem))
     else:
-        job = inspections.submit(session, spec)
+        job = inspections.submit(session, spec, current())
         events.record(session, job.id, 0, "files_validating", "Its files are being checked")
     if missing := sorted({one.type for one in body.integrations or ()} - set(offered)):
         events.record(session, job.id, 0, "warning", _NOT_OFFERED.format(", ".join(missing)))

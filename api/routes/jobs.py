@@ -28,6 +28,8 @@ from store.forecast import UNKNOWN, Expected
 from store.lifecycle import ENDED, JobStatus
 from store.submissions import KeyTaken
 from store.tables import Job
+from telemetry.about import note
+from telemetry.traces import current
 from trainer_core.contract.spec import JobSpec, Supervised
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -59,6 +61,7 @@ async def submit_job(
     if dry_run:
         return await report_on(spec, caller, caller.parts.settings.max_wait_seconds)
     job, is_replayed = await run_in_threadpool(_submit, spec, named, caller)
+    note(job_id=job.id)
     caller.parts.doorbell.ring(Bell.INSPECTIONS)
     return JSONResponse(
         job.model_dump(mode="json"),
@@ -74,9 +77,10 @@ def _submit(spec: JobSpec, named: Repeat | None, caller: Caller) -> tuple[JobRea
         return job, True
     check_base_model(spec.base_model, caller)
     check_integrations(spec, caller.parts.settings)
+    traceparent = current()
     try:
-        with caller.writing() as session:
-            submitted = inspections.submit(session, spec)
+        with caller.parts.traces.span("write job"), caller.writing() as session:
+            submitted = inspections.submit(session, spec, traceparent)
             if named is not None:
                 named.keep(session, _WHAT, digest, submitted.id)
             return _view(session, submitted), False

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 import trainer_core.contract
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["api", "client", "migrations", "store", "trainer_core", "worker"]
+PACKAGES = ["api", "client", "migrations", "store", "telemetry", "trainer_core", "worker"]
 SOURCES = sorted(
     path for name in [*PACKAGES, "benchmarks", "examples", "handbook", "tests"] for path in (ROOT / name).rglob("*.py")
 )
@@ -127,7 +127,7 @@ def test_every_pin_is_exact(path: str) -> None:
     assert {name: operators for name, operators in specifiers.items() if operators != ["=="]} == {}
 
 
-@pytest.mark.parametrize("extra", ["server", "trainer", "dev"])
+@pytest.mark.parametrize("extra", ["server", "otel", "trainer", "dev"])
 def test_every_dependency_is_pinned(extra: str) -> None:
     texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"][extra]
 

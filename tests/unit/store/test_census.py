@@ -8,6 +8,7 @@ from store.clock import from_now
 from store.database import Database
 from store.lifecycle import JobStatus
 from store.tables import Job
+from store.workers import Counted
 from tests.unit.queued import claim_submitted, submit_queued
 from trainer_core.contract.spec import JobSpec
 
@@ -55,7 +56,7 @@ def test_slots_of_running_attempts_are_busy(database: Database, spec: JobSpec) -
     lease = claim_submitted(database, spec)
     with database.writing() as session:
         leases.occupy(session, lease, ["gpu-1", "gpu-2"])
-        workers.see(session, "w", num_slots=8, memory_bytes=1, gpus=(), tallies={"runners_started": 3})
+        workers.see(session, "w", num_slots=8, memory_bytes=1, gpus=(), tallies={Counted.RUNNERS_STARTED: 3})
         found = census.take(session)
 
     assert found.busy_slots == {"w": 2}

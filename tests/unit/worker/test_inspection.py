@@ -165,6 +165,15 @@ def test_a_report_that_breaks_down_is_tried_again_later(
         assert not inspections.is_anything_due(session)
 
 
+@pytest.mark.usefixtures("_much_later")
+def test_a_report_that_breaks_down_is_counted(make: Make, job_id: str) -> None:  # noqa: ARG001
+    looker = make(BREAKS_DOWN)
+
+    looker.run_due()
+
+    assert looker.num_broken == 1
+
+
 def test_a_reporter_that_takes_too_long_is_ended(make: Make, job_id: str, pids_path: Path) -> None:  # noqa: ARG001
     make(HANGS, inspection_seconds=2).run_due()
 

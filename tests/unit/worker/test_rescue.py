@@ -13,6 +13,7 @@ from store.leases import Lease
 from store.lifecycle import JobStatus
 from store.orphans import Orphans
 from store.tables import Attempt
+from store.workers import Counted
 from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
@@ -249,3 +250,11 @@ def test_nobody_rings_for_a_job_that_fits_no_slot_here(
     rescue.sweep()
 
     assert doorbell.rung == []
+
+
+def test_a_sweep_tells_what_the_worker_counts(started: Rescue, database: Database) -> None:
+    started.sweep()
+
+    with database.reading() as session:
+        (worker,) = workers.alive(session)
+    assert worker.tallies == dict.fromkeys(Counted, 0)

@@ -46,6 +46,13 @@ def test_one_that_died_is_replaced(warm: Warm) -> None:
     assert forked_from(warm) != first
 
 
+def test_each_start_is_counted(warm: Warm) -> None:
+    forked_from(warm)
+    forked_from(warm)
+
+    assert warm.num_started == 1
+
+
 def test_nobody_waits_for_one_that_is_not_there(warm: Warm) -> None:
     with pytest.raises(NotThere):
         warm.line(is_worth_waiting=False)
