@@ -11,6 +11,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from huggingface_hub.utils import disable_progress_bars
+
 from store import trackings
 from store.database import UNAVAILABLE, Database
 from store.files import Storage
@@ -93,6 +95,7 @@ def main() -> int:
     except opening.NotReady as error:
         log.error("%s", error)  # noqa: TRY400 - its words say all
         return 1
+    disable_progress_bars()
     with tempfile.TemporaryDirectory(prefix="tuneyard-tracking-") as scratch:
         storage = Storage(settings.storage_root, Path(scratch))
         folder = Path(os.environ.get("WANDB_DIR") or storage.root / "wandb")
