@@ -177,13 +177,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _make(self, asked: Mapping[str, Any]) -> None:
         repo_id = f"{asked['organization']}/{asked['name']}"
+        told = {"url": f"{self.hub.url}/{repo_id}", "id": repo_id, "name": repo_id}
         if repo_id in self.hub.repositories:
-            self._answer(HTTPStatus.CONFLICT, {"error": "You already created this model repo"})
+            self._answer(HTTPStatus.CONFLICT, told | {"error": "You already created this model repo"})
             return
         repository = Repository(private=asked.get("visibility") == "private" or bool(asked.get("private")))
         repository.commit({".gitattributes": b""})
         self.hub.repositories[repo_id] = repository
-        self._answer(HTTPStatus.OK, {"url": f"{self.hub.url}/{repo_id}", "id": repo_id, "name": repo_id})
+        self._answer(HTTPStatus.OK, told)
 
     def _tell_modes(self, there: Files, asked: Mapping[str, Any]) -> None:
         modes = [

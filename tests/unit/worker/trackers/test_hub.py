@@ -34,13 +34,13 @@ tags:
 ## Load it
 
 ```python
-from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 processor = AutoProcessor.from_pretrained("FOLDER")
 model = AutoModelForImageTextToText.from_pretrained("FOLDER/merged", dtype="auto")
 
 # or the adapter beside its base:
+from peft import PeftModel
 base = AutoModelForImageTextToText.from_pretrained("org/vlm", dtype="auto")
 model = PeftModel.from_pretrained(base, "FOLDER")
 ```
