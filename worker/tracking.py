@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from store import trackings
 from store.database import UNAVAILABLE, Database
@@ -29,6 +29,9 @@ _MAX_AT_ONCE = 200
 """Targets told at the same time, each by a thread that waits nearly always."""
 _LEAVE_SECONDS = 30.0
 """How long what is on its way may take at the end; what is cut off is told again by another."""
+
+ALIVE = Path(tempfile.gettempdir()) / "tuneyard-tracking.alive"
+"""Touched by every look that came through: its age tells a container's health."""
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Trackings:
         while not self._stopping.wait(_LOOK_SECONDS):
             try:
                 self.look()
+                ALIVE.touch()
             except UNAVAILABLE as error:
                 log.warning("the database does not answer, trackers wait for it: %s", error)
         for _, thread in self._held:

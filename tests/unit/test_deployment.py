@@ -28,7 +28,7 @@ from api.app import create_app
 from api.settings import Settings
 from client.deployment import api_command
 from store.settings import StoreSettings
-from worker.settings import WorkerSettings
+from worker.settings import TrackingSettings, WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILES = ["docker-compose.yml", "docker-compose.gpu.yml"]
@@ -45,7 +45,11 @@ def filled(placeholder: re.Match[str]) -> str:
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(PLACEHOLDER.sub(filled, COMPOSE_TEXT))["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 LONG_RUNNING = sorted(SERVICES.keys() - {"migrate"})
-SETTINGS: dict[str, type[Settings | WorkerSettings]] = {"api": Settings, "worker": WorkerSettings}
+SETTINGS: dict[str, type[Settings | WorkerSettings | TrackingSettings]] = {
+    "api": Settings,
+    "worker": WorkerSettings,
+    "tracking": TrackingSettings,
+}
 COMMANDS = [
     *(service["command"] for service in OURS.values()),
     *(service["healthcheck"]["test"] for service in OURS.values() if "healthcheck" in service),
@@ -93,7 +97,7 @@ def given(service: str) -> dict[str, str]:
     return {name: value for name, value in OURS[service]["environment"].items() if name.startswith("TUNEYARD_")}
 
 
-def settings(service: str, patch: pytest.MonkeyPatch) -> Settings | WorkerSettings:
+def settings(service: str, patch: pytest.MonkeyPatch) -> Settings | WorkerSettings | TrackingSettings:
     """The settings as a service reads them, and none of this machine's."""
     for name in [name for name in os.environ if name.startswith("TUNEYARD_")]:
         patch.delenv(name)
@@ -126,7 +130,7 @@ def test_a_service_gets_no_unknown_setting(service: str) -> None:
     assert given(service).keys() - known == set()
 
 
-@pytest.mark.parametrize("service", ["api", "worker"])
+@pytest.mark.parametrize("service", SETTINGS)
 def test_the_storage_root_is_on_the_shared_volume(service: str) -> None:
     root = OURS[service]["environment"]["TUNEYARD_STORAGE_ROOT"]
 
@@ -175,7 +179,7 @@ def test_a_long_running_service_is_started_again(service: str) -> None:
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", ["api", "worker"])
+@pytest.mark.parametrize("service", SETTINGS)
 def test_a_service_waits_for_the_migration(service: str) -> None:
     assert OURS[service]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
@@ -240,6 +244,7 @@ def test_a_copied_path_exists(path: str) -> None:
         ("worker", "worker.__main__"),
         ("worker", "worker.health"),
         ("worker", "worker.runner"),
+        ("tracking", "worker.tracking"),
     ],
 )
 def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> None:
@@ -250,7 +255,7 @@ def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> 
     assert needed <= copied(stage)
 
 
-@pytest.mark.parametrize("stage", ["api", "worker"])
+@pytest.mark.parametrize("stage", SETTINGS)
 def test_an_image_does_not_run_as_root(stage: str) -> None:
     users = [value for instruction, value in stages()[stage] if instruction == "USER"]
 
