@@ -3,8 +3,9 @@
 vLLM wants GPUs and a torch of its own, so that it is not run here; its rules are those of its source. Of an adapter
 (`vllm/lora/peft_helper.py`, `PEFTHelper`; `vllm/lora/lora_model.py`, `check_unexpected_modules`; `vllm/lora/utils.py`,
 `parse_fine_tuned_lora_name`): no DoRA, no `modules_to_save`, no bias, one rank; every tensor is
-`base_model.model.<layer>.lora_A.weight` or `lora_B`, and its layer is a linear one by the name that transformers has for
-it, which each model of vLLM maps to its own (`hf_to_vllm_mapper`). Of a whole model: `config.json` names the architecture, and weights are called as the base model's are.
+`base_model.model.<layer>.lora_A.weight` or `lora_B`, and its layer is a linear one, by the name that transformers has
+for it, which vLLM's models map to their own (`hf_to_vllm_mapper`). Of a whole model: `config.json` names the
+architecture, and weights are called as the base model's are.
 """
 
 import json
