@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Two images: `api` holds no torch, `worker` adds the trainer. docker-compose.yml builds and starts both.
+# Three images: `api` holds no torch, `worker` adds the trainer, `tracking` the clients of trackers. docker-compose.yml
+# builds and starts them.
 
 # Python 3.11 is what constraints.txt was made with and what the tests run on.
 FROM python:3.11-slim-trixie AS server
@@ -26,6 +27,14 @@ COPY migrations migrations
 COPY store store
 COPY telemetry telemetry
 COPY trainer_core trainer_core
+USER 1000
+
+FROM server AS tracking
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --constraint /srv/packages/constraints.txt '/srv/packages[tensorboard,mlflow,wandb]'
+COPY store store
+COPY trainer_core trainer_core
+COPY worker worker
 USER 1000
 
 FROM server AS worker

@@ -138,6 +138,7 @@ def leave_validating(session: Session, job_id: str, report: JobReport) -> None:
     if problem is None:
         device_bytes = report.estimate.memory.least_bytes if report.estimate else 0
         values: dict[str, Any] = {"status": JobStatus.QUEUED, "device_bytes": device_bytes, **_WAITING}
+        values["base_commit"] = report.base_commit
         message = "; ".join(["Job checked and queued", *report.warnings])
     else:
         values = {

@@ -74,7 +74,7 @@ def since(session: Session, job_id: str, *, event_id: int, metric_id: int) -> Ne
     rows = _metrics(session, job_id, metric_id)
     events = _evaluations(session, job_id, event_id, last_event)
     has_all_events = len(events) < _MAX_EVENTS
-    reached = _reached(session, job_id) if job.attempt > 1 else {}
+    reached = _reached(session, job_id) if any(row.attempt > 1 for row in (*rows, *events)) else {}
     return News(
         job=job,
         points=tuple(

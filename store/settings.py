@@ -13,11 +13,10 @@ from pydantic_settings import (
 )
 from sqlalchemy import make_url
 
+from telemetry.logs import LogFormat, LogLevel
 from trainer_core.contract.integrations import TrackerKind
 
 _PREFIX = "TUNEYARD_"
-
-from telemetry.logs import LogFormat, LogLevel
 
 
 class DatabaseSettings(BaseSettings):

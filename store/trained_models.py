@@ -155,8 +155,13 @@ def origin(session: Session, base_model: str, revision: str | None = None) -> Or
         return Origin(root_of(base_model), whole=left)
     if job.spec.export.merged and ModelName.parse(base_model).step is None:
         return Origin(root_of(base_model), whole=replace(left, inside=MERGED))
-    before = origin(session, job.spec.base_model, job.spec.revision)
+    before = origin(session, job.spec.base_model, revision_of(job))
     return replace(before, adapters=(*before.adapters, left), quantization=method.quantization)
+
+
+def revision_of(job: Job) -> str | None:
+    """At which its hub model is read: the commit that was found, or what was asked for before it is."""
+    return job.base_commit or job.spec.revision
 
 
 def _artifact(job: Job, name: str) -> Left:

@@ -105,11 +105,16 @@ class Following:
         artifact = artifacts.of_job(job)
         place = self._storage.run_dir(job.id, artifact.attempt) / artifact.path
         try:
-            done = hub.push(HfApi(), job, target, self._storage.fetch(place))
+            done = hub.push(HfApi(token=self._token), job, target, self._storage.fetch(place))
         finally:
             self._storage.forget(place)
         url, commit = done.commit_url, done.oid
         self._write(trackings.finish_push, url=url, commit=commit)
+
+    @property
+    def _token(self) -> str | None:
+        told = self._settings.push_token
+        return (told.get_secret_value() or None) if told else None
 
     def _job(self) -> Job:
         with self._database.reading() as session:

@@ -27,7 +27,7 @@ from trainer_core.contract.spec import JobSpec
 from worker.beside import beside
 from worker.rations import Rations, Watch
 from worker.reporter import BrokenDown, Reporter
-from worker.resolution import resolve, source_of
+from worker.resolution import commit_of, pinned, resolve, source_of
 from worker.settings import WorkerSettings
 from worker.warm import Warm
 
@@ -139,7 +139,8 @@ class Inspections:
             except Overdrawn as error:
                 found = error.failure
                 return JobReport(is_valid=False, problem=Problem(code=found.code, message=found.message))
-            return JobReport.model_validate_json(Path(order.report).read_bytes())
+            report = JobReport.model_validate_json(Path(order.report).read_bytes())
+            return report.model_copy(update={"base_commit": commit_of(spec)})
 
     def _cache(self, project_id: str) -> str | None:
         return str(self._storage.cache_dir(project_id)) if self._settings.cache_bytes else None
@@ -153,7 +154,7 @@ class Inspections:
             hub_models=self._settings.hub_models,
             trusted_code=self._settings.trusted_code,
         )
-        return resolve(claim.spec, source, self._storage)
+        return resolve(claim.spec, pinned(source), self._storage)
 
     def _await(self, claim: Claim, order: ReportOrder) -> None:
         with closing(Reporter(self._warm, order)) as reporter:

@@ -1,16 +1,25 @@
 """Names become paths of this host: of datasets, of base models, and of all that a trained model is made of."""
 
+import logging
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from store.files import BaseModelNotFound, Storage
+from huggingface_hub import hf_hub_download
+
+from store.files import HUB_ID, BaseModelNotFound, Storage
 from store.trained_models import Left, Origin
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.sources import ModelSource
 from trainer_core.contract.spec import JobSpec
 from trainer_core.contract.trust import TrustedCode, pinned_revision
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A revision that nobody can move."""
+
+log = logging.getLogger(__name__)
 
 
 def resolve(spec: JobSpec, source: ModelSource, storage: Storage) -> JobSpec:
@@ -56,6 +65,31 @@ def source_of(
         found = _base_model(base_model, storage, hub_models=hub_models)
     adapters = tuple(str(_left(one, storage)) for one in origin.adapters)
     return ModelSource(base_model=found, revision=revision, adapters=adapters, quantization=origin.quantization)
+
+
+def pinned(source: ModelSource) -> ModelSource:
+    """A hub model at the commit that its revision means now, so that every attempt reads the same.
+
+    The hub is asked, or this host's cache where it does not answer. Where neither knows the model, whoever loads it
+    tells why.
+    """
+    if not HUB_ID.fullmatch(source.base_model) or _is_commit(source.revision):
+        return source
+    try:
+        path = hf_hub_download(source.base_model, "config.json", revision=source.revision)
+    except (OSError, ValueError) as error:
+        log.warning("%s: its revision cannot be resolved: %s", source.base_model, error)
+        return source
+    return source.model_copy(update={"revision": Path(path).parent.name})
+
+
+def commit_of(spec: JobSpec) -> str | None:
+    """The commit of the hub model that a resolved spec names, if it is pinned."""
+    return spec.revision if HUB_ID.fullmatch(spec.base_model) and _is_commit(spec.revision) else None
+
+
+def _is_commit(revision: str | None) -> bool:
+    return revision is not None and _COMMIT.fullmatch(revision) is not None
 
 
 def own_copy(source: ModelSource, name: str, run_dir: Path) -> ModelSource:

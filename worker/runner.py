@@ -128,7 +128,7 @@ class Runner:
         self._recorder.flush()  # the lease is as old as the claim: from here on it is known how long it lasts
         with self._database.reading() as session:
             job = jobs.get(session, self._lease.job_id)
-            origin = trained_models.origin(session, job.base_model, job.spec.revision)
+            origin = trained_models.origin(session, job.base_model, trained_models.revision_of(job))
             spent_seconds = leases.seconds_spent(session, self._lease)
         always(project_id=job.project_id)
         limit_seconds = job.spec.resources.max_runtime_seconds

@@ -5,7 +5,7 @@ import socket
 import sys
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from store.settings import StoreSettings
 from trainer_core.contract.orders import CACHE_BYTES
@@ -61,10 +61,13 @@ class TrackingSettings(StoreSettings):
     """How `python -m worker.tracking` is deployed, which tells jobs to trackers and to the hub.
 
     Their credentials are in its environment under the names that their own clients read: `WANDB_API_KEY`,
-    `MLFLOW_TRACKING_URI`, `HF_TOKEN` and the like.
+    `MLFLOW_TRACKING_URI` and the like.
     """
 
     tell_seconds: Annotated[float, Field(gt=0)] = 10
     """How often trackers are told what is new."""
+    push_token: SecretStr | None = None
+    """Of the Hugging Face hub, one that may write. None: the one that huggingface_hub finds, `HF_TOKEN` say, which
+    trainers see too where they share the environment."""
     public_url: str | None = None
     """Where people reach this service, `https://tuneyard.example.com`: trackers are told a job's address."""

@@ -11,6 +11,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from huggingface_hub.utils.tqdm import disable_progress_bars
+
 from store import trackings
 from store.database import UNAVAILABLE, Database
 from store.files import Storage
@@ -27,6 +29,9 @@ _MAX_AT_ONCE = 200
 """Targets told at the same time, each by a thread that waits nearly always."""
 _LEAVE_SECONDS = 30.0
 """How long what is on its way may take at the end; what is cut off is told again by another."""
+
+ALIVE = Path(tempfile.gettempdir()) / "tuneyard-tracking.alive"
+"""Touched by every look that came through: its age tells a container's health."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ class Trackings:
         while not self._stopping.wait(_LOOK_SECONDS):
             try:
                 self.look()
+                ALIVE.touch()
             except UNAVAILABLE as error:
                 log.warning("the database does not answer, trackers wait for it: %s", error)
         for _, thread in self._held:
@@ -93,6 +99,7 @@ def main() -> int:
     except opening.NotReady as error:
         log.error("%s", error)  # noqa: TRY400 - its words say all
         return 1
+    disable_progress_bars()
     with tempfile.TemporaryDirectory(prefix="tuneyard-tracking-") as scratch:
         storage = Storage(settings.storage_root, Path(scratch))
         folder = Path(os.environ.get("WANDB_DIR") or storage.root / "wandb")

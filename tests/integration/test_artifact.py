@@ -144,7 +144,7 @@ def test_the_card_tells_where_the_model_comes_from(full: Run) -> None:
 
     assert "# shades, fine-tuned" in card
     assert "starter, SHA-256 of its weights: model.safetensors " in card
-    assert "Training rows: train.jsonl, SHA-256 " in card
+    assert "Training rows: 12 in train.jsonl, SHA-256 " in card
     assert '"learning_rate": 0.01' in card
     assert f"torch {torch.__version__.partition('+')[0]}" in card
 

@@ -28,7 +28,7 @@ from api.app import create_app
 from api.settings import Settings
 from client.deployment import api_command
 from store.settings import DatabaseSettings, StoreSettings
-from worker.settings import WorkerSettings
+from worker.settings import TrackingSettings, WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILES = ["docker-compose.yml", "docker-compose.gpu.yml"]
@@ -36,7 +36,12 @@ COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 PLACEHOLDER = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
 """`${NAME:-value}`: all of them have a default."""
 TOP: dict[str, dict[str, Any]] = yaml.safe_load(PLACEHOLDER.sub(r"\g<default>", COMPOSE_TEXT))
-SETTINGS: dict[str, type[DatabaseSettings]] = {"api": Settings, "worker": WorkerSettings, "migrate": DatabaseSettings}
+SETTINGS: dict[str, type[DatabaseSettings]] = {
+    "api": Settings,
+    "worker": WorkerSettings,
+    "tracking": TrackingSettings,
+    "migrate": DatabaseSettings,
+}
 PASSWORD = "made-for-this-test"
 SERVICES: dict[str, dict[str, Any]] = TOP["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
@@ -128,7 +133,7 @@ def test_a_service_gets_no_unknown_setting(service: str) -> None:
     assert given(service).keys() - known == set()
 
 
-@pytest.mark.parametrize("service", ["api", "worker"])
+@pytest.mark.parametrize("service", SETTINGS)
 def test_the_storage_root_is_on_the_shared_volume(service: str) -> None:
     root = OURS[service]["environment"]["TUNEYARD_STORAGE_ROOT"]
 
@@ -218,7 +223,7 @@ def test_a_long_running_service_is_started_again(service: str) -> None:
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", ["api", "worker"])
+@pytest.mark.parametrize("service", SETTINGS)
 def test_a_service_waits_for_the_migration(service: str) -> None:
     assert OURS[service]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
@@ -283,6 +288,7 @@ def test_a_copied_path_exists(path: str) -> None:
         ("worker", "worker.__main__"),
         ("worker", "worker.health"),
         ("worker", "worker.runner"),
+        ("tracking", "worker.tracking"),
     ],
 )
 def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> None:
@@ -293,7 +299,7 @@ def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> 
     assert needed <= copied(stage)
 
 
-@pytest.mark.parametrize("stage", ["api", "worker"])
+@pytest.mark.parametrize("stage", SETTINGS)
 def test_an_image_does_not_run_as_root(stage: str) -> None:
     users = [value for instruction, value in stages()[stage] if instruction == "USER"]
 

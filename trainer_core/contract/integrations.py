@@ -6,6 +6,8 @@ from pydantic import Field, StringConstraints
 
 from trainer_core.contract.closed import Closed
 
+REVISION = r"^[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_][A-Za-z0-9_-]*)*$"
+"""Of git, without what would lead elsewhere where it becomes a path: the hub's cache keeps a file of this name."""
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _WandbName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f]+$")]
 """W&B takes no other in a project's name."""
@@ -58,7 +60,7 @@ class PushToHub(Closed):
     """`organisation/name`; made if it is not there."""
     private: bool = True
     """Of a repository that is made for this."""
-    revision: Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")] = "main"
+    revision: Annotated[str, StringConstraints(max_length=128, pattern=REVISION)] = "main"
     """The branch; made if it is not there."""
     merged: bool = False
     """Push the model that the adapter is merged into, in place of the adapter."""

@@ -132,5 +132,7 @@ class JobReport(Closed):
     estimate: Estimate | None = None
     preview: Annotated[tuple[PreviewSample, ...], Field(strict=False)] = ()
     """The first samples."""
+    base_commit: str | None = None
+    """Of a hub model: what its revision means now, and every attempt of the job will read."""
     seconds: float = 0.0
     """How long finding this out took."""

@@ -10,13 +10,11 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from trainer_core.contract.closed import Closed
 from trainer_core.contract.errors import FailureCode, TrainerError
-from trainer_core.contract.integrations import Integration, PushToHub
+from trainer_core.contract.integrations import REVISION, Integration, PushToHub
 
 PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-REVISION = r"^[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_][A-Za-z0-9_-]*)*$"
-"""Of git, without what would lead elsewhere where it becomes a path: the hub's cache keeps a file of this name."""
 Interval = Literal["epoch"] | PositiveInt
 """How often: at each epoch's end, or every so many optimizer steps."""
 

@@ -75,7 +75,9 @@ def _state_of_base(spec: JobSpec) -> str:
 
 
 def _hash_line(path: str, sha256: str) -> str:
-    return f"{Path(path).name}, SHA-256 {sha256}"
+    with Path(path).open("rb") as file:
+        num_rows = sum(1 for line in file if line.strip())
+    return f"{num_rows:,} in {Path(path).name}, SHA-256 {sha256}"
 
 
 def _public(spec: JobSpec) -> str:

@@ -1,8 +1,7 @@
 """The Hugging Face hub: what a job has left becomes one commit.
 
-It is made by huggingface_hub, which reads `HF_TOKEN`, or the file that `HF_TOKEN_PATH` names, and `HF_ENDPOINT`. At the
-root of the repository lies one model: the adapter, or what it is merged into, or the fully trained one. Pushing the
-same again makes no commit.
+It is made by huggingface_hub, which reads `HF_ENDPOINT`. At the root of the repository lies one model: the adapter, or
+what it is merged into, or the fully trained one. Pushing the same again makes no commit.
 """
 
 from collections.abc import Iterator

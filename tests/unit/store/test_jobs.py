@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store import inspections, jobs, leases, stored_files
+from store import inspections, jobs, leases, stored_files, trained_models
 from store.clock import from_now
 from store.database import Database
 from store.datasets import DatasetNotFound
@@ -361,3 +361,13 @@ def test_cancelling_is_more_urgent_than_anything_else_that_was_asked(database: D
         jobs.request_pause(session, lease.job_id)
         jobs.request_cancel(session, lease.job_id)
         assert leases.wish(session, lease) is Wish.CANCEL
+
+
+def test_a_job_keeps_the_commit_that_was_found_for_its_hub_model(database: Database, spec: JobSpec) -> None:
+    commit = "a" * 40
+    with database.writing() as session:
+        job_id = inspections.submit(session, spec.model_copy(update={"revision": "main"})).id
+        pass_inspection(session, JobReport(is_valid=True, base_commit=commit))
+
+    with database.reading() as session:
+        assert trained_models.revision_of(jobs.get(session, job_id)) == commit

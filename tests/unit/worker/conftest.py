@@ -2,12 +2,15 @@
 
 import json
 import sys
+from collections.abc import Iterator
 
 import pytest
+from huggingface_hub import constants
 
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from tests.hub import TOKEN, Hub, running_hub
 from tests.unit.queued import claim_submitted
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from tests.unit.worker.processes import SCRIPTED
@@ -67,3 +70,17 @@ def gate(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Gate:  # noqa: AR
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Refusing:
     """Refuses uploads."""
     return Refusing(monkeypatch)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A stand-in for the hub, which is told a token."""
+    with running_hub() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield hub

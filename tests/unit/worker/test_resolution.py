@@ -3,17 +3,21 @@
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from store.files import BaseModelNotFound, Storage
 from store.leases import Lease
 from store.trained_models import Left, Origin
+from tests.hub import Hub, Repository
 from tests.unit.worker.saving import save
 from trainer_core.contract.sources import ModelSource
 from trainer_core.contract.spec import HeldOutSplit, JobSpec
-from worker.resolution import own_copy, resolve, source_of
+from worker.resolution import commit_of, own_copy, pinned, resolve, source_of
 
 EVERY_KIND = pytest.mark.parametrize("storage_kind", ["folder", "s3"])
 LEASE = Lease("ftjob-1", 1, "token")
+SPEC = JobSpec(base_model="org/vlm", train_dataset="file-1")
+CONFIG = {"config.json": b"{}"}
 SOURCE = ModelSource(base_model="/models/starter", revision="v2")
 
 
@@ -118,3 +122,49 @@ def test_a_hub_id_is_never_a_folder_of_the_worker(
 
     with pytest.raises(BaseModelNotFound, match="same path"):
         source_of(Origin("etc/model"), storage, hub_models=True)
+
+
+class TestHubModels:
+    """What a revision means is found once, at a stand-in for the hub."""
+
+    @pytest.fixture(autouse=True)
+    def _cache(self, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert hub
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    @pytest.mark.parametrize("revision", [None, "main"])
+    def test_a_branch_is_pinned_to_its_commit(self, hub: Hub, revision: str | None) -> None:
+        commit = hub.repositories.setdefault("org/vlm", Repository()).commit(CONFIG)
+
+        found = pinned(ModelSource(base_model="org/vlm", revision=revision))
+
+        assert found.revision == commit
+
+    def test_a_branch_that_moves_leaves_a_pinned_model_where_it_was(self, hub: Hub, storage: Storage) -> None:
+        commit = hub.repositories.setdefault("org/vlm", Repository()).commit(CONFIG)
+        spec = resolve(SPEC, pinned(ModelSource(base_model="org/vlm")), storage)
+        hub.repositories["org/vlm"].commit({"config.json": b'{"new": 1}'})
+
+        again = pinned(ModelSource(base_model="org/vlm", revision=commit_of(spec)))
+
+        assert again.revision == commit
+
+    def test_a_hub_that_does_not_answer_leaves_what_this_host_has(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commit = hub.repositories.setdefault("org/vlm", Repository()).commit(CONFIG)
+        pinned(ModelSource(base_model="org/vlm"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+        assert pinned(ModelSource(base_model="org/vlm")).revision == commit
+
+    def test_a_model_that_is_not_there_is_left_to_whoever_loads_it(self) -> None:
+        source = ModelSource(base_model="org/nothing", revision="v1")
+
+        assert pinned(source) == source
+
+    def test_a_folder_has_no_commit(self, storage: Storage) -> None:
+        source = ModelSource(base_model="/models/starter", revision="a" * 40)
+
+        assert pinned(source) == source
+        assert commit_of(resolve(SPEC, source, storage)) is None
