@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from rich.table import Table
 from typer.core import TyperGroup
 
-from client import transfers
+from client import admin, transfers
 from client import up as service
 from client.deployment import Deployment
 from client.doctor import doctor
@@ -63,6 +63,7 @@ def connect(
 
 
 app.command()(doctor)
+app.add_typer(admin.app, name="admin")
 
 
 @app.command()

@@ -3,10 +3,11 @@
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 import pytest
 
-from store import jobs
+from store import drains, jobs
 from store.database import Database
 from store.files import Storage
 from store.lifecycle import JobStatus
@@ -45,3 +46,19 @@ def test_a_job_whose_runner_is_told_to_end_before_it_has_begun_goes_back_uncharg
     with database.reading() as session:
         job = jobs.get(session, job_id)
     assert (job.status, job.attempt, job.infra_failures) == (JobStatus.QUEUED, 1, 0)
+
+
+def test_a_drained_worker_finds_nothing_due_and_lends_no_slot(
+    attempts: Attempts, database: Database, spec: JobSpec
+) -> None:
+    with attempts.lend() or nullcontext() as lent:
+        assert lent is not None
+    with database.writing() as session:
+        submit_queued(session, spec)
+    assert attempts.is_anything_due()
+
+    with database.writing() as session:
+        drains.ask(session, drains.EVERY_WORKER, gives_back=False)
+
+    assert not attempts.is_anything_due()
+    assert attempts.lend() is None
