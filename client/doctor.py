@@ -36,6 +36,8 @@ class Look:
     """A program that looks, and what it is told."""
 
     module: str
+    needs: str
+    """Package of an extra, without which nothing is to be looked at."""
     options: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
 
@@ -66,8 +68,8 @@ def examine_all(data_dir: Path, url: str | None, api_key: str | None) -> Iterato
         data_dir: Of an embedded service; the environment's deployment goes before it.
         url: Of a service; by default the one that the environment names or the folder has.
     """
-    looks = [Look("trainer_core.doctor"), Look("worker.doctor"), *of_deployment(data_dir)]
-    started = [(look, start(look)) for look in looks if _is_installed(look.module)]
+    looks = [Look("trainer_core.doctor", "torch"), Look("worker.doctor", "pynvml"), *of_deployment(data_dir)]
+    started = [(look, start(look)) for look in looks if _is_installed(look)]
     yield from doctor_machine.checks(data_dir)
     for look, process in started:
         yield from told(look, process)
@@ -84,11 +86,14 @@ def of_deployment(data_dir: Path) -> list[Look]:
     if environment is None:
         return []
     options = [] if has_broker(data_dir) else ["--without-broker"]
-    return [Look("store.doctor", options, environment), Look("migrations.doctor", (), environment)]
+    return [
+        Look("store.doctor", "sqlalchemy", options, environment),
+        Look("migrations.doctor", "alembic", (), environment),
+    ]
 
 
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+def _is_installed(look: Look) -> bool:
+    return all(importlib.util.find_spec(name) for name in (look.module.partition(".")[0], look.needs))
 
 
 def start(look: Look) -> subprocess.Popen[str]:
