@@ -195,9 +195,9 @@ def _kind(kind: Any) -> Any:
 
 
 def _lines(connection: Connection, found: TableClause) -> Iterator[bytes]:
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(select(found))
-    for row in rows.mappings():
-        yield json.dumps(dict(row), default=_as_text, sort_keys=True, ensure_ascii=False).encode()
+    with connection.execute(select(found), execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for row in rows.mappings():
+            yield json.dumps(dict(row), default=_as_text, sort_keys=True, ensure_ascii=False).encode()
 
 
 def _as_text(value: date | datetime) -> str:

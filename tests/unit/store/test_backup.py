@@ -84,6 +84,7 @@ def test_what_is_restored_is_what_was_there_on_either_database(
     again.close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rows_that_come_after_a_restore_are_numbered_behind_the_others(
     filled: Database, empty_url: str, tmp_path: Path, at: Callable[[str], str]
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_backup_is_of_one_moment_though_others_write_meanwhile(
     assert backup.write(filled.engine, tmp_path / "b.zip").tables["jobs"].num_rows == (before or 0) + 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_its_owner_can_read_a_backup(filled: Database, tmp_path: Path) -> None:
     backup.write(filled.engine, tmp_path / "backup.zip")
 
@@ -140,6 +142,7 @@ def test_a_database_with_records_is_not_restored_into(
     assert backup.write(filled.engine, tmp_path / "again.zip") == written
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_database_that_has_only_tables_is_restored_into(
     filled: Database, empty_url: str, tmp_path: Path, at: Callable[[str], str]
 ) -> None:
