@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 
-from client.endpoint import find_service
+from client.endpoint import find_service, is_here
 from client.errors import ApiError, ConnectionBroken, ServiceUnreachable
 
 _SECONDS = 600.0
 """Collecting garbage of a large bucket takes minutes."""
-_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 EVERY_WORKER = "*"
 Answer = dict[str, Any]
 
@@ -31,7 +30,7 @@ class Operator:
             base_url=found,
             headers={} if key is None else {"Authorization": f"Bearer {key}"},
             timeout=httpx2.Timeout(_SECONDS, connect=5),
-            trust_env=urlsplit(found).hostname not in _HERE,
+            trust_env=not is_here(found),
         )
 
     def __enter__(self) -> Self:
