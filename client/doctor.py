@@ -14,22 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Column, Table
 
 from client import doctor_machine, doctor_service
-from client.deployment import Deployment
+from client.admin_deployment import environment_of, has_broker
 from client.endpoint import default_data_dir, find_service
 from client.errors import ServiceUnknown
 from client.printing import stdout
-from client.processes import Processes, Role
 from trainer_core.contract.check import Check, Outcome, examine
 
-_DATABASE_VARIABLE = "TUNEYARD_DATABASE_URL"
-_BROKER_VARIABLE = "TUNEYARD_BROKER_URL"
 _PATIENCE_SECONDS = 300
 """For one program: torch is slow to load from a cold disk."""
 _MARKS = {Outcome.OK: "[green]ok[/]", Outcome.WARNING: "[yellow]warning[/]", Outcome.FAILED: "[bold red]failed[/]"}
@@ -40,6 +36,8 @@ class Look:
     """A program that looks, and what it is told."""
 
     module: str
+    needs: str
+    """Package of an extra, without which nothing is to be looked at."""
     options: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
 
@@ -70,8 +68,8 @@ def examine_all(data_dir: Path, url: str | None, api_key: str | None) -> Iterato
         data_dir: Of an embedded service; the environment's deployment goes before it.
         url: Of a service; by default the one that the environment names or the folder has.
     """
-    looks = [Look("trainer_core.doctor"), Look("worker.doctor"), *of_deployment(data_dir)]
-    started = [(look, start(look)) for look in looks if _is_installed(look.module)]
+    looks = [Look("trainer_core.doctor", "torch"), Look("worker.doctor", "pynvml"), *of_deployment(data_dir)]
+    started = [(look, start(look)) for look in looks if _is_installed(look)]
     yield from doctor_machine.checks(data_dir)
     for look, process in started:
         yield from told(look, process)
@@ -84,30 +82,18 @@ def examine_all(data_dir: Path, url: str | None, api_key: str | None) -> Iterato
 
 def of_deployment(data_dir: Path) -> list[Look]:
     """What looks at the deployment that the environment names, or that the folder holds; nothing if there is none."""
-    if _DATABASE_VARIABLE in os.environ:
-        return [Look("store.doctor"), Look("migrations.doctor")]
-    if not (data_dir / "tuneyard.db").exists():
+    environment = environment_of(data_dir)
+    if environment is None:
         return []
-    environment = Deployment(data_dir).environment
-    broker_url = _running_broker(data_dir)
-    asked = environment if broker_url is None else environment | {_BROKER_VARIABLE: broker_url}
-    options = ["--without-broker"] if broker_url is None else []
-    return [Look("store.doctor", options, asked), Look("migrations.doctor", (), asked)]
+    options = [] if has_broker(data_dir) else ["--without-broker"]
+    return [
+        Look("store.doctor", "sqlalchemy", options, environment),
+        Look("migrations.doctor", "alembic", (), environment),
+    ]
 
 
-def _running_broker(data_dir: Path) -> str | None:
-    """Where the broker of a running embedded service answers: its password changes with each start."""
-    found = Processes(data_dir).by_role()
-    for process in (*found.get(Role.API, ()), *found.get(Role.WORKER, ())):
-        try:
-            return str(process.environ()[_BROKER_VARIABLE])
-        except (psutil.Error, KeyError):
-            continue
-    return None
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+def _is_installed(look: Look) -> bool:
+    return all(importlib.util.find_spec(name) for name in (look.module.partition(".")[0], look.needs))
 
 
 def start(look: Look) -> subprocess.Popen[str]:

@@ -5,7 +5,7 @@ import re
 import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -32,19 +32,16 @@ def checks(data_dir: Path) -> Iterator[Check]:
 
 def look_at_packages(constraints: Path = CONSTRAINTS) -> str:
     """What is installed is what the tests ran with, and no extra is installed by half."""
-    python = f"Python {platform.python_version()}"
-    if missing := _missing():
-        raise NotInOrder(f"{python}; not installed: {_some(missing)}", "Install the extras again: server, trainer")
+    seen = f"Python {platform.python_version()}, {_extras_in_words()}"
+    if missing := [f"{name} ({extra})" for extra in _begun() for name in _required()[extra] if _found(name) is None]:
+        raise NotInOrder(f"{seen}; not installed: {_some(missing)}", "Install the extras again: server, trainer")
     if not constraints.exists():
-        return f"{python}; there is no {constraints.name} to compare versions with"
-    other = [
-        f"{name} {found} (pinned {pin})"
-        for name, pin in _pins(constraints)
-        if (found := _found(name)) not in {None, pin}
-    ]
+        return f"{seen}; there is no {constraints.name} to compare versions with"
+    found = [(name, _found(name), pin) for name, pin in _pins(constraints)]
+    other = [f"{name} {version} (pinned {pin})" for name, version, pin in found if version not in {None, pin}]
     if other:
-        raise warning(f"{python}; {_some(other)}", f"Install with --constraint {constraints.name}: it was tested so")
-    return f"{python}; every version is the pinned one"
+        raise warning(f"{seen}; {_some(other)}", f"Install with --constraint {constraints.name}: it was tested so")
+    return f"{seen}; every version is the pinned one"
 
 
 def look_at_memory(least_bytes: float = _GB, enough_bytes: float = 4 * _GB) -> str:
@@ -87,18 +84,27 @@ def _enough(found: float, seen: str, advice: str, least: float, enough: float) -
     return seen
 
 
-def _missing() -> list[str]:
-    """What lacks of extras of which something is installed."""
+def _extras_in_words() -> str:
+    begun = _begun()
+    return f"extras {' and '.join(begun)}" if begun else "no extra: a client, and nothing to run a service with"
+
+
+def _begun() -> list[str]:
+    """Extras of which more than half is installed: others may bring some of it."""
+    found = {extra: [name for name in names if _found(name)] for extra, names in _required().items()}
+    return [extra for extra, names in _required().items() if 2 * len(found[extra]) > len(names)]
+
+
+def _required() -> Mapping[str, list[str]]:
+    """What each extra consists of."""
     extras: dict[str, list[str]] = {}
-    for text in _required():
+    for text in _requirements():
         if match := _EXTRA.match(text):
             extras.setdefault(match["extra"], []).append(match["name"])
-    missing = {extra: [name for name in names if _found(name) is None] for extra, names in extras.items()}
-    begun = [extra for extra, names in extras.items() if len(missing[extra]) * 2 < len(names)]
-    return [f"{name} ({extra})" for extra in begun for name in missing[extra]]
+    return extras
 
 
-def _required() -> list[str]:
+def _requirements() -> list[str]:
     try:
         return requires("tuneyard") or []
     except PackageNotFoundError:  # run from a folder of source

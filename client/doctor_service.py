@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
 
 import httpx2
 
+from client.endpoint import is_here
 from trainer_core.contract.check import Check, NotInOrder, Outcome, examine, warning
 
 _SECONDS = 10.0
 _DRIFT_SECONDS = 5.0
-_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _START = "Start it with `tuneyard up`, or correct --url or TUNEYARD_URL"
 
 
@@ -43,9 +42,8 @@ def look_at_readiness(http: httpx2.Client) -> str:
             f"what answers at {http.base_url} is no service of ours ({answer.status_code})", _START
         ) from error
     if broken:
-        raise NotInOrder(
-            f"its {' and its '.join(broken)} do not answer", "Run `tuneyard doctor` where the service runs"
-        )
+        seen = f"{http.base_url} has no answer from its {' and its '.join(broken)}"
+        raise NotInOrder(seen, "Run `tuneyard doctor` where the service runs")
     return f"{http.base_url} answers, with database and storage"
 
 
@@ -92,8 +90,7 @@ def look_at_workers(http: httpx2.Client) -> str:
 
 def _client(url: str, api_key: str | None) -> httpx2.Client:
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    is_elsewhere = urlsplit(url).hostname not in _HERE
-    return httpx2.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=is_elsewhere)
+    return httpx2.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=not is_here(url))
 
 
 def _own_version() -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,6 +58,11 @@ def find_service(
     found = (url or (here.url if here else "")).rstrip("/")
     key_here = here.api_key if here and here.url == found else None
     return found, api_key or os.environ.get("TUNEYARD_API_KEY") or key_here
+
+
+def is_here(url: str) -> bool:
+    """True if a URL is of this machine itself, where no proxy that the environment names stands before it."""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def _open_private(path: str, flags: int) -> int:

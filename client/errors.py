@@ -28,6 +28,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
     {
         "dataset_not_found": "Upload the file first: tuneyard upload FILE",
         "dataset_too_large": "Split the file, or raise TUNEYARD_MAX_UPLOAD_BYTES where the service runs",
+        "expired": "See what its project keeps, and for how long: tuneyard admin projects show PROJECT",
         "idempotency_key_reused": "Choose a new key for a new job, or leave it out: each submission then has its own",
         "images_not_found": "Upload the images first: tuneyard upload FILE --images ZIP",
         "internal_error": "The log of the service says more; it lies in the folder `logs` of its data folder",

@@ -42,19 +42,19 @@ def discard(
         session.execute(delete(UploadPart).where(UploadPart.id.in_(part_ids)))
 
 
-def expired(session: Session) -> Sequence[StoredFile]:
+def expired(session: Session, limit: int = _MAX_FILES) -> Sequence[StoredFile]:
     """The next files that have expired and that no job needs."""
     is_used = exists().where(Job.status.not_in(ENDED), stored_files.uses(StoredFile.id))
     has_expired = select(StoredFile).where(StoredFile.expires_at <= from_now(-_SUBMITTING_SECONDS), ~is_used)
-    return session.scalars(has_expired.order_by(StoredFile.expires_at).limit(_MAX_FILES)).all()
+    return session.scalars(has_expired.order_by(StoredFile.expires_at).limit(limit)).all()
 
 
-def left_parts(session: Session) -> Sequence[UploadPart]:
+def left_parts(session: Session, limit: int = _MAX_FILES) -> Sequence[UploadPart]:
     """The next parts of uploads that have ended or expired."""
     pending = (Upload.status == UploadStatus.PENDING, Upload.expires_at > from_now())
     of_pending = select(Upload.id).where(*pending)
     left = select(UploadPart).where(UploadPart.upload_id.not_in(of_pending), UploadPart.created_at < from_now(-3600))
-    return session.scalars(left.limit(_MAX_FILES)).all()
+    return session.scalars(left.limit(limit)).all()
 
 
 def _places(storage: Storage, files: Sequence[StoredFile]) -> Iterator[Path]:

@@ -70,7 +70,7 @@ def _found(database: Database, storage: Storage) -> Iterator[tuple[Garbage, Go]]
     """Each thing, and what deletes it."""
     with database.reading() as session:
         due = retention.due(session, MAX_FOUND)
-        expired, parts = expiry.expired(session), expiry.left_parts(session)
+        expired, parts = expiry.expired(session, MAX_FOUND), expiry.left_parts(session, MAX_FOUND)
     for one in due:
         yield (
             Garbage(Kind.RETENTION, f"{one.kept} {one.id}", one.num_bytes),

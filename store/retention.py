@@ -191,24 +191,25 @@ def _num_bytes(session: Session, kept: Kept, job_id: str) -> int:
 
 def _forget(database: Database, storage: Storage, job_id: str, kept: Kept) -> None:
     """Have what an ended job has left be there no more: its rows in pieces, told with the first, then its bytes."""
-    is_begun = False
-    while True:
+    num_rows = _MAX_ROWS
+    while num_rows == _MAX_ROWS:
         with database.writing() as session:
-            job = _hold(session, job_id)
-            places = [] if job is None else _places(session, storage, job_id, kept)
-            num_rows = 0 if job is None else _delete_rows(session, job, kept)
-            if job is not None and num_rows and not is_begun:
-                is_begun = True
+            job = _hold(session, job_id, kept)
+            if job is None:
+                return
+            places = _places(session, storage, job_id, kept)
+            num_rows = _delete_rows(session, job, kept)
+            if num_rows and not _is_told(session, job, kept):
                 _tell(session, job, kept)
         for place in places:
             for file in storage.files(place):
                 storage.delete(file)
-        if num_rows < _MAX_ROWS:
-            return
 
 
-def _hold(session: Session, job_id: str) -> Job | None:
-    """The job's row, which cannot be retried until the commit; None if it has been, or is gone."""
+def _hold(session: Session, job_id: str, kept: Kept) -> Job | None:
+    """The job's row, which cannot be retried until the commit; None if it has been, is needed again, or is gone."""
+    if kept in _SOURCES and job_id in _needed(session):
+        return None
     return session.scalar(select(Job).where(Job.id == job_id, Job.status.in_(ENDED)).with_for_update())
 
 
@@ -244,21 +245,29 @@ def _tell(session: Session, job: Job, kept: Kept) -> None:
     events.record(session, job.id, job.attempt, _event(kept), message)
 
 
+def _is_told(session: Session, job: Job, kept: Kept) -> bool:
+    """True if it was begun before: a job that was retried since may have left more."""
+    told = (Event.job_id == job.id, Event.type == _event(kept), Event.created_at >= job.finished_at)
+    return session.scalar(select(Event.id).where(*told).limit(1)) is not None
+
+
 def _event(kept: Kept) -> str:
     return "artifact_expired" if kept is Kept.ARTIFACTS else f"{kept}_expired"
 
 
 def _forget_job(database: Database, storage: Storage, job_id: str) -> None:
     """Have an ended job be there no more, with all that it has left: rows that name bytes, bytes, and then the rest."""
+    with database.writing() as session:
+        if _hold(session, job_id, Kept.JOBS) is None:
+            return
+        numbers = session.scalars(select(Attempt.number).where(Attempt.job_id == job_id)).all()
     for kept in _ROWS:
         _forget(database, storage, job_id, kept)
-    with database.reading() as session:
-        numbers = session.scalars(select(Attempt.number).where(Attempt.job_id == job_id)).all()
     for number in numbers:
         for file in storage.files(storage.run_dir(job_id, number)):
             storage.delete(file)
     with database.writing() as session:
-        if _hold(session, job_id) is None:
+        if _hold(session, job_id, Kept.JOBS) is None:
             return
         for table in (WebhookDelivery, StoredFile, Inspection, Event, Attempt):
             session.execute(delete(table).where(table.job_id == job_id))

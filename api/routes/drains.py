@@ -23,7 +23,7 @@ def list_drains(caller: CallerDep) -> DrainList:
         )
 
 
-@router.put("/{worker}")
+@router.put("/{worker:path}")
 def drain_worker(
     worker: str,
     caller: CallerDep,
@@ -35,7 +35,7 @@ def drain_worker(
     return list_drains(caller)
 
 
-@router.delete("/{worker}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete("/{worker:path}", status_code=HTTPStatus.NO_CONTENT)
 def resume_worker(worker: str, caller: CallerDep) -> None:
     """Have a worker take jobs again; `*` stands for all."""
     with caller.everywhere() as session:

@@ -50,10 +50,10 @@ def commit(hub: Hub, offering: Service) -> str:
 @pytest.fixture(scope="module")
 def job(offering: Service, hub: Hub, commit: str, digits: Path) -> Job:
     """One that has succeeded."""
-    dataset_id = offering.tuneyard.upload(digits / "train.jsonl").id
+    dataset_id = offering.tuneyard.datasets.upload(digits / "train.jsonl").id
     asked = {"base_model": "org/starter", "train_dataset": dataset_id, "hyperparameters": QUICK, **SPEC}
-    job_id = offering.tuneyard.submit(asked).id
-    until(lambda: offering.tuneyard.job(job_id).base_commit)
+    job_id = offering.tuneyard.jobs.create(asked).id
+    until(lambda: offering.tuneyard.jobs.retrieve(job_id).base_commit)
     assert hub.repositories["org/starter"].commit({"config.json": b"{}"}) != commit  # no model any more
     return offering.ended(job_id)
 
@@ -61,7 +61,7 @@ def job(offering: Service, hub: Hub, commit: str, digits: Path) -> Job:
 @pytest.fixture(scope="module")
 def pushed(offering: Service, job: Job) -> Event:
     """What the job was told of its push."""
-    return until(lambda: [event for event in offering.tuneyard.events(job.id) if event.type == "pushed_to_hub"])[0]
+    return until(lambda: [event for event in offering.tuneyard.jobs.events(job.id) if event.type == "pushed_to_hub"])[0]
 
 
 def test_the_job_is_trained_from_the_commit_that_its_branch_was(job: Job, commit: str) -> None:

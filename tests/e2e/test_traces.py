@@ -30,7 +30,7 @@ def below(collector: Collector, parent: Received) -> list[Received]:
 
 def test_a_job_is_one_trace(collector: Collector, tmp_path: Path, digits: Path) -> None:
     with running(tmp_path) as service:
-        dataset = service.tuneyard.upload(digits / "train.jsonl").id
+        dataset = service.tuneyard.datasets.upload(digits / "train.jsonl").id
         spec = {"base_model": "starter", "train_dataset": dataset, "hyperparameters": QUICK}
         headers = {
             "Authorization": f"Bearer {service.endpoint().api_key}",

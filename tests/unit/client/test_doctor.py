@@ -69,7 +69,7 @@ def test_the_broker_of_an_embedded_service_that_is_stopped_is_not_missed(tmp_pat
 
 
 def test_a_program_that_breaks_down_is_a_failure_by_its_last_words() -> None:
-    look = Look("migrations.doctor", environment={"PYTHONPATH": str(ROOT)})
+    look = Look("migrations.doctor", "alembic", environment={"PYTHONPATH": str(ROOT)})
 
     [check] = told(look, start(look))
 

@@ -28,12 +28,12 @@ def test_versions_that_were_not_tested_are_named(tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_pinned_nothing_is_compared(tmp_path: Path) -> None:
-    assert "nothing" not in doctor_machine.look_at_packages(tmp_path / "none.txt")
+    assert "no none.txt to compare" in doctor_machine.look_at_packages(tmp_path / "none.txt")
 
 
 def test_an_extra_that_is_installed_by_half_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [f'{name}; extra == "server"' for name in ("psutil", "rich", "not-installed-here")]
-    monkeypatch.setattr(doctor_machine, "_required", lambda: asked)
+    monkeypatch.setattr(doctor_machine, "_requirements", lambda: asked)
 
     with pytest.raises(NotInOrder, match=r"not installed: not-installed-here \(server\)") as found:
         doctor_machine.look_at_packages()
@@ -44,9 +44,9 @@ def test_an_extra_that_is_installed_by_half_is_a_failure(monkeypatch: pytest.Mon
 def test_an_extra_that_is_not_installed_is_none_of_its_business(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor_machine, "_required", lambda: ['not-installed-here; extra == "server"'])
+    monkeypatch.setattr(doctor_machine, "_requirements", lambda: ['not-installed-here; extra == "server"'])
 
-    assert doctor_machine.look_at_packages(tmp_path / "none.txt")
+    assert "no extra" in doctor_machine.look_at_packages(tmp_path / "none.txt")
 
 
 @pytest.mark.parametrize(

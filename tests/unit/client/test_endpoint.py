@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.endpoint import ENDPOINT, Endpoint, find_service
+from client.endpoint import ENDPOINT, Endpoint, find_service, is_here
 from client.errors import ServiceUnknown
 
 HERE = Endpoint(url="http://127.0.0.1:8001", api_key="ty_1_a", pids={"api": [1]})
@@ -82,3 +82,10 @@ def test_key_that_is_given_goes_before_that_of_the_environment(monkeypatch: pyte
 
     assert find_service("http://a:1") == ("http://a:1", "ty_2_b")
     assert find_service("http://a:1", api_key="ty_3_c") == ("http://a:1", "ty_3_c")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_ours"), [("http://127.0.0.1:8000", True), ("http://[::1]:1", True), ("http://localhost.example", False)]
+)
+def test_a_url_of_this_machine_is_told_from_others(url: str, *, is_ours: bool) -> None:
+    assert is_here(url) is is_ours

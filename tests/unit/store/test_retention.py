@@ -186,6 +186,38 @@ def test_a_job_that_was_retried_meanwhile_keeps_what_it_has(
         assert len(checkpoints.of_job(session, lease.job_id)) == 1
 
 
+def test_a_model_that_is_trained_on_since_it_was_found_due_is_kept(
+    database: Database, storage: Storage, spec: JobSpec
+) -> None:
+    lease = train(database, storage, spec)
+    keep(database, keep_artifacts_days=7)
+    [one] = due(database)
+    with database.reading() as session:
+        name = str(ModelName.of(jobs.get(session, lease.job_id)))
+    claim_submitted(database, spec.model_copy(update={"base_model": name}))
+
+    retention.retire(database, storage, one)
+
+    assert "artifact" in places(storage, lease)
+
+
+def test_the_folders_of_a_job_that_was_retried_since_its_record_was_due_are_left_alone(
+    database: Database, storage: Storage, spec: JobSpec
+) -> None:
+    lease = train(database, storage, spec)
+    with database.writing() as session:
+        session.execute(update(Job).values(status="failed"))
+    keep(database, keep_jobs_days=7)
+    [one] = due(database)
+    with database.writing() as session:
+        jobs.retry(session, lease.job_id)
+    before = places(storage, lease)
+
+    retention.retire(database, storage, one)
+
+    assert places(storage, lease) == before != []
+
+
 def test_datasets_go_once_no_job_has_used_them_for_long(database: Database, storage: Storage, spec: JobSpec) -> None:
     with database.writing() as session:
         session.execute(update(StoredFile).values(created_at=from_now(-86_400 * 30)))
@@ -226,7 +258,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("num_deleted", range(8))
+@pytest.mark.parametrize("num_deleted", range(4))
 def test_a_crash_leaves_no_row_without_its_file_and_is_mended_by_the_next_sweep(
     database: Database, storage: Storage, spec: JobSpec, monkeypatch: pytest.MonkeyPatch, num_deleted: int
 ) -> None:

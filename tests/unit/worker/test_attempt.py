@@ -3,10 +3,11 @@
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 import pytest
 
-from store import jobs
+from store import drains, jobs
 from store.database import Database
 from store.files import Storage
 from store.lifecycle import JobStatus
@@ -59,3 +60,19 @@ def test_a_runner_that_ends_with_an_error_is_counted_and_its_job_charged(
     assert (attempts.num_started, attempts.num_broken) == (1, 1)
     with database.reading() as session:
         assert jobs.get(session, job_id).infra_failures == 1
+
+
+def test_a_drained_worker_finds_nothing_due_and_lends_no_slot(
+    attempts: Attempts, database: Database, spec: JobSpec
+) -> None:
+    with attempts.lend() or nullcontext() as lent:
+        assert lent is not None
+    with database.writing() as session:
+        submit_queued(session, spec)
+    assert attempts.is_anything_due()
+
+    with database.writing() as session:
+        drains.ask(session, drains.EVERY_WORKER, gives_back=False)
+
+    assert not attempts.is_anything_due()
+    assert attempts.lend() is None

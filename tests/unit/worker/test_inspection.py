@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store import inspections, jobs
+from store import drains, inspections, jobs
 from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
@@ -122,6 +122,17 @@ def test_a_job_is_looked_at_and_queued(
     assert status(database, job_id) == JobStatus.QUEUED
     assert report_of(database, job_id).warnings == (str(storage.dataset_path("file-1")),)
     assert doorbell.rung == [Bell.JOBS]
+
+
+def test_a_drained_worker_looks_at_nothing(make: Make, database: Database, job_id: str) -> None:
+    with database.writing() as session:
+        drains.ask(session, drains.EVERY_WORKER, gives_back=False)
+    looker = make(ANSWERS)
+
+    looker.run_due()
+    looker.stop()
+
+    assert status(database, job_id) == JobStatus.VALIDATING
 
 
 def test_one_warm_process_makes_several_reports(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from store import checkpoints, events, jobs, leases, logs, metrics
+from store import checkpoints, drains, events, jobs, leases, logs, metrics
 from store.artifacts import of_job
 from store.clock import from_now
 from store.database import Database
@@ -179,6 +179,21 @@ def test_a_drained_run_goes_back_to_the_queue(database: Database, lease: Lease, 
     job = job_of(database, lease)
     assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
     assert log_of(database, lease)[1:] == ["heard drain"]
+
+
+def test_a_run_whose_worker_is_drained_by_a_row_goes_back_to_the_queue(
+    database: Database, lease: Lease, attempt: Attempt
+) -> None:
+    def drain(_: str) -> None:
+        with database.writing() as session:
+            drains.ask(session, drains.EVERY_WORKER, gives_back=True)
+
+    watcher = when_log_has(database, lease, "pid ", drain)
+    attempt(lease, "obey").run()
+    watcher.join()
+
+    job = job_of(database, lease)
+    assert (job.status, job.infra_failures) == (JobStatus.QUEUED, 0)
 
 
 def test_a_paused_run_saves_and_waits(database: Database, lease: Lease, attempt: Attempt) -> None:
