@@ -30,6 +30,7 @@ export class JobState {
     this.events = signal(/** @type {any[] | null} */ (null));
     this.series = signal(/** @type {Record<string, import("./curves.js").Series> | null} */ (null));
     this.lines = signal(/** @type {any[] | null} */ (null));
+    this.hasEarlierLines = signal(false);
     this.samples = signal(/** @type {any[] | null} */ (null));
     this.checkpoints = signal(/** @type {any[] | null} */ (null));
     this.points = /** @type {import("./curves.js").Points[]} */ ([]);
@@ -84,28 +85,28 @@ export class JobState {
   }
 
   async readSeries() {
-    // TIMES
-    const { data } = await read(`${this.path}/metrics?max_points=${MAX_POINTS}`, this.abort?.signal);
-    this.series.value = Object.fromEntries(data.map((one) => [one.name, { ...one, times: one.times ?? one.steps }]));
+    const { data } = await read(`${this.path}/metrics?times=true&max_points=${MAX_POINTS}`, this.abort?.signal);
+    this.series.value = Object.fromEntries(data.map((one) => [one.name, one]));
   }
 
   /** Series between two steps, finer than the whole. @param {number} first  @param {number} last */
   async readStretch(first, last) {
-    const asked = `from_step=${first}&to_step=${last}&max_points=${MAX_POINTS}`;
+    const asked = `times=true&from_step=${first}&to_step=${last}&max_points=${MAX_POINTS}`;
     const { data } = await read(`${this.path}/metrics?${asked}`, this.abort?.signal);
     return Object.fromEntries(data.map((one) => [one.name, one]));
   }
 
   async readLines() {
-    const { data } = await read(`${this.path}/logs?last=${PAGE}`, this.abort?.signal);
+    const { data, has_more } = await read(`${this.path}/logs?last=${PAGE}`, this.abort?.signal);
+    this.hasEarlierLines.value = has_more;
     this.lines.value = behind(data, this.lines.value ?? []);
   }
 
   async readLinesBefore() {
     const first = this.lines.value?.[0]?.id ?? 0;
-    const { data } = await read(`${this.path}/logs?before=${first}&last=${PAGE}`, this.abort?.signal);
+    const { data, has_more } = await read(`${this.path}/logs?before=${first}&last=${PAGE}`, this.abort?.signal);
+    this.hasEarlierLines.value = has_more;
     this.lines.value = [...data, ...(this.lines.value ?? [])];
-    return data.length === PAGE;
   }
 
   async readCheckpoints() {

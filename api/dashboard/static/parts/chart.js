@@ -1,6 +1,6 @@
 /** One chart: uPlot in the page's colours, with marks, a live legend, and its numbers as a table for who sees no curves. */
 import { smooth, summary } from "../curves.js";
-import { clock, number, title } from "../format.js";
+import { clock, duration, number, title } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { isDark } from "../theme.js";
 import uPlot from "../vendor/uplot.js";
@@ -10,7 +10,7 @@ const NUM_COLOURS = 8;
 
 /**
  * @typedef {import("../curves.js").Series & {label?: string, colour?: number}} Curve
- * @param {{name: string, curves: Curve[], by: "step" | "time", isLog: boolean, smoothing: number, marks?: any[],
+ * @param {{name: string, curves: Curve[], by: "step" | "time" | "elapsed", isLog: boolean, smoothing: number, marks?: any[],
  *   sync: string, range: [number, number] | null, zoom: (range: [number, number] | null) => void}} props
  */
 export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, range, zoom }) {
@@ -54,7 +54,7 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
 function Legend({ curves, at, by }) {
   return html`
     <div class="legend">
-      ${at !== null && html`<span class="quiet">${by === "time" ? clock(at * 1000) : `step ${at.toLocaleString("en")}`}</span>`}
+      ${at !== null && html`<span class="quiet">${placeInWords(at, by)}</span>`}
       ${curves.map((curve, place) => html`
         <span key=${curve.label ?? curve.name} class=${`legend-entry series-${colourOf(curve, place)}`}>
           <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${number(valueAt(curve, at, by))}</b>
@@ -90,7 +90,7 @@ const Numbers = ({ curves, name, marks }) => html`
 function aligned(curves, by, smoothing, isLog) {
   const drawable = (values) => (isLog ? values.map((value) => (value > 0 ? value : null)) : values);
   const tables = curves.flatMap((curve) => {
-    const places = by === "time" ? curve.times : curve.steps;
+    const places = placesOf(curve, by);
     const table = [places, drawable(smooth(curve.values, smoothing))];
     return smoothing > 0 ? [[places, drawable(curve.values)], table] : [table];
   });
@@ -113,7 +113,7 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     scales: { x: { time: by === "time" }, y: { distr: isLog ? 3 : 1 } },
     padding: [8, 12, 0, 0],
     axes: [
-      { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, steps) => steps.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) }) },
+      { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, places) => places.map((place) => tick(place, by)) }) },
       { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : number(value))) },
     ],
     series: [{}, ...curves.flatMap(line)],
@@ -140,7 +140,7 @@ function drawMarks(plot, { marks, by }, stroke) {
   Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, font: `${10 * devicePixelRatio}px system-ui` });
   ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
   for (const mark of marks) {
-    const left = plot.valToPos(by === "time" ? mark.time : mark.step, "x", true);
+    const left = plot.valToPos(by === "step" ? mark.step : mark.time, "x", true);
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
     ctx.beginPath();
     ctx.moveTo(left, bbox.top);
@@ -153,7 +153,7 @@ function drawMarks(plot, { marks, by }, stroke) {
 
 /** Of the point at or before a place; of the last one where there is no place. */
 function valueAt(curve, at, by) {
-  const places = by === "time" ? curve.times : curve.steps;
+  const places = placesOf(curve, by);
   if (at === null) return curve.values.at(-1);
   let [low, high] = [0, places.length];
   while (low < high) {
@@ -162,6 +162,18 @@ function valueAt(curve, at, by) {
     else high = middle;
   }
   return low ? curve.values[low - 1] : null;
+}
+
+const placesOf = (curve, by) => (by === "step" ? curve.steps : curve.times);
+
+function placeInWords(place, by) {
+  if (by === "step") return `step ${place.toLocaleString("en")}`;
+  return by === "time" ? clock(place * 1000) : duration(place);
+}
+
+function tick(place, by) {
+  if (by === "elapsed") return duration(place).replace(/ 0 \w+$/, "");
+  return Number.isInteger(place) ? place.toLocaleString("en") : "";
 }
 
 const colourOf = (curve, place) => ((curve.colour ?? place) % NUM_COLOURS) + 1;
