@@ -19,6 +19,7 @@ from api.openai.chat_refusals import ChatRefused, refusal
 from api.posting import Poster
 from api.routes import (
     artifacts,
+    comparing,
     datasets,
     health,
     images,
@@ -51,6 +52,7 @@ _GUARDED = (
     datasets,
     images,
     models,
+    comparing,
     jobs,
     inspections,
     reports,

@@ -29,6 +29,7 @@ from api.request_ids import id_of
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
+from store.checkpoints import CheckpointNotFound
 from store.database import UNAVAILABLE
 from store.datasets import DatasetNotFound
 from store.deliveries import DeliveryNotFound
@@ -92,6 +93,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     InspectionNotFound: (HTTPStatus.NOT_FOUND, "report_not_found"),
     ReportNotReady: (HTTPStatus.CONFLICT, "report_not_ready"),
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
+    CheckpointNotFound: (HTTPStatus.NOT_FOUND, "checkpoint_not_found"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     WebhookEndpointNotFound: (HTTPStatus.NOT_FOUND, "webhook_endpoint_not_found"),

@@ -206,6 +206,8 @@ class SeriesRead(View):
     """Of the whole series; where there are fewer here, it was thinned."""
     steps: list[int]
     values: list[float]
+    times: list[float] | None
+    """When each was written, in seconds since 1970; null unless it was asked for."""
 
 
 class SeriesList(View):

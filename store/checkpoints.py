@@ -12,6 +12,13 @@ from store.tables import Checkpoint
 from trainer_core.contract.events import CheckpointSaved
 
 
+class CheckpointNotFound(Exception):
+    """The job has no checkpoint of this step."""
+
+    def __init__(self, job_id: str, step: int) -> None:
+        super().__init__(f"job {job_id} keeps no checkpoint of step {step}; GET /jobs/{job_id}/checkpoints tells which")
+
+
 def record(session: Session, lease: Lease, saved: CheckpointSaved) -> None:
     """Add a checkpoint that is complete on the storage; with one of a new step, faults before it count no longer."""
     newest = session.scalar(select(func.max(Checkpoint.step)).where(Checkpoint.job_id == lease.job_id))
@@ -39,6 +46,19 @@ def remove(session: Session, lease: Lease, step: int) -> None:
             Checkpoint.job_id == lease.job_id, Checkpoint.attempt == lease.attempt, Checkpoint.step == step
         )
     )
+
+
+def at_step(session: Session, job_id: str, step: int) -> Checkpoint:
+    """The checkpoint of a step, of several that of the newest attempt.
+
+    Raises:
+        CheckpointNotFound: There is none, or none any more.
+    """
+    statement = select(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.step == step)
+    found = session.scalars(statement.order_by(Checkpoint.attempt.desc()).limit(1)).one_or_none()
+    if found is None:
+        raise CheckpointNotFound(job_id, step)
+    return found
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Checkpoint]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from store import spans
+from store import spans, times
 from store.clock import from_now
 from store.leases import Lease
 from store.series import Dot, Point, Series, thin, thinning_width
@@ -36,11 +36,13 @@ def read(
     from_step: int | None,
     to_step: int | None,
     max_points: int | None = None,
+    with_times: bool = False,
 ) -> list[Series]:
     """The series of a job, by name; both step bounds are inclusive.
 
     Args:
         max_points: What a longer series is thinned to, see `thin`; None leaves it whole.
+        with_times: Whether it is told when each point was written.
     """
     found = []
     for metric, rows in groupby(spans.extents(session, job_id, name), key=attrgetter("name")):
@@ -48,8 +50,9 @@ def read(
         kept = _kept(extents, from_step, to_step)
         num_points, dots = _read(session, job_id, metric, kept, max_points, sum(row.num_points for row in extents))
         if dots:
-            steps, values = zip(*dots, strict=True)
-            found.append(Series(metric, num_points, list(steps), list(values)))
+            steps, values = (list(one) for one in zip(*dots, strict=True))
+            at = times.of(session, job_id, metric, kept, steps) if with_times else None
+            found.append(Series(metric, num_points, steps, values, at))
     return found
 
 

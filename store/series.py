@@ -29,6 +29,8 @@ class Series:
     """Before it was thinned."""
     steps: list[int]
     values: list[float]
+    times: list[float] | None = None
+    """When each point was written, in seconds since 1970; None unless asked for."""
 
 
 def thinning_width(first: int, last: int, max_points: int) -> int:

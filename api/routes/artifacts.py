@@ -1,22 +1,26 @@
-"""/jobs/{id}/artifacts and /archive: the trained model, file by file or in one piece."""
+"""/jobs/{id}/artifacts and /archive: the trained model, file by file or in one piece; checkpoints in one piece."""
 
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from api.archives import tar_stream
-from api.guard import CallerDep
+from api.guard import Caller, CallerDep
 from api.serving import REDIRECTED, serve
 from api.views import ArtifactRead
-from store import artifacts, jobs
+from store import artifacts, checkpoints, jobs
 from store.tables import Artifact, Job
 from trainer_core.contract.manifest import MANIFEST, Manifest
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
+_TAR = "application/x-tar"
+ARCHIVED: dict[int | str, dict[str, Any]] = {200: {"content": {_TAR: {}}, "description": "A tar file"}}
 
 
 def _job(job_id: str, caller: CallerDep) -> Job:
@@ -75,19 +79,33 @@ def download_file(path: str, folder: FolderDep, manifest: ManifestDep, caller: C
     )
 
 
-@router.get("/archive", response_class=StreamingResponse)
+@router.get("/archive", response_class=StreamingResponse, responses=ARCHIVED)
 def download_archive(
     job: JobDep, artifact: ArtifactDep, folder: FolderDep, manifest: ManifestDep, caller: CallerDep
 ) -> StreamingResponse:
     """The whole artifact as one tar file, manifest included; its name begins with the spec's suffix."""
-    name = f"{job.spec.suffix}-{job.id}" if job.spec.suffix else job.id
+    return _archive(caller, folder, manifest, _name(job), artifact.created_at)
+
+
+@router.get("/checkpoints/{step}/archive", response_class=StreamingResponse, responses=ARCHIVED)
+def download_checkpoint(
+    step: Annotated[int, PathParameter(ge=0, lt=2**31)], job: JobDep, caller: CallerDep
+) -> StreamingResponse:
+    """The checkpoint of a step as one tar file, manifest included, as the newest attempt left it."""
+    with caller.reading() as session:
+        found = checkpoints.at_step(session, job.id, step)
+    folder = caller.parts.storage.run_dir(job.id, found.attempt) / found.path
+    return _archive(caller, folder, _manifest(folder, caller), f"{_name(job)}-step-{step}", found.created_at)
+
+
+def _name(job: Job) -> str:
+    return f"{job.spec.suffix}-{job.id}" if job.spec.suffix else job.id
+
+
+def _archive(caller: Caller, folder: Path, manifest: Manifest, name: str, made_at: datetime) -> StreamingResponse:
+    storage = caller.parts.storage
     sizes = [(file.path, file.num_bytes) for file in manifest.files]
-    sizes.append((MANIFEST, caller.parts.storage.stat(folder / MANIFEST).st_size))
+    sizes.append((MANIFEST, storage.stat(folder / MANIFEST).st_size))
+    stream = tar_stream(sizes, lambda path: storage.open(folder / path), prefix=name, seconds=made_at.timestamp())
     headers = {"Content-Disposition": f'attachment; filename="{name}.tar"'}
-    stream = tar_stream(
-        sizes,
-        lambda path: caller.parts.storage.open(folder / path),
-        prefix=name,
-        seconds=artifact.created_at.timestamp(),
-    )
-    return StreamingResponse(stream, media_type="application/x-tar", headers=headers)
+    return StreamingResponse(stream, media_type=_TAR, headers=headers)

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from api.guard import CallerDep
+from api.pictures import PICTURED, content_of, picture
+from api.report_views import AttemptRead, EvaluationRead, SamplePage, StayRead, TimelineRead
 from api.views import (
     CheckpointList,
     CheckpointRead,
@@ -16,7 +18,7 @@ from api.views import (
     SeriesList,
     SeriesRead,
 )
-from store import checkpoints, events, jobs, logs, metrics
+from store import checkpoints, events, jobs, logs, metrics, samples, timeline
 from store.series import MIN_POINTS
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["reports"])
@@ -27,6 +29,8 @@ Step = Annotated[int | None, Query(ge=0, lt=2**31)]
 MaxPoints = Annotated[
     Annotated[int, Field(ge=MIN_POINTS, le=100_000)] | Literal["all"], Query(description="Of each series, or `all`")
 ]
+
+Times = Annotated[bool, Query(description="Tell as well when each point was written")]
 
 
 @router.get("/events")
@@ -72,6 +76,7 @@ def read_metrics(
     from_step: Step = None,
     to_step: Step = None,
     max_points: MaxPoints = 1000,
+    times: Times = False,  # noqa: FBT002
 ) -> SeriesList:
     """Numbers by step; both bounds are inclusive.
 
@@ -80,9 +85,53 @@ def read_metrics(
     """
     with caller.reading() as session:
         jobs.get(session, job_id)
-        most = None if max_points == "all" else max_points
-        found = metrics.read(session, job_id, name=name, from_step=from_step, to_step=to_step, max_points=most)
+        found = metrics.read(
+            session,
+            job_id,
+            name=name,
+            from_step=from_step,
+            to_step=to_step,
+            max_points=None if max_points == "all" else max_points,
+            with_times=times,
+        )
         return SeriesList(data=[SeriesRead.model_validate(series) for series in found])
+
+
+@router.get("/timeline")
+def read_timeline(job_id: str, caller: CallerDep) -> TimelineRead:
+    """Where the job has been and when: waiting, in a phase of an attempt, or paused. Its attempts with it."""
+    with caller.reading() as session:
+        jobs.get(session, job_id)
+        return TimelineRead(
+            data=[StayRead.model_validate(stay) for stay in timeline.stays(session, job_id)],
+            attempts=[AttemptRead.model_validate(one) for one in timeline.executions(session, job_id)],
+        )
+
+
+@router.get("/samples")
+def list_samples(
+    job_id: str, caller: CallerDep, after: After = 0, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> SamplePage:
+    """What the model answered to held-out rows at each evaluation that asked it, oldest first."""
+    with caller.reading() as session:
+        jobs.get(session, job_id)
+        found = samples.after(session, job_id, after, limit + 1)
+        data = [EvaluationRead.of(event) for event in found[:limit]]
+        return SamplePage(data=data, has_more=len(found) > limit, last_id=data[-1].event_id if data else after)
+
+
+@router.get("/samples/{line}/images/{number}", response_class=Response, responses=PICTURED)
+def read_sample_image(
+    job_id: str,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    number: Annotated[int, Path(ge=0, lt=2**31)],
+    caller: CallerDep,
+) -> Response:
+    """An image of a held-out row, small, as evaluations told it; numbers count from 0."""
+    with caller.reading() as session:
+        jobs.get(session, job_id)
+        found = samples.thumbnail(session, job_id, line, number)
+    return picture(content_of(found or ""))
 
 
 @router.get("/checkpoints")

@@ -1,0 +1,38 @@
+"""/jobs/metrics: the curves of several jobs, to be drawn over each other."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.guard import CallerDep
+from api.report_views import Comparison, SeriesOfJob
+from api.routes.reports import Times
+from api.views import SeriesRead
+from store import jobs, metrics
+from store.series import MIN_POINTS
+
+router = APIRouter(prefix="/jobs", tags=["reports"])
+
+
+@router.get("/metrics")
+def compare_metrics(
+    job: Annotated[list[str], Query(min_length=1, max_length=20, description="Id of a job; given once for each")],
+    caller: CallerDep,
+    name: Annotated[list[str], Query(description="Of a metric; may be given several times, none asks for all")] = [],  # noqa: B006
+    max_points: Annotated[int, Query(ge=MIN_POINTS, le=10_000, description="Of each series")] = 1000,
+    times: Times = False,  # noqa: FBT002
+) -> Comparison:
+    """Numbers by step of several jobs, thinned as those of one job are."""
+    data = []
+    names: list[str] | list[None] = name or [None]
+    with caller.reading() as session:
+        for job_id in dict.fromkeys(job):
+            jobs.get(session, job_id)
+            for one in names:
+                found = metrics.read(
+                    session, job_id, name=one, from_step=None, to_step=None, max_points=max_points, with_times=times
+                )
+                data += [
+                    SeriesOfJob(job_id=job_id, **SeriesRead.model_validate(series).model_dump()) for series in found
+                ]
+    return Comparison(data=data)
