@@ -20,18 +20,16 @@ _PAGES = {
 _LEARNING = {"num_epochs": 4, "batch_size": 32, "learning_rate": 0.001, "warmup_ratio": 0.1}
 
 
-def main() -> int:
-    """Take them all, in light and dark; fails where there is no browser."""
+def main() -> None:
+    """Take them all, in light and dark."""
     if CHROMIUM is None:
-        print("There is no chromium: make chromium", file=sys.stderr)
-        return 1
+        sys.exit("There is no chromium: make chromium")
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "service") as service, chromium() as browser:
         job_id = _jobs(service, digits_in(Path(folder), num_rows=1400))
         for size, (width, height) in _SIZES.items():
             with opened(browser, service, width=width, height=height) as dashboard:
                 _take_all(dashboard, job_id, size)
-    return 0
 
 
 def _jobs(service: Service, rows: Path) -> str:
@@ -62,4 +60,4 @@ def _take_all(dashboard: Dashboard, job_id: str, size: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
