@@ -1,5 +1,5 @@
 /** A job's server-sent events: a stream that comes back by itself, behind the last message that was read. */
-import { isLost, read } from "./api.js";
+import { isLost, read, Refused } from "./api.js";
 
 const AGAIN_MILLISECONDS = [1000, 2000, 5000, 10000];
 
@@ -35,10 +35,13 @@ export function follow(jobId, hear, opened) {
     source.addEventListener("error", () => {
       if (isClosed) return;
       source.close();
-      read(`jobs/${encodeURIComponent(jobId)}`).catch(() => {}); // tells why: the connection, or the key
-      timer = setTimeout(open, AGAIN_MILLISECONDS[Math.min(failures, AGAIN_MILLISECONDS.length - 1)]);
-      failures += 1;
+      read(`jobs/${encodeURIComponent(jobId)}`).then(openAgain, (error) => isFinal(error) || openAgain());
     });
+  };
+  const openAgain = () => {
+    if (isClosed || source.readyState !== EventSource.CLOSED) return;
+    timer = setTimeout(open, AGAIN_MILLISECONDS[Math.min(failures, AGAIN_MILLISECONDS.length - 1)]);
+    failures += 1;
   };
   const comeBack = () => {
     if (isClosed || source.readyState === EventSource.OPEN) return;
@@ -56,3 +59,6 @@ export function follow(jobId, hear, opened) {
   open();
   return close;
 }
+
+/** Whether asking again brings nothing else: no key, no right, no job. */
+const isFinal = (/** @type {Error} */ error) => error instanceof Refused && [401, 403, 404].includes(error.status);

@@ -1,7 +1,7 @@
 /** One chart: uPlot in the page's colours, with marks, a live legend, and its numbers as a table for who sees no curves. */
 import { smooth, summary } from "../curves.js";
 import { clock, duration, number, title } from "../format.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { isDark } from "../theme.js";
 import uPlot from "../vendor/uplot.js";
 
@@ -19,7 +19,7 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
   const latest = useRef({});
   latest.current = { marks, zoom, by };
   const [at, setAt] = useState(null);
-  const data = aligned(curves, by, smoothing, isLog);
+  const data = useMemo(() => aligned(curves, by, smoothing, isLog), [curves, by, smoothing, isLog]);
   const shape = `${curves.map((curve) => curve.label ?? curve.name)}|${by}|${isLog}|${smoothing > 0}|${isDark.value}`;
 
   useEffect(() => {
@@ -39,7 +39,7 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
       plot.current.setData(data, range === null);
       if (range !== null) plot.current.setScale("x", { min: range[0], max: range[1] });
     });
-  });
+  }, [shape, data, range, marks]);
 
   return html`
     <figure class="chart" aria-label=${`${name}, a chart; its numbers stand below`}>

@@ -18,7 +18,7 @@ export function LogsPanel({ state }) {
   const isAtEnd = () => box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 24;
   const readEarlier = () => {
     setFollows(false);
-    state.tell(state.readLinesBefore());
+    state.tell(() => state.readLinesBefore());
   };
   return html`
     <div class="toolbar">
