@@ -27,6 +27,7 @@ from api.routes import (
     jobs,
     keys,
     models,
+    previews,
     projects,
     reports,
     session,
@@ -50,6 +51,7 @@ submit a job, watch it, download the trained checkpoint."""
 
 _GUARDED = (
     datasets,
+    previews,
     images,
     models,
     comparing,

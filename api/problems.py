@@ -26,6 +26,7 @@ from api.openai.uploads import WrongBytes
 from api.openai.webhooks import EndpointUnreachable
 from api.origins import CrossSite
 from api.request_ids import id_of
+from api.rows import RowNotFound
 from api.tries import TooManyTries
 from api.uploads import DatasetTooLarge
 from store.artifacts import ArtifactNotFound, ArtifactNotReady
@@ -95,6 +96,7 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     ArtifactNotReady: (HTTPStatus.CONFLICT, "job_not_finished"),
     CheckpointNotFound: (HTTPStatus.NOT_FOUND, "checkpoint_not_found"),
     ArtifactNotFound: (HTTPStatus.NOT_FOUND, "no_artifact"),
+    RowNotFound: (HTTPStatus.NOT_FOUND, "row_not_found"),
     ImagesNotFound: (HTTPStatus.NOT_FOUND, "images_not_found"),
     WebhookEndpointNotFound: (HTTPStatus.NOT_FOUND, "webhook_endpoint_not_found"),
     DeliveryNotFound: (HTTPStatus.NOT_FOUND, "webhook_delivery_not_found"),

@@ -39,6 +39,35 @@ class DatasetRead(View):
     created_at: datetime
 
 
+class DatasetPage(View):
+    """Datasets, newest first."""
+
+    data: list[DatasetRead]
+    has_more: bool
+    last_id: str | None
+    """Give it as `after` to read on."""
+
+
+class RowRead(View):
+    """A row of a dataset."""
+
+    place: int
+    """Byte of the rows at which it begins."""
+    row: dict[str, Any]
+    """In OpenAI's format; images are paths of this service."""
+
+
+class RowPage(View):
+    """Rows in their order."""
+
+    data: list[RowRead]
+    has_more: bool
+    next_place: int
+    """Give it as `place` to read on."""
+    num_bytes: int
+    """Of all rows."""
+
+
 class ImagesRead(View):
     """An uploaded image, or a zip of them."""
 
@@ -48,6 +77,15 @@ class ImagesRead(View):
     sha256: str
     num_images: int
     created_at: datetime
+
+
+class ImagesPage(View):
+    """Uploaded images, newest first."""
+
+    data: list[ImagesRead]
+    has_more: bool
+    last_id: str | None
+    """Give it as `after` to read on."""
 
 
 class FailureRead(View):

@@ -1,5 +1,7 @@
 """Uploaded datasets."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -73,3 +75,21 @@ def get(session: Session, dataset_id: str) -> Dataset:
     if dataset is None:
         raise DatasetNotFound(dataset_id)
     return dataset
+
+
+def page(session: Session, *, after: str | None, limit: int) -> Sequence[Dataset]:
+    """Those older than `after`, newest first."""
+    statement = select(Dataset).where(stored_files.is_kept(Dataset.id)).order_by(Dataset.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(Dataset.id < after)
+    return session.scalars(statement).all()
+
+
+def delete(session: Session, dataset_id: str) -> None:
+    """Have a dataset be gone.
+
+    Raises:
+        DatasetNotFound: There is none.
+        FileInUse: A job that has not ended needs it.
+    """
+    stored_files.delete(session, get(session, dataset_id).id)

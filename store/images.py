@@ -1,5 +1,7 @@
 """Uploaded images, one by one or in zips, that rows of datasets may name."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -62,3 +64,21 @@ def get(session: Session, images_id: str) -> ImageFile:
     if images is None:
         raise ImagesNotFound(images_id)
     return images
+
+
+def page(session: Session, *, after: str | None, limit: int) -> Sequence[ImageFile]:
+    """Those older than `after`, newest first."""
+    statement = select(ImageFile).where(stored_files.is_kept(ImageFile.id)).order_by(ImageFile.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(ImageFile.id < after)
+    return session.scalars(statement).all()
+
+
+def delete(session: Session, images_id: str) -> None:
+    """Have images be gone.
+
+    Raises:
+        ImagesNotFound: There are none.
+        FileInUse: A job that has not ended needs them.
+    """
+    stored_files.delete(session, get(session, images_id).id)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_rows
 from api.serving import REDIRECTED, serve
-from api.views import DatasetRead
+from api.views import DatasetPage, DatasetRead
 from store import datasets
 from store import images as image_files
 from store.tables import Dataset
@@ -56,6 +56,19 @@ async def upload_dataset(
     return dataset
 
 
+@router.get("")
+def list_datasets(
+    caller: CallerDep,
+    after: Annotated[str | None, Query(description="Id of the last dataset of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> DatasetPage:
+    """Datasets, newest first."""
+    with caller.reading() as session:
+        found = datasets.page(session, after=after, limit=limit + 1)
+        data = [DatasetRead.model_validate(dataset) for dataset in found[:limit]]
+    return DatasetPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+
+
 @router.get("/{dataset_id}", response_model=DatasetRead)
 def read_dataset(dataset_id: str, caller: CallerDep) -> Dataset:
     """One dataset."""
@@ -79,6 +92,13 @@ def download_rows(dataset_id: str, caller: CallerDep) -> FileResponse:
         media_type="application/jsonl",
         filename=f"{dataset.id}.jsonl",
     )
+
+
+@router.delete("/{dataset_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_dataset(dataset_id: str, caller: CallerDep) -> None:
+    """Delete a dataset, unless a job that has not ended needs it."""
+    with caller.writing() as session:
+        datasets.delete(session, dataset_id)
 
 
 def _look_for_images(caller: Caller, images_id: str | None) -> None:

@@ -1,13 +1,14 @@
 """/images: images apart from the rows that name them."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_images
-from api.views import ImagesRead
+from api.views import ImagesPage, ImagesRead
 from store import images
 from store.tables import ImageFile
 
@@ -37,11 +38,31 @@ async def upload_images(
     return found
 
 
+@router.get("")
+def list_images(
+    caller: CallerDep,
+    after: Annotated[str | None, Query(description="Id of the last images of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> ImagesPage:
+    """Uploaded images, newest first."""
+    with caller.reading() as session:
+        found = images.page(session, after=after, limit=limit + 1)
+        data = [ImagesRead.model_validate(one) for one in found[:limit]]
+    return ImagesPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+
+
 @router.get("/{images_id}", response_model=ImagesRead)
 def read_images(images_id: str, caller: CallerDep) -> ImageFile:
     """Uploaded images."""
     with caller.reading() as session:
         return images.get(session, images_id)
+
+
+@router.delete("/{images_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_images(images_id: str, caller: CallerDep) -> None:
+    """Delete uploaded images; rows that were uploaded with them have copies of their own."""
+    with caller.writing() as session:
+        images.delete(session, images_id)
 
 
 def _keep(caller: Caller, arrived: Arrival, filename: str, num_images: int) -> ImageFile:

@@ -22,7 +22,7 @@ SIGNING_IN = {("POST", "/session"), ("DELETE", "/session")}
 PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}
 READING = {"GET", "HEAD"}
 MakeKey = Callable[..., str]
-UNKNOWN_IDS = {"path": "config.json", "line": "1", "number": "0", "step": "1", "row": "0"}
+UNKNOWN_IDS = {"path": "config.json", "line": "1", "number": "0", "step": "1", "place": "0"}
 
 
 @pytest.fixture

@@ -42,6 +42,10 @@ def evaluation(step: int, *predictions: Prediction) -> EvaluationCompleted:
     )
 
 
+def prediction(output: str, *thumbnails: str) -> Prediction:
+    return Prediction(line=3, question="Which?", target="7", output=output, scores={}, thumbnails=thumbnails)
+
+
 def started(first_step: int) -> RunStarted:
     return RunStarted(
         first_step=first_step,
@@ -58,10 +62,9 @@ def started(first_step: int) -> RunStarted:
 @pytest.fixture
 def answered(recorder: Recorder, png_url: Callable[..., str]) -> None:
     """Two evaluations that asked about a picture, and one that asked nothing."""
-    told = {"line": 3, "question": "Which?", "target": "7", "scores": {}}
-    recorder.take(evaluation(1, Prediction(output="8", thumbnails=(png_url(),), **told)))
+    recorder.take(evaluation(1, prediction("8", png_url())))
     recorder.take(evaluation(2))
-    recorder.take(evaluation(3, Prediction(output="7", thumbnails=(png_url(),), **told)))
+    recorder.take(evaluation(3, prediction("7", png_url())))
     recorder.flush()
 
 
@@ -113,10 +116,9 @@ def test_a_picture_can_do_nothing_but_be_looked_at(client: TestClient, lease: Le
 @on_sqlite
 def test_what_is_no_picture_is_not_told_as_one(client: TestClient, lease: Lease, recorder: Recorder) -> None:
     page = "data:image/png;base64,PHNjcmlwdD4="
-    told = {"line": 1, "question": "", "target": "", "output": "", "scores": {}}
-    recorder.take(evaluation(1, Prediction(thumbnails=(page, "nonsense"), **told)))
+    recorder.take(evaluation(1, prediction("7", page, "nonsense")))
     recorder.flush()
-    place = f"/jobs/{lease.job_id}/samples/1/images"
+    place = f"/jobs/{lease.job_id}/samples/3/images"
 
     assert [client.get(f"{place}/{number}").status_code for number in range(3)] == [404] * 3
 
