@@ -57,12 +57,13 @@ export const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 /** @param {string} time  ISO */
 export const moment = (time) => `${day(time)}, ${clock(time)}`;
 
+/** @type {Record<string, string>} */
 const SPELLED = { eval_loss: "Held-out loss", anls: "ANLS", token_f1: "Token F1", json_field_f1: "JSON field F1", grad_norm: "Gradient norm" };
 
 /** `supervised_tokens_per_second` as a title; scores are all of held-out rows. @param {string} name */
 export function title(name) {
   const short = name in SPELLED ? name : name.replace(/^eval_/, "");
-  if (short in SPELLED) return SPELLED[/** @type {keyof SPELLED} */ (short)];
+  if (short in SPELLED) return SPELLED[short];
   const words = short.replaceAll("/", ": ").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
