@@ -29,6 +29,13 @@ export function number(value) {
   return amount >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
 }
 
+/** A metric's value in the unit that its name tells. @param {string} name  @param {number | null | undefined} value */
+export function measured(name, value) {
+  if (value === null || value === undefined) return number(value);
+  if (name.endsWith("_bytes")) return size(value);
+  return name.endsWith("_hits") ? `${number(100 * value)}%` : number(value);
+}
+
 /** @param {number} count  @param {string} one  @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 

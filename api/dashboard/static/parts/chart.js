@@ -1,6 +1,6 @@
 /** One chart: uPlot in the page's colours, with marks, a live legend, and its numbers as a table for who sees no curves. */
 import { smooth, summary } from "../curves.js";
-import { clock, duration, number, title } from "../format.js";
+import { clock, duration, measured, title } from "../format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { isDark } from "../theme.js";
 import uPlot from "../vendor/uplot.js";
@@ -57,7 +57,7 @@ function Legend({ curves, at, by }) {
       ${at !== null && html`<span class="quiet">${placeInWords(at, by)}</span>`}
       ${curves.map((curve, place) => html`
         <span key=${curve.label ?? curve.name} class=${`legend-entry series-${colourOf(curve, place)}`}>
-          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${number(valueAt(curve, at, by))}</b>
+          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${measured(curve.name, valueAt(curve, at, by))}</b>
         </span>
       `)}
     </div>
@@ -76,7 +76,7 @@ const Numbers = ({ curves, name, marks }) => html`
           const { last, least, greatest } = summary(curve);
           return html`
             <tr key=${curve.label ?? curve.name}><th scope="row">${curve.label ?? title(curve.name)}</th>
-              ${[last, least, greatest].map(({ step, value }) => html`<td>${number(value)} <span class="quiet">at ${step}</span></td>`)}
+              ${[last, least, greatest].map(({ step, value }) => html`<td>${measured(curve.name, value)} <span class="quiet">at ${step}</span></td>`)}
             </tr>
           `;
         })}
@@ -114,7 +114,7 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     padding: [8, 12, 0, 0],
     axes: [
       { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, places) => places.map((place) => tick(place, by)) }) },
-      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : number(value))) },
+      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : measured(curves[0].name, value))) },
     ],
     series: [{}, ...curves.flatMap(line)],
     hooks: {
