@@ -110,7 +110,7 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     height: HEIGHT,
     legend: { show: false },
     cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, y: false },
-    scales: { x: { time: by === "time" }, y: { distr: isLog ? 3 : 1 } },
+    scales: { x: { time: by === "time" }, y: isLog ? { distr: 3 } : { range: heights } },
     padding: [8, 12, 0, 0],
     axes: [
       { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, places) => places.map((place) => tick(place, by)) }) },
@@ -126,6 +126,13 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
   };
 }
 
+/** What is drawn between: a flat line has room around it. */
+function heights(_, least, greatest) {
+  if (least === null) return [0, 1];
+  if (least !== greatest) return uPlot.rangeNum(least, greatest, 0.1, true);
+  return least === 0 ? [0, 1] : [least - Math.abs(least) / 10, least + Math.abs(least) / 10];
+}
+
 function select(plot, zoom) {
   const { left, width } = plot.select;
   if (width < 4) return;
@@ -137,7 +144,7 @@ function select(plot, zoom) {
 function drawMarks(plot, { marks, by }, stroke) {
   const { ctx, bbox } = plot;
   ctx.save();
-  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, font: `${10 * devicePixelRatio}px system-ui` });
+  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, textAlign: "left", font: `${10 * devicePixelRatio}px system-ui` });
   ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
   for (const mark of marks) {
     const left = plot.valToPos(by === "step" ? mark.step : mark.time, "x", true);
