@@ -7,13 +7,15 @@ import uPlot from "../vendor/uplot.js";
 
 const HEIGHT = 220;
 const NUM_COLOURS = 8;
+/** @type {any[]} */
+const NONE = [];
 
 /**
  * @typedef {import("../curves.js").Series & {label?: string, colour?: number}} Curve
  * @param {{name: string, curves: Curve[], by: "step" | "time" | "elapsed", isLog: boolean, smoothing: number, marks?: any[],
  *   sync: string, range: [number, number] | null, zoom: (range: [number, number] | null) => void}} props
  */
-export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, range, zoom }) {
+export function Chart({ name, curves, by, isLog, smoothing, marks = NONE, sync, range, zoom }) {
   const frame = useRef(null);
   const plot = useRef(null);
   const latest = useRef({});
