@@ -28,7 +28,7 @@ class Dashboard:
         """Go to an address below the page, and wait until everything is there."""
         self.page.goto(f"{self.service.url}/{fragment}")
         self.page.locator("h1").first.wait_for()
-        expect(self.page.locator(".skeleton")).to_have_count(0, timeout=PATIENCE_SECONDS * 1000)
+        expect(self.page.locator(".skeleton")).to_have_count(0)
 
     def sign_in(self) -> None:
         """As `tuneyard open` does."""
@@ -40,6 +40,7 @@ class Dashboard:
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
     assert CHROMIUM is not None
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     options = ["--no-sandbox"] if os.geteuid() == 0 else []  # it wants this of root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)

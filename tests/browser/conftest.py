@@ -1,5 +1,6 @@
 """One live service, jobs of several kinds, and a browser to look at them."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -43,10 +44,12 @@ def trained(service: Service, dataset_id: str) -> str:
 
 @pytest.fixture(scope="session")
 def failed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A job whose second row is wrong."""
+    """A job whose second row is longer than the model can read."""
     rows = digits_in(tmp_path_factory.mktemp("wrong"), num_rows=2)
-    first, _ = rows.read_text().splitlines()
-    rows.write_text(f'{first}\n{{"messages": [{{"role": "user", "content": "?"}}]}}\n')
+    first, second = rows.read_text().splitlines()
+    row = json.loads(second)
+    row["messages"][-1]["content"] = "7 " * 20_000
+    rows.write_text(f"{first}\n{json.dumps(row)}\n")
     job_id = service.submit(service.tuneyard.datasets.upload(rows).id, LEARNING, suffix="wrong")
     service.ended(job_id)
     return job_id

@@ -3,7 +3,7 @@ import { signal } from "./vendor/signals.js";
 
 /**
  * Who one is: undefined until asked, null where a key is wanted, else what `GET /session` tells.
- * @type {import("./vendor/signals.js").Signal<undefined | null | {scope: string, require_keys: boolean}>}
+ * @type {import("./vendor/signals.js").Signal<undefined | null | {scope: string, requires_keys: boolean, project_name: string, key_name: string | null}>}
  */
 export const session = signal(undefined);
 
@@ -32,8 +32,8 @@ export const read = (path, abort) => ask(path, { signal: abort });
 
 /** @param {string} method  @param {string} path  @param {unknown} [body] */
 export function send(method, path, body) {
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-  return ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (body === undefined) return ask(path, { method });
+  return ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
 /** @param {string} path  @param {RequestInit} request */

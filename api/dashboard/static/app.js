@@ -1,6 +1,7 @@
 /** The dashboard: composition root. */
 import { lookAtSession, session, signIn } from "./api.js";
 import { html, render } from "./html.js";
+import { ComparePage } from "./pages/compare.js";
 import { JobPage } from "./pages/job.js";
 import { JobsPage } from "./pages/jobs.js";
 import { NotFoundPage } from "./pages/not_found.js";
@@ -11,7 +12,10 @@ import { href, replace, route } from "./router.js";
 import "./theme.js";
 
 /** By the first word of the address. */
-const PAGES = { jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`) };
+const PAGES = {
+  jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`),
+  compare: () => html`<${ComparePage} />`,
+};
 /** What stands in the head line. */
 const PLACES = [{ name: "jobs", title: "Jobs" }];
 

@@ -3,13 +3,14 @@ import { read, Unreachable } from "./api.js";
 import { withPoints } from "./curves.js";
 import { useEffect, useMemo } from "./html.js";
 import { follow } from "./live.js";
-import { batch, signal } from "./vendor/signals.js";
+import { computed, signal } from "./vendor/signals.js";
 
 const MAX_POINTS = 1000;
 const DRAW_MILLISECONDS = 250;
 const PAGE = 1000;
 const MOST_LINES = 5000;
 const LOOK_SECONDS = 10;
+const AGAIN_MILLISECONDS = 2000;
 
 export const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
@@ -30,9 +31,11 @@ export class JobState {
     this.events = signal(/** @type {any[] | null} */ (null));
     this.series = signal(/** @type {Record<string, import("./curves.js").Series> | null} */ (null));
     this.lines = signal(/** @type {any[] | null} */ (null));
-    this.samples = signal(/** @type {any[] | null} */ (null));
+    this.hasEarlierLines = signal(false);
+    this.samples = computed(() => this.events.value?.filter(({ data }) => data.predictions?.length).map(asSample) ?? null);
     this.checkpoints = signal(/** @type {any[] | null} */ (null));
     this.points = /** @type {import("./curves.js").Points[]} */ ([]);
+    this.heard = /** @type {import("./curves.js").Points[] | null} */ (null);
     this.drawing = 0;
     this.close = () => {};
   }
@@ -59,11 +62,10 @@ export class JobState {
         event: (event) => this.takeEvent(event),
         metric: (points) => this.takePoints(points),
         log: (line) => (this.lines.value = behind(this.lines.value, [line]).slice(-MOST_LINES)),
-        sample: (sample) => (this.samples.value = [...(this.samples.value ?? []), sample]),
       },
       () => this.readPast(),
     );
-    this.tell(read(this.path, this.abort?.signal).then((job) => this.job.value ?? this.take(job)));
+    this.tell(() => this.readJob());
   }
 
   /** What an action answered, or the stream. @param {any} job */
@@ -74,38 +76,38 @@ export class JobState {
   }
 
   readPast() {
-    this.tell(this.readAll("events").then((events) => {
-      this.events.value = union(events, this.events.value ?? []);
-      this.samples.value = events.filter((event) => event.data.predictions?.length).map(asSample);
-    }));
-    this.tell(this.readSeries());
-    this.tell(this.readLines());
-    this.tell(this.readCheckpoints());
+    for (const work of ["readEvents", "readSeries", "readLines", "readCheckpoints"]) this.tell(() => this[work]());
+  }
+
+  async readJob() {
+    this.take(await read(this.path, this.abort?.signal));
   }
 
   async readSeries() {
-    // TIMES
-    const { data } = await read(`${this.path}/metrics?max_points=${MAX_POINTS}`, this.abort?.signal);
-    this.series.value = Object.fromEntries(data.map((one) => [one.name, { ...one, times: one.times ?? one.steps }]));
+    const heard = (this.heard = []); // meanwhile: the answer may be older
+    const { data } = await read(`${this.path}/metrics?times=true&max_points=${MAX_POINTS}`, this.abort?.signal);
+    if (this.heard === heard) this.heard = null;
+    this.series.value = heard.reduce(withPoints, Object.fromEntries(data.map((one) => [one.name, one])));
   }
 
   /** Series between two steps, finer than the whole. @param {number} first  @param {number} last */
   async readStretch(first, last) {
-    const asked = `from_step=${first}&to_step=${last}&max_points=${MAX_POINTS}`;
+    const asked = `times=true&from_step=${first}&to_step=${last}&max_points=${MAX_POINTS}`;
     const { data } = await read(`${this.path}/metrics?${asked}`, this.abort?.signal);
     return Object.fromEntries(data.map((one) => [one.name, one]));
   }
 
   async readLines() {
-    const { data } = await read(`${this.path}/logs?last=${PAGE}`, this.abort?.signal);
+    const { data, has_more } = await read(`${this.path}/logs?last=${PAGE}`, this.abort?.signal);
+    this.hasEarlierLines.value = has_more;
     this.lines.value = behind(data, this.lines.value ?? []);
   }
 
   async readLinesBefore() {
     const first = this.lines.value?.[0]?.id ?? 0;
-    const { data } = await read(`${this.path}/logs?before=${first}&last=${PAGE}`, this.abort?.signal);
+    const { data, has_more } = await read(`${this.path}/logs?before=${first}&last=${PAGE}`, this.abort?.signal);
+    this.hasEarlierLines.value = has_more;
     this.lines.value = [...data, ...(this.lines.value ?? [])];
-    return data.length === PAGE;
   }
 
   async readCheckpoints() {
@@ -114,46 +116,50 @@ export class JobState {
 
   takeEvent(event) {
     this.events.value = union(this.events.value ?? [], [event]);
-    if (event.type.startsWith("checkpoint_")) this.tell(this.readCheckpoints());
+    if (event.type.startsWith("checkpoint_")) this.tell(() => this.readCheckpoints());
   }
 
   takePoints(points) {
     this.points.push(points);
+    this.heard?.push(points);
     this.drawing ||= setTimeout(() => this.draw(), DRAW_MILLISECONDS);
   }
 
   draw() {
     this.drawing = 0;
     const points = this.points.splice(0);
-    batch(() => (this.series.value = points.reduce(withPoints, this.series.value ?? {})));
-    const isLong = Object.values(this.series.value ?? {}).some(({ steps }) => steps.length > 2 * MAX_POINTS);
-    if (isLong) this.tell(this.readSeries());
+    if (!this.series.value) return; // it is being read, and what was heard is put behind it
+    this.series.value = points.reduce(withPoints, this.series.value);
+    const isLong = Object.values(this.series.value).some(({ steps }) => steps.length > 2 * MAX_POINTS);
+    if (isLong) this.tell(() => this.readSeries());
   }
 
   /** An ended job's stream is closed; somebody may have it tried again. */
   lookForRetry() {
     if (!document.hidden && this.job.value && ENDED.has(this.job.value.status)) {
-      this.tell(read(this.path, this.abort?.signal).then((job) => this.take(job)));
+      this.tell(() => this.readJob());
     }
   }
 
-  async readAll(what) {
+  async readEvents() {
     const found = [];
     for (let [after, hasMore] = [0, true]; hasMore; ) {
-      const page = await read(`${this.path}/${what}?limit=${PAGE}&after=${after}`, this.abort?.signal);
+      const page = await read(`${this.path}/events?limit=${PAGE}&after=${after}`, this.abort?.signal);
       found.push(...page.data);
       [after, hasMore] = [page.last_id, page.has_more];
     }
-    return found;
+    this.events.value = union(found, this.events.value ?? []);
   }
 
-  tell(work) {
-    work.then(
-      () => (this.error.value = null),
-      (error) => {
-        if (error.name !== "AbortError" && !(error instanceof Unreachable)) this.error.value = error;
-      },
-    );
+  /** Do something with the service; where it does not answer, again. @param {() => Promise<void>} work */
+  async tell(work) {
+    try {
+      await work();
+      this.error.value = null;
+    } catch (error) {
+      if (error instanceof Unreachable) setTimeout(() => this.abort?.signal.aborted || this.tell(work), AGAIN_MILLISECONDS);
+      else if (error.name !== "AbortError") this.error.value = error;
+    }
   }
 }
 

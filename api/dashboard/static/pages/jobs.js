@@ -9,6 +9,7 @@ import { lossOf, Progress } from "../parts/progress.js";
 import { nameOf, shortId, Status, STATUSES } from "../parts/status.js";
 import { usePolled } from "../polling.js";
 import { go, href, replace, route } from "../router.js";
+import { selected, toggle } from "../selection.js";
 
 const LOOK_SECONDS = 2;
 const PAGE = 25;
@@ -23,7 +24,7 @@ export function JobsPage() {
     document.title = counts?.running ? `(${counts.running}) Jobs – Tuneyard` : "Jobs – Tuneyard";
   }, [counts?.running]);
   return html`
-    <div class="page-head"><h1>Jobs</h1><${Counts} counts=${counts} /></div>
+    <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /></div>
     <${Filters} query=${query} counts=${counts} />
     ${found.error && html`<${Trouble} error=${found.error} />`}
     ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
@@ -42,6 +43,20 @@ const chosen = (query) => query.get("status")?.split(",").filter(Boolean) ?? [];
 const Counts = ({ counts }) => html`
   <p class="quiet" aria-live="off">${counts ? `${counts.running ?? 0} running, ${counts.queued ?? 0} waiting` : ""}</p>
 `;
+
+/** What is done with the jobs that are ticked. */
+function Comparing() {
+  const ids = selected.value;
+  if (!ids.length) return null;
+  return html`
+    <div class="buttons">
+      ${ids.length > 1
+        ? html`<a class="button primary" href=${href(["compare"], { jobs: ids.join() })}>Compare ${ids.length} jobs</a>`
+        : html`<span class="quiet">Tick another job to compare them.</span>`}
+      <button type="button" class="button" onClick=${() => (selected.value = [])}>Untick</button>
+    </div>
+  `;
+}
 
 function Filters({ query, counts }) {
   const status = query.get("status") ?? "";
@@ -75,7 +90,7 @@ function List({ page, query }) {
     <table class="table jobs">
       <caption class="unseen">Jobs, newest first</caption>
       <thead><tr>
-        <th scope="col">Job</th><th scope="col">Status</th><th scope="col">Progress</th><th scope="col" class="numeric">Loss</th>
+        <th scope="col"><span class="unseen">Compare</span></th><th scope="col">Job</th><th scope="col">Status</th><th scope="col">Progress</th><th scope="col" class="numeric">Loss</th>
         <th scope="col">Model</th><th scope="col">Submitted</th><th scope="col">Time</th>
       </tr></thead>
       <tbody>${data.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
@@ -89,6 +104,7 @@ function List({ page, query }) {
 
 const Row = ({ job, now }) => html`
   <tr>
+    <td class="cell-select"><input type="checkbox" aria-label=${`Compare ${nameOf(job)}`} checked=${selected.value.includes(job.id)} onChange=${() => toggle(job.id)} /></td>
     <th scope="row"><a class="job-link" href=${href(["jobs", job.id])}>${nameOf(job)}</a><span class="quiet job-id">${job.spec.suffix ? shortId(job.id) : ""}</span></th>
     <td><${Status} job=${job} /></td>
     <td class="cell-progress">${job.queue_position ? html`<${Place} job=${job} now=${now} />` : html`<${Progress} job=${job} />`}</td>

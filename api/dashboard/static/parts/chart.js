@@ -1,25 +1,27 @@
 /** One chart: uPlot in the page's colours, with marks, a live legend, and its numbers as a table for who sees no curves. */
 import { smooth, summary } from "../curves.js";
-import { clock, number, title } from "../format.js";
-import { html, useEffect, useRef, useState } from "../html.js";
+import { clock, duration, measured, title } from "../format.js";
+import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { isDark } from "../theme.js";
 import uPlot from "../vendor/uplot.js";
 
 const HEIGHT = 220;
 const NUM_COLOURS = 8;
+/** @type {any[]} */
+const NONE = [];
 
 /**
  * @typedef {import("../curves.js").Series & {label?: string, colour?: number}} Curve
- * @param {{name: string, curves: Curve[], by: "step" | "time", isLog: boolean, smoothing: number, marks?: any[],
+ * @param {{name: string, curves: Curve[], by: "step" | "time" | "elapsed", isLog: boolean, smoothing: number, marks?: any[],
  *   sync: string, range: [number, number] | null, zoom: (range: [number, number] | null) => void}} props
  */
-export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, range, zoom }) {
+export function Chart({ name, curves, by, isLog, smoothing, marks = NONE, sync, range, zoom }) {
   const frame = useRef(null);
   const plot = useRef(null);
   const latest = useRef({});
   latest.current = { marks, zoom, by };
   const [at, setAt] = useState(null);
-  const data = aligned(curves, by, smoothing, isLog);
+  const data = useMemo(() => aligned(curves, by, smoothing, isLog), [curves, by, smoothing, isLog]);
   const shape = `${curves.map((curve) => curve.label ?? curve.name)}|${by}|${isLog}|${smoothing > 0}|${isDark.value}`;
 
   useEffect(() => {
@@ -39,7 +41,7 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
       plot.current.setData(data, range === null);
       if (range !== null) plot.current.setScale("x", { min: range[0], max: range[1] });
     });
-  });
+  }, [shape, data, range, marks]);
 
   return html`
     <figure class="chart" aria-label=${`${name}, a chart; its numbers stand below`}>
@@ -54,10 +56,10 @@ export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, ra
 function Legend({ curves, at, by }) {
   return html`
     <div class="legend">
-      ${at !== null && html`<span class="quiet">${by === "time" ? clock(at * 1000) : `step ${at.toLocaleString("en")}`}</span>`}
+      ${at !== null && html`<span class="quiet">${placeInWords(at, by)}</span>`}
       ${curves.map((curve, place) => html`
         <span key=${curve.label ?? curve.name} class=${`legend-entry series-${colourOf(curve, place)}`}>
-          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${number(valueAt(curve, at, by))}</b>
+          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${measured(curve.name, valueAt(curve, at, by))}</b>
         </span>
       `)}
     </div>
@@ -76,7 +78,7 @@ const Numbers = ({ curves, name, marks }) => html`
           const { last, least, greatest } = summary(curve);
           return html`
             <tr key=${curve.label ?? curve.name}><th scope="row">${curve.label ?? title(curve.name)}</th>
-              ${[last, least, greatest].map(({ step, value }) => html`<td>${number(value)} <span class="quiet">at ${step}</span></td>`)}
+              ${[last, least, greatest].map(({ step, value }) => html`<td>${measured(curve.name, value)} <span class="quiet">at ${step}</span></td>`)}
             </tr>
           `;
         })}
@@ -90,7 +92,7 @@ const Numbers = ({ curves, name, marks }) => html`
 function aligned(curves, by, smoothing, isLog) {
   const drawable = (values) => (isLog ? values.map((value) => (value > 0 ? value : null)) : values);
   const tables = curves.flatMap((curve) => {
-    const places = by === "time" ? curve.times : curve.steps;
+    const places = placesOf(curve, by);
     const table = [places, drawable(smooth(curve.values, smoothing))];
     return smoothing > 0 ? [[places, drawable(curve.values)], table] : [table];
   });
@@ -110,11 +112,11 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     height: HEIGHT,
     legend: { show: false },
     cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, y: false },
-    scales: { x: { time: by === "time" }, y: { distr: isLog ? 3 : 1 } },
+    scales: { x: { time: by === "time" }, y: isLog ? { distr: 3 } : { range: heights } },
     padding: [8, 12, 0, 0],
     axes: [
-      { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, steps) => steps.map((step) => (Number.isInteger(step) ? step.toLocaleString("en") : "")) }) },
-      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : number(value))) },
+      { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, places) => places.map((place) => tick(place, by)) }) },
+      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : measured(curves[0].name, value))) },
     ],
     series: [{}, ...curves.flatMap(line)],
     hooks: {
@@ -124,6 +126,13 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     },
     plugins: [{ hooks: { ready: (plot) => plot.over.addEventListener("dblclick", () => latest.current.zoom(null)) } }],
   };
+}
+
+/** What is drawn between: a flat line has room around it. */
+function heights(_, least, greatest) {
+  if (least === null) return [0, 1];
+  if (least !== greatest) return uPlot.rangeNum(least, greatest, 0.1, true);
+  return least === 0 ? [0, 1] : [least - Math.abs(least) / 10, least + Math.abs(least) / 10];
 }
 
 function select(plot, zoom) {
@@ -137,10 +146,10 @@ function select(plot, zoom) {
 function drawMarks(plot, { marks, by }, stroke) {
   const { ctx, bbox } = plot;
   ctx.save();
-  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, font: `${10 * devicePixelRatio}px system-ui` });
+  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, textAlign: "left", font: `${10 * devicePixelRatio}px system-ui` });
   ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
   for (const mark of marks) {
-    const left = plot.valToPos(by === "time" ? mark.time : mark.step, "x", true);
+    const left = plot.valToPos(by === "step" ? mark.step : mark.time, "x", true);
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
     ctx.beginPath();
     ctx.moveTo(left, bbox.top);
@@ -153,7 +162,7 @@ function drawMarks(plot, { marks, by }, stroke) {
 
 /** Of the point at or before a place; of the last one where there is no place. */
 function valueAt(curve, at, by) {
-  const places = by === "time" ? curve.times : curve.steps;
+  const places = placesOf(curve, by);
   if (at === null) return curve.values.at(-1);
   let [low, high] = [0, places.length];
   while (low < high) {
@@ -162,6 +171,18 @@ function valueAt(curve, at, by) {
     else high = middle;
   }
   return low ? curve.values[low - 1] : null;
+}
+
+const placesOf = (curve, by) => (by === "step" ? curve.steps : curve.times);
+
+function placeInWords(place, by) {
+  if (by === "step") return `step ${place.toLocaleString("en")}`;
+  return by === "time" ? clock(place * 1000) : duration(place);
+}
+
+function tick(place, by) {
+  if (by === "elapsed") return duration(place).replace(/ 0 \w+$/, "");
+  return Number.isInteger(place) ? place.toLocaleString("en") : "";
 }
 
 const colourOf = (curve, place) => ((curve.colour ?? place) % NUM_COLOURS) + 1;

@@ -18,10 +18,11 @@ export function Gallery({ state }) {
   const right = rows.filter((row) => answerAt(row, step)?.isRight).length;
   return html`
     <div class="toolbar">
-      <label class="field-inline">Evaluation at step <output>${step.toLocaleString("en")}</output>
+      <label class="field-inline">Evaluation at step
         <input type="range" min="0" max=${steps.length - 1} step="1" value=${steps.indexOf(step)} disabled=${steps.length < 2}
           aria-valuetext=${`step ${step}`}
           onInput=${(event) => choose(Number(event.target.value) === steps.length - 1 ? null : steps[Number(event.target.value)])} />
+        <output>${step.toLocaleString("en")}</output>
       </label>
       <label class="check"><input type="checkbox" checked=${isOnlyChanged} onChange=${(event) => setOnlyChanged(event.target.checked)} /> Only answers that changed</label>
       <span class="quiet">${right} of ${rows.length} exactly right</span>

@@ -9,7 +9,6 @@ export function LogsPanel({ state }) {
   const box = useRef(null);
   const [follows, setFollows] = useState(true);
   const [wanted, setWanted] = useState("");
-  const [hasEarlier, setEarlier] = useState(true);
   useEffect(() => {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follows, wanted]);
@@ -17,9 +16,9 @@ export function LogsPanel({ state }) {
   if (!lines.length) return html`<${Empty} title="No line yet"><p>What the trainer writes to its log appears here.</p></${Empty}>`;
   const shown = wanted ? lines.filter(({ line }) => line.toLowerCase().includes(wanted.toLowerCase())) : lines;
   const isAtEnd = () => box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 24;
-  const readEarlier = async () => {
+  const readEarlier = () => {
     setFollows(false);
-    setEarlier(await state.readLinesBefore());
+    state.tell(() => state.readLinesBefore());
   };
   return html`
     <div class="toolbar">
@@ -28,7 +27,7 @@ export function LogsPanel({ state }) {
       </label>
       <span class="quiet">${shown.length.toLocaleString("en")} ${shown.length === 1 ? "line" : "lines"}</span>
       <label class="check"><input type="checkbox" checked=${follows} onChange=${(event) => setFollows(event.target.checked)} /> Follow</label>
-      ${hasEarlier && lines.length >= 1000 && html`<button type="button" class="button small" onClick=${readEarlier}>Earlier lines</button>`}
+      ${state.hasEarlierLines.value && html`<button type="button" class="button small" onClick=${readEarlier}>Earlier lines</button>`}
     </div>
     <div class="log" ref=${box} role="log" aria-label="Log" tabindex="0" onScroll=${() => setFollows(isAtEnd())}>
       ${shown.map(({ id, created_at, attempt, line }) => html`

@@ -4,6 +4,9 @@ import { html } from "../html.js";
 import { useNow } from "../now.js";
 import { stretches } from "../timeline.js";
 
+/** Shorter ones than one in so many could not be seen. */
+const MOST_SHOWN = 2000;
+
 /** @param {{events: any[]}} props */
 export function TimelineBar({ events }) {
   const now = useNow();
@@ -21,8 +24,8 @@ export function TimelineBar({ events }) {
         <div class="timeline-row" key=${attempt}>
           <span class="quiet">${attempt === "0" ? "Before" : `Attempt ${attempt}`}</span>
           <ol>
-            ${stretched.map((one) => html`
-              <li key=${`${one.what}${one.began}`} class=${`phase phase-${one.what}`} tabindex="0"
+            ${stretched.filter((one) => end(one) - one.began > whole / MOST_SHOWN).map((one) => html`
+              <li key=${`${one.what}${one.began}`} class=${`phase phase-${one.what}`}
                 style=${{ insetInlineStart: share(began, one.began), width: share(one.began, end(one)) }}
                 title=${describe(one, end(one))}><span>${title(one.what)}</span><span class="unseen">: ${duration((end(one) - one.began) / 1000)}</span></li>
             `)}
