@@ -11,6 +11,8 @@ THROUGHPUT = "supervised_tokens_per_second"
 _COLOURS = {"loss": "cyan", "eval_loss": "magenta"}
 """Of each series that is drawn."""
 _MIN_POINTS = 2
+_MIN_WIDTH = 40
+_MIN_HEIGHT = 8
 _BESIDE = 23
 """Columns that the numbers and names of the axes take."""
 _AROUND = 5
@@ -18,9 +20,9 @@ _AROUND = 5
 
 
 def drawing(series: Sequence[Series], width: int, height: int) -> Text | None:
-    """The losses over the steps, in so many columns and lines; None as long as there is no line to draw."""
+    """The losses over the steps, in so many columns and lines; None where there is no line to draw, or no room."""
     shown = [one for one in series if one.name in _COLOURS and len(one.steps) >= _MIN_POINTS]
-    if not shown:
+    if not shown or width < _MIN_WIDTH or height < _MIN_HEIGHT:
         return None
     figure = plotille.Figure()
     figure.width, figure.height = width - _BESIDE, height - _AROUND

@@ -26,6 +26,7 @@ from client.sweeping import (
     differences,
     drawn,
     grid,
+    is_at,
     marked,
     name_of,
     numbers,
@@ -140,8 +141,8 @@ def _points(
 def _submitted(tuneyard: Tuneyard, sweep_id: str, asked: dict[str, Any], points: Sequence[Values]) -> list[Job]:
     """Every child; those that are there already are not submitted again, nor is a dataset of theirs uploaded again."""
     there = numbers(tuneyard.jobs.list(metadata={SWEEP: sweep_id}))
-    if any(number >= len(points) for number in there):
-        raise UnreadableInput(f"{sweep_id} is another sweep, of more points; choose another --name")
+    if not all(number < len(points) and is_at(job.spec, points[number]) for number, job in there.items()):
+        raise UnreadableInput(f"{sweep_id} is another sweep, of other points; choose another --name")
     if there:
         known = next(iter(there.values())).spec
         spec = asked | {name: known[name] for name in DATASETS if name in asked}

@@ -96,6 +96,12 @@ def at_point(spec: Mapping[str, Any], values: Values) -> dict[str, Any]:
     return changed
 
 
+def is_at(spec: Mapping[str, Any], values: Values) -> bool:
+    """True if a spec has these values."""
+    there = dict(_flat(spec))
+    return all(there.get(path) == value for path, value in _flat(at_point({}, values)))
+
+
 def checked_name(name: str) -> str:
     """A name that was given to a sweep.
 

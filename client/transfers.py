@@ -60,6 +60,6 @@ def bar(title: str, num_bytes: int | None) -> Iterator[OnBytes]:
     """A bar on a terminal, as long as it lasts; None where nobody knows how much will come."""
     console = stderr()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=num_bytes)
-        yield lambda more_bytes: bar.advance(task, more_bytes)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=num_bytes)
+        yield lambda more_bytes: progress.advance(task, more_bytes)

@@ -12,6 +12,13 @@ from client.curves import THROUGHPUT, drawing
 from client.errors import TuneyardError
 from client.views import Job, Series
 
+CURVE_POINTS = 200
+"""Of each series, at most: a terminal shows no more."""
+Curves = Callable[[], Sequence[Series]]
+_DRAW_SECONDS = 1.0
+"""Between two drawings, at least."""
+_MAX_HEIGHT = 14
+_MAX_WIDTH = 110
 _COLUMNS = (
     SpinnerColumn(),
     TextColumn("{task.fields[state]}"),
@@ -20,14 +27,6 @@ _COLUMNS = (
 )
 _LAST_PLACE = 200
 """The service tells this one of all who stand behind it, too."""
-
-
-Curves = Callable[[], Sequence[Series]]
-CURVE_POINTS = 200
-"""Of each series, at most: a terminal shows no more."""
-_DRAW_SECONDS = 1.0
-_HEIGHT = 14
-_MAX_WIDTH = 110
 
 
 def show_to_end(changes: Iterable[Job], console: Console, curves: Curves = tuple) -> Job:
@@ -92,7 +91,8 @@ def _live(changes: Iterable[Job], console: Console, curves: Curves) -> Iterator[
             if job.progress and (job.has_ended or time.monotonic() - drawn_at >= _DRAW_SECONDS):
                 with suppress(TuneyardError):  # a service that is away for a moment; the next change draws again
                     series = curves()
-                    drawn, pace = drawing(series, min(console.width, _MAX_WIDTH), _HEIGHT), _pace(series)
+                    room = min(console.width, _MAX_WIDTH), min(console.height - 3, _MAX_HEIGHT)
+                    drawn, pace = drawing(series, *room), _pace(series)
                 drawn_at = time.monotonic()
             bar.update(task, total=total, completed=completed, state=state(job), numbers=numbers(job) + pace)
             live.update(Group(drawn, bar) if drawn else bar)

@@ -33,7 +33,7 @@ async def download(transport: AsyncTransport, artifact: Artifact, folder: Path, 
     if wanted:
         raise DownloadCorrupted(wanted[0].file.path)
     files = tuple(ManifestFile(path=one.path, num_bytes=one.num_bytes, sha256=one.sha256) for one in artifact.files)
-    Manifest(files=files).save(folder)
+    await blocking(Manifest(files=files).save, folder)
 
 
 async def download_file(transport: AsyncTransport, path: str, target: Path, on_bytes: OnBytes) -> None:

@@ -14,6 +14,7 @@ from client import views
 from client.aio.download import download, download_file
 from client.aio.following import follow
 from client.aio.transport import AsyncTransport
+from client.errors import UnreadableInput
 from client.pieces import OnBytes
 from client.streaming import StreamMessage
 from client.views import Artifact, Checkpoint, Event, LogLine, Report, Series
@@ -45,8 +46,12 @@ class AsyncJobs:
                 By default each call has a key of its own, under which it is sent again if its answer was lost.
             fields: Fields of a `JobSpec`; they go before those of `spec`.
         """
-        key = {"Idempotency-Key": str(uuid4()) if idempotency_key is None else idempotency_key}
-        return await self._one("POST", "/jobs", repeats=True, json=_body(spec, fields), headers=key)
+        key = str(uuid4()) if idempotency_key is None else idempotency_key
+        if not key.isascii():
+            raise UnreadableInput(f"the idempotency key {key!r} is not ASCII, as HTTP has it")
+        return await self._one(
+            "POST", "/jobs", repeats=True, json=_body(spec, fields), headers={"Idempotency-Key": key}
+        )
 
     async def retrieve(self, job_id: str) -> "AsyncJob":
         """A job as it is now."""

@@ -34,7 +34,7 @@ def download(transport: Transport, artifact: Artifact, folder: Path, on_bytes: O
     if wanted:
         raise DownloadCorrupted(wanted[0].file.path)
     files = tuple(ManifestFile(path=one.path, num_bytes=one.num_bytes, sha256=one.sha256) for one in artifact.files)
-    Manifest(files=files).save(folder)
+    blocking(Manifest(files=files).save, folder)
 
 
 def download_file(transport: Transport, path: str, target: Path, on_bytes: OnBytes) -> None:

@@ -12,6 +12,7 @@ from pydantic import PrivateAttr, ValidationInfo, model_validator
 from pydantic_core import to_jsonable_python
 
 from client import views
+from client.errors import UnreadableInput
 from client.pieces import OnBytes
 from client.streaming import StreamMessage
 from client.sync.download import download, download_file
@@ -44,8 +45,10 @@ class Jobs:
                 By default each call has a key of its own, under which it is sent again if its answer was lost.
             fields: Fields of a `JobSpec`; they go before those of `spec`.
         """
-        key = {"Idempotency-Key": str(uuid4()) if idempotency_key is None else idempotency_key}
-        return self._one("POST", "/jobs", repeats=True, json=_body(spec, fields), headers=key)
+        key = str(uuid4()) if idempotency_key is None else idempotency_key
+        if not key.isascii():
+            raise UnreadableInput(f"the idempotency key {key!r} is not ASCII, as HTTP has it")
+        return self._one("POST", "/jobs", repeats=True, json=_body(spec, fields), headers={"Idempotency-Key": key})
 
     def retrieve(self, job_id: str) -> "Job":
         """A job as it is now."""

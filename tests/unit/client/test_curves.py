@@ -24,6 +24,11 @@ def test_a_point_is_no_curve() -> None:
     assert drawing([series("loss", 1.0)], 60, 12) is None
 
 
+def test_a_small_terminal_has_no_room() -> None:
+    assert drawing([series("loss", 2.0, 1.0)], 30, 12) is None
+    assert drawing([series("loss", 2.0, 1.0)], 60, 5) is None
+
+
 def test_another_drawing_holds_nothing_of_the_one_before() -> None:
     drawing([series("eval_loss", 2.5, 1.5)], 60, 12)
 

@@ -1,5 +1,8 @@
 """Problems in words."""
 
+import re
+from pathlib import Path
+
 import pytest
 from httpx2 import Request, Response
 
@@ -44,3 +47,19 @@ def test_answer_of_another_kind_of_server_is_told_as_such(body: str) -> None:
 @pytest.mark.parametrize("code", sorted(HINTS))
 def test_known_codes_come_with_what_to_do(code: str) -> None:
     assert error(422, json={"code": code, "detail": "no"}).hint == HINTS[code]
+
+
+ROOT = Path(__file__).parents[3]
+OF_OPENAIS_VIEW = re.compile(
+    "webhook|upload_|part|permission|model_not_deletable|wrong_bytes|too_many_bytes|invalid_url"
+)
+"""Codes that no route of the client answers with."""
+
+
+def test_every_code_that_a_command_may_meet_says_what_to_do() -> None:
+    told = re.findall(r'(?:HTTPStatus\.\w+, |^ +)"([a-z_]+)"', (ROOT / "api" / "problems.py").read_text(), re.MULTILINE)
+
+    codes = {code for code in told if not OF_OPENAIS_VIEW.search(code)} - {"body_is_a_form"}
+
+    assert len(codes) > 25
+    assert codes - HINTS.keys() == set()

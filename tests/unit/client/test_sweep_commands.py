@@ -106,12 +106,25 @@ def test_a_sweep_that_goes_on_uploads_nothing_again(stub: StubService, tmp_path:
     stub.answers = [kept]
     (tmp_path / "rows.jsonl").write_text("row")
     (tmp_path / "spec.json").write_text(json.dumps(SPEC | {"train_dataset": str(tmp_path / "rows.jsonl")}))
-    kept.jobs = [SUCCEEDED | {"id": "ftjob-0", "spec": SPEC | {"metadata": {"sweep": "mine", "sweep_point": "0"}}}]
+    child = SPEC | {"hyperparameters": {"learning_rate": 1e-4}, "metadata": {"sweep": "mine", "sweep_point": "0"}}
+    kept.jobs = [SUCCEEDED | {"id": "ftjob-0", "spec": child}]
 
     result = sweep(stub, str(tmp_path / "spec.json"), *GRID, "--name", "mine")
 
     assert result.exit_code == 0, result.output
     assert kept.jobs[1]["spec"]["train_dataset"] == "file-1"
+
+
+def test_the_name_of_another_sweep_is_refused(stub: StubService, spec: str) -> None:
+    kept = Kept()
+    stub.answers = [kept]
+    sweep(stub, spec, *GRID, "--name", "mine")
+
+    result = sweep(stub, spec, "--grid", "hyperparameters.learning_rate=3e-4,4e-4", "--name", "mine")
+
+    assert result.exit_code == 2
+    assert "mine is another sweep" in result.stderr
+    assert len(kept.jobs) == 2
 
 
 def test_one_success_is_a_success(stub: StubService, spec: str) -> None:

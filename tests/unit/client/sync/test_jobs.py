@@ -77,6 +77,13 @@ def test_a_key_may_be_chosen(tuneyard: Tuneyard, stub: StubService) -> None:
     assert stub.asked[0].headers["Idempotency-Key"] == "nightly 7"
 
 
+def test_a_key_that_no_header_takes_is_refused(tuneyard: Tuneyard, stub: StubService) -> None:
+    with pytest.raises(UnreadableInput, match="ASCII"):
+        tuneyard.jobs.create({}, idempotency_key="nächtlich")
+
+    assert stub.asked == []
+
+
 def test_file_is_sent_under_its_name_and_told_byte_by_byte(
     tuneyard: Tuneyard, stub: StubService, tmp_path: Path
 ) -> None:
