@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -164,12 +165,12 @@ class Storage:
 
     def is_old(self, place: Path) -> bool:
         """True if a published file has been there for a day."""
-        return self.stat(place).st_mtime < time.time() - _OLD_SECONDS
+        return _has_age(lambda: self.stat(place), _OLD_SECONDS)
 
     def unread_cache(self) -> list[Path]:
         """Entries of this host's caches that no run has read for a month; any may be deleted at any time."""
         entries = (path for path in (self.root / "cache").rglob("*") if path.is_file())
-        return [path for path in entries if path.stat().st_mtime < time.time() - _UNREAD_SECONDS]
+        return [path for path in entries if _has_age(path.stat, _UNREAD_SECONDS)]
 
     def forget_job(self, job_id: str) -> None:
         """Delete what this host still has of the folders of a job that is no more."""
@@ -243,8 +244,13 @@ class Storage:
 
 
 def _is_old(path: Path) -> bool:
+    return _has_age(path.stat, _OLD_SECONDS)
+
+
+def _has_age(stat: Callable[[], os.stat_result], seconds: float) -> bool:
+    """True if a file has not changed for so long; False if it is gone."""
     try:
-        return path.stat().st_mtime < time.time() - _OLD_SECONDS
+        return stat().st_mtime < time.time() - seconds
     except FileNotFoundError:
         return False
 

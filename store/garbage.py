@@ -4,6 +4,7 @@ More are files of uploads that no row names, left by a crash between a file and 
 nobody has read for a month. Nothing of it is needed by a job that has not ended.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ from store import expiry, orphans, retention
 from store.database import Database
 from store.file_tables import StoredFile, UploadPart
 from store.files import Storage
+from store.tables import Dataset, ImageFile
 
 MAX_FOUND = 1000
 _IDS_AT_ONCE = 500
@@ -83,12 +85,16 @@ def _found(database: Database, storage: Storage) -> Iterator[tuple[Garbage, Go]]
     nameless = {Kind.ORPHAN: orphans.every(database, storage), Kind.STRAY: _strays(database, storage)}
     for kind, places in nameless.items():
         for place in places:
-            yield _of_file(kind, storage, place, storage.stat(place).st_size), partial(storage.delete, place)
+            yield _of_file(kind, storage, place, partial(storage.stat, place)), partial(storage.delete, place)
     for path in storage.unread_cache():
-        yield _of_file(Kind.CACHE, storage, path, path.stat().st_size), partial(path.unlink, missing_ok=True)
+        yield _of_file(Kind.CACHE, storage, path, path.stat), partial(path.unlink, missing_ok=True)
 
 
-def _of_file(kind: Kind, storage: Storage, place: Path, num_bytes: int) -> Garbage:
+def _of_file(kind: Kind, storage: Storage, place: Path, stat: Callable[[], os.stat_result]) -> Garbage:
+    try:
+        num_bytes = stat().st_size
+    except FileNotFoundError:  # a link that leads nowhere, or a worker was faster
+        num_bytes = 0
     return Garbage(kind, place.relative_to(storage.root).as_posix(), num_bytes)
 
 
@@ -103,5 +109,5 @@ def _strays(database: Database, storage: Storage) -> Iterator[Path]:
 
 
 def _known(session: Session, file_ids: Iterable[str]) -> set[str]:
-    tables: tuple[Any, ...] = (StoredFile, UploadPart)
+    tables: tuple[Any, ...] = (StoredFile, UploadPart, Dataset, ImageFile)
     return {one for table in tables for one in session.scalars(select(table.id).where(table.id.in_(file_ids)))}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 
 from store import garbage, stored_files, uploads
 from store.database import Database
-from store.file_tables import Purpose
+from store.file_tables import Purpose, StoredFile
 from store.files import Storage
 from store.garbage import Kind
 from tests.unit.kinds import EVERY_KIND
@@ -69,6 +70,26 @@ def test_a_file_whose_row_was_never_written_is_found_a_day_later(
         (Kind.STRAY, "datasets/file-old.jsonl")
     ]
     assert (with_row.exists(), young.exists(), old.exists()) == (True, True, False)
+
+
+def test_a_dataset_from_before_files_had_rows_of_their_own_is_no_stray(
+    database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
+) -> None:
+    age(publish(storage, tmp_path, f"datasets/{spec.train_dataset}.jsonl"))
+    with database.writing() as session:
+        session.execute(delete(StoredFile))
+
+    assert garbage.find(database, storage) == []
+
+
+def test_a_link_in_a_run_folder_that_leads_nowhere_is_an_orphan(database: Database, storage: Storage) -> None:
+    link = storage.root / "jobs/ftjob-of-nobody/attempt-1/link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("nowhere")
+
+    [found] = garbage.collect(database, storage)
+
+    assert (found.kind, found.num_bytes, link.is_symlink()) == (Kind.ORPHAN, 0, False)
 
 
 def test_what_no_run_has_read_for_a_month_leaves_the_caches(database: Database, storage: Storage) -> None:

@@ -13,6 +13,7 @@ from store.database import Database
 from store.file_tables import StoredFile
 from store.files import Storage
 from store.leases import Lease
+from store.orphans import Orphans
 from store.retention import Due, Kept
 from store.series import Point
 from store.tables import Artifact, Attempt, Job
@@ -93,6 +94,15 @@ def test_an_artifact_goes_when_its_time_is_over_and_its_job_tells_so(
     with database.reading() as session:
         left = session.scalars(select(Artifact.job_id)).all()
     assert left == [young.job_id]
+
+
+def test_workers_do_it_beside_their_other_work(database: Database, storage: Storage, spec: JobSpec) -> None:
+    lease = train(database, storage, spec)
+    keep(database, keep_logs_days=7)
+
+    Orphans(database, storage).collect()
+
+    assert types(database, lease.job_id)[-1] == "logs_expired"
 
 
 @EVERY_KIND
