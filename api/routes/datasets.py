@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
+from api.dataset_views import DatasetPage, DatasetRead
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_rows
 from api.serving import REDIRECTED, serve
-from api.views import DatasetPage, DatasetRead
 from store import datasets
 from store import images as image_files
 from store.tables import Dataset

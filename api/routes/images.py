@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.dataset_views import ImagesPage, ImagesRead
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_images
-from api.views import ImagesPage, ImagesRead
 from store import images
 from store.tables import ImageFile
 

@@ -8,9 +8,9 @@ from typing import IO, Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api import rows
+from api.dataset_views import RowPage, RowRead
 from api.guard import Caller, CallerDep
 from api.pictures import PICTURED, picture
-from api.views import RowPage, RowRead
 from store import datasets
 
 router = APIRouter(prefix="/datasets/{dataset_id}", tags=["datasets"])

@@ -32,6 +32,7 @@ class MLflow(Closed):
     tags: Annotated[dict[_TagKey, Annotated[str, StringConstraints(max_length=512)]], Field(max_length=16)] = Field(
         default_factory=dict
     )
+    """Words of yours, by name."""
 
 
 class Wandb(Closed):
@@ -39,11 +40,13 @@ class Wandb(Closed):
 
     type: Literal["wandb"] = "wandb"
     project: _WandbName
+    """Made if it is not there."""
     name: _Name | None = None
     """Of the run; None means the job's suffix, or its id."""
     entity: _WandbName | None = None
     """Account or team; None means that of the operator's key."""
     tags: Annotated[tuple[_Tag, ...], Field(strict=False, max_length=32)] = ()
+    """Words of yours."""
 
 
 Integration = Annotated[TensorBoard | MLflow | Wandb, Field(discriminator="type")]

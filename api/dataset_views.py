@@ -1,0 +1,71 @@
+"""What the API answers about datasets and images."""
+
+from datetime import datetime
+from typing import Any
+
+from api.views import View
+
+
+class DatasetRead(View):
+    """An uploaded dataset."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
+    form: str
+    """In which it came: JSONL, JSON, Parquet, WebDataset or zip. Its rows are kept in OpenAI's chat format."""
+    num_rows: int
+    num_images: int
+    unused_keys: tuple[str, ...]
+    """Keys of its records that mean nothing here."""
+    created_at: datetime
+
+
+class DatasetPage(View):
+    """Datasets, newest first."""
+
+    data: list[DatasetRead]
+    has_more: bool
+    last_id: str | None
+    """Give it as `after` to read on."""
+
+
+class RowRead(View):
+    """A row of a dataset."""
+
+    place: int
+    """Byte of the rows at which it begins."""
+    row: dict[str, Any]
+    """In OpenAI's format; images are paths of this service."""
+
+
+class RowPage(View):
+    """Rows in their order."""
+
+    data: list[RowRead]
+    has_more: bool
+    next_place: int
+    """Give it as `place` to read on."""
+    num_bytes: int
+    """Of all rows."""
+
+
+class ImagesRead(View):
+    """An uploaded image, or a zip of them."""
+
+    id: str
+    filename: str
+    num_bytes: int
+    sha256: str
+    num_images: int
+    created_at: datetime
+
+
+class ImagesPage(View):
+    """Uploaded images, newest first."""
+
+    data: list[ImagesRead]
+    has_more: bool
+    last_id: str | None
+    """Give it as `after` to read on."""
