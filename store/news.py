@@ -75,7 +75,7 @@ def since(session: Session, job_id: str, *, event_id: int, metric_id: int) -> Ne
     events = _evaluations(session, job_id, event_id, last_event)
     has_all_events = len(events) < _MAX_EVENTS
     attempts = {row.attempt for row in rows} | {event.attempt for event in events}
-    reached = _reached(session, job_id) if attempts - {1} else {}
+    reached = _reached(session, job_id) if max(attempts, default=1) > 1 else {}
     return News(
         job=job,
         points=tuple(
