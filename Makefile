@@ -18,6 +18,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup ## the main job: train the starter model to read handwritten digits, through the service
 	$(BIN)/python examples/digits/demo.py
 
+look: setup ## what the demo has trained, in a browser (Ctrl-C stops the service)
+	$(BIN)/tuneyard up --data-dir .tuneyard/demo --open
+
 up: setup ## start the service here and keep it running (Ctrl-C stops it)
 	$(BIN)/tuneyard up
 
@@ -81,4 +84,4 @@ pins: setup ## renew constraints.txt from what .venv holds
 clean: ## remove .venv and everything built
 	rm -rf .venv .venv-bench .venv-clients .cache build dist docs/reference site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo up clients chromium screenshots vendor test test-all chaos bench-setup bench families docs client-sync check pins clean
+.PHONY: help setup demo look up clients chromium screenshots vendor test test-all chaos bench-setup bench families docs client-sync check pins clean

@@ -41,11 +41,13 @@ def up(
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FOLDER", help="Offer a model's folder as a base model; repeatable")
     ] = None,
+    *,
+    is_shown: Annotated[bool, typer.Option("--open", help="Show it in a browser once it is ready")] = False,
 ) -> None:
     """Run the service on this machine until Ctrl-C."""
     models = dict(_named_folder(one) for one in model or ())
     deployment = Deployment((data_dir or default_data_dir()).resolve(), num_slots=slots, models=models)
-    service.run(deployment, host, port, _say)
+    service.run(deployment, host, port, _say, is_shown=is_shown)
 
 
 @app.command("open")

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from threading import Thread
 
+from client import opening
 from client.deployment import Deployment
 from client.embedded import TICK_SECONDS, EmbeddedService
 from client.endpoint import ENDPOINT
@@ -15,8 +17,15 @@ _PARTS = (Role.WORKER, Role.TRACKING, Role.API, Role.BROKER, Role.MIGRATIONS, Ro
 _GRACE_SECONDS = 5.0
 
 
-def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]) -> None:
+def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None], *, is_shown: bool = False) -> None:
     """Run a service until Ctrl-C, SIGTERM or the end of its terminal.
+
+    Args:
+        deployment: Of what.
+        host: Address to listen on.
+        port: To listen on; 0 picks a free one.
+        say: Tells a person.
+        is_shown: Whether a browser is opened once it is ready.
 
     Raises:
         CannotStart: Another service has the folder or the port, or a part ended at once; nothing is left running.
@@ -33,6 +42,9 @@ def run(deployment: Deployment, host: str, port: int, say: Callable[[str], None]
                 if not stopping.is_asked:
                     service.tend()
                     say(_welcome(service, deployment))
+                    if is_shown:
+                        link = opening.link_of(service.url, deployment.read_key())
+                        Thread(target=_show, args=(link, say), daemon=True).start()
                 while not stopping.is_asked:
                     time.sleep(TICK_SECONDS)
                     service.tend()
@@ -50,6 +62,11 @@ def _end_leftovers(deployment: Deployment, say: Callable[[str], None]) -> None:
         say("Ending what an earlier start has left: " + ", ".join(str(process.pid) for process in left))
         kill(found.get(Role.WORKER, ()))  # asked to end, it would interrupt its runners
         end(left, _GRACE_SECONDS)
+
+
+def _show(link: str, say: Callable[[str], None]) -> None:
+    if not opening.show(link):
+        say("No browser came up here; for one elsewhere: tuneyard open --link")
 
 
 def _welcome(service: EmbeddedService, deployment: Deployment) -> str:

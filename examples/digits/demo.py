@@ -46,6 +46,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     print(f"Digits read right: {learned['accuracy_before']:.1%} before, {learned['accuracy_after']:.1%} after")
+    print("See it in a browser: make look")
     print(json.dumps(learned))
     return 0
 

@@ -2,14 +2,26 @@
 
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
 import psutil
+import pytest
 
 from client.endpoint import ENDPOINT, Endpoint
 from client.processes import Processes
-from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, until
+from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, running, until
+
+BROWSER = """
+import os, sys
+import httpx2
+
+link = httpx2.get(sys.argv[2], trust_env=False).headers["Location"]
+with open(f"{sys.argv[1]}.draft", "w") as told:
+    told.write(link)
+os.replace(told.name, sys.argv[1])
+"""
 
 
 def test_endpoint_file_names_the_service(service: Service) -> None:
@@ -29,6 +41,19 @@ def test_processes_named_are_alive(service: Service) -> None:
     pids = until(alive)
 
     assert {role: len(pids[role]) for role in ("api", "broker", "worker")} == {"api": 1, "broker": 1, "worker": 1}
+
+
+def test_a_browser_is_opened_signed_in_once_the_service_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, told = tmp_path / "browser.py", tmp_path / "told"
+    browser.write_text(BROWSER)
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} {told} %s")
+
+    with running(tmp_path / "service", "--open") as opened:
+        link = until(lambda: told.read_text() if told.exists() else "")
+
+        assert link == f"{opened.url}/#key={(opened.data_dir / 'admin.key').read_text().strip()}"
 
 
 def test_runner_and_trainer_are_listed_while_a_job_runs(service: Service, dataset_id: str) -> None:
