@@ -12,6 +12,7 @@ PAGES = (
     *(f"jobs/{{trained}}/{tab}" for tab in ("samples", "checkpoints", "logs", "events", "spec")),
     "jobs/{failed}",
     "compare?jobs={trained},{failed}",
+    "submit?from={trained}",
 )
 WIDTHS = (360, 768, 1280, 2560)
 

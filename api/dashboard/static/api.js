@@ -3,7 +3,7 @@ import { signal } from "./vendor/signals.js";
 
 /**
  * Who one is: undefined until asked, null where a key is wanted, else what `GET /session` tells.
- * @type {import("./vendor/signals.js").Signal<undefined | null | {scope: string, require_keys: boolean}>}
+ * @type {import("./vendor/signals.js").Signal<undefined | null | {scope: string, requires_keys: boolean, project_name: string, key_name: string | null}>}
  */
 export const session = signal(undefined);
 
@@ -12,11 +12,13 @@ export const isLost = signal(false);
 
 /** The service said no. `message` is for people: what is wrong, and what to do. */
 export class Refused extends Error {
-  /** @param {number} status  @param {{detail?: string, title?: string, code?: string}} problem */
+  /** @param {number} status  @param {{detail?: string, title?: string, code?: string, errors?: any[]}} problem */
   constructor(status, problem) {
     super(problem.detail ?? problem.title ?? `The service answered ${status}.`);
     this.status = status;
     this.code = problem.code;
+    /** Places of what is wrong. */
+    this.errors = problem.errors ?? [];
   }
 }
 
@@ -30,10 +32,11 @@ export class Unreachable extends Error {
 /** @param {string} path  @param {AbortSignal} [abort] */
 export const read = (path, abort) => ask(path, { signal: abort });
 
-/** @param {string} method  @param {string} path  @param {unknown} [body] */
-export function send(method, path, body) {
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-  return ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+/** @param {string} method  @param {string} path  @param {unknown} [body]  @param {{headers?: Record<string, string>, signal?: AbortSignal}} [request] */
+export function send(method, path, body, request = {}) {
+  if (body === undefined) return ask(path, { ...request, method });
+  const headers = { ...request.headers, "Content-Type": "application/json" };
+  return ask(path, { ...request, method, headers, body: JSON.stringify(body) });
 }
 
 /** @param {string} path  @param {RequestInit} request */

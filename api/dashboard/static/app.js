@@ -6,6 +6,7 @@ import { JobPage } from "./pages/job.js";
 import { JobsPage } from "./pages/jobs.js";
 import { NotFoundPage } from "./pages/not_found.js";
 import { SignInPage } from "./pages/sign_in.js";
+import { SubmitPage } from "./pages/submit.js";
 import { Skeleton } from "./parts/notes.js";
 import { Shell } from "./parts/shell.js";
 import { href, replace, route } from "./router.js";
@@ -15,9 +16,12 @@ import "./theme.js";
 const PAGES = {
   jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`),
   compare: () => html`<${ComparePage} />`,
+  submit: () => html`<${SubmitPage} />`,
 };
 /** What stands in the head line. */
-const PLACES = [{ name: "jobs", title: "Jobs" }];
+const PLACES = [
+  { name: "jobs", title: "Jobs" },
+];
 
 function App() {
   const { path } = route.value;
