@@ -145,12 +145,16 @@ def points(event: RunEvent) -> Iterator[Point]:
     """The numbers in an event; those that are not finite are left out."""
     match event:
         case StepCompleted():
+            seconds = max(event.step_seconds, 1e-9)
             numbers: dict[str, float | None] = {
                 "loss": event.loss,
                 "learning_rate": event.learning_rate,
                 "grad_norm": event.grad_norm,
                 "epoch": event.epoch,
-                "supervised_tokens_per_second": event.num_supervised_tokens / max(event.step_seconds, 1e-9),
+                "supervised_tokens_per_second": event.num_supervised_tokens / seconds,
+                "rows_per_second": None if event.num_rows is None else event.num_rows / seconds,
+                "peak_memory_bytes": event.peak_bytes,
+                "feature_cache_hits": event.feature_hits,
                 **event.metrics,
             }
         case EvaluationCompleted():

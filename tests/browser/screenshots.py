@@ -17,7 +17,7 @@ _PAGES = {
     "samples": "#/jobs/{job_id}/samples",
     "checkpoints": "#/jobs/{job_id}/checkpoints",
 }
-_LEARNING = {"num_epochs": 4, "batch_size": 32, "learning_rate": 0.001, "warmup_ratio": 0.1}
+_LEARNING = {"num_epochs": 5, "batch_size": 32, "learning_rate": 0.002, "warmup_ratio": 0.1}
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         sys.exit("There is no chromium: make chromium")
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "service") as service, chromium() as browser:
-        job_id = _jobs(service, digits_in(Path(folder), num_rows=1400))
+        job_id = _jobs(service, digits_in(Path(folder), num_rows=640))
         for size, (width, height) in _SIZES.items():
             with opened(browser, service, width=width, height=height) as dashboard:
                 _take_all(dashboard, job_id, size)
@@ -37,11 +37,11 @@ def _jobs(service: Service, rows: Path) -> str:
     dataset_id = service.tuneyard.upload(rows).id
     evaluated = {
         "eval_dataset": {"fraction": 0.1},
-        "evaluation": {"every": 20, "generation": {"max_new_tokens": 4}},
-        "checkpointing": {"every": 40, "keep_last": 4},
+        "evaluation": {"every": 12, "generation": {"max_new_tokens": 4}},
+        "checkpointing": {"every": 24, "keep_last": 3},
     }
     job_id = service.submit(dataset_id, _LEARNING, suffix="digits", **evaluated)
-    service.ended(job_id)
+    service.tuneyard.wait(job_id)
     endless = service.submit(dataset_id, ENDLESS, suffix="every-digit")
     service.until_trains(endless)
     service.submit(dataset_id, _LEARNING, suffix="digits-lora", method={"type": "lora"}, **evaluated)

@@ -9,9 +9,9 @@ from tests.browser.chromium import Dashboard
 @pytest.fixture
 def page(dashboard: Dashboard, trained: str, failed: str) -> Page:
     """Two jobs, compared by who ticked them in the list."""
-    for job_id in (trained, failed):
-        dashboard.open(f"#/jobs?search={job_id}")
-        dashboard.page.get_by_role("checkbox").check()
+    assert trained != failed
+    for name in ("digits", "wrong"):
+        dashboard.page.get_by_role("checkbox", name=f"Compare {name}").check()
     dashboard.page.get_by_role("link", name="Compare 2 jobs").click()
     dashboard.page.get_by_role("heading", name="Comparing 2 jobs").wait_for()
     return dashboard.page

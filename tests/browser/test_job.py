@@ -50,7 +50,7 @@ def test_a_curve_is_painted(dashboard: Dashboard, trained: str) -> None:
 def test_each_kind_of_number_has_its_chart(dashboard: Dashboard, trained: str, page: Page) -> None:
     dashboard.open(f"#/jobs/{trained}")
 
-    for name in ("Loss", "Scores on held-out rows", "Learning rate", "Gradient norm", "Supervised tokens per second"):
+    for name in ("Loss", "Scores on held-out rows", "Learning rate", "Gradient norm", "Rows per second", "Memory"):
         page.get_by_role("figure", name=name).wait_for()
 
 

@@ -15,6 +15,7 @@ from trainer_core.contract.events import (
     FeaturesTried,
     FeaturesUsed,
     RunEvent,
+    StepCompleted,
     TowerLeft,
 )
 from trainer_core.contract.spec import (
@@ -109,6 +110,7 @@ def test_the_next_run_looks_at_none(
 
     [tried], [used], [left] = second.told(FeaturesTried), second.told(FeaturesUsed), second.told(TowerLeft)
     assert (tried.num_kept, used.num_computed) == (NUM_IMAGES, 0)
+    assert {step.feature_hits for step in second.told(StepCompleted)} == {1.0}
     assert asked == []
     assert left.num_bytes > 0
     assert second.losses == first.losses

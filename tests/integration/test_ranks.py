@@ -90,6 +90,15 @@ def test_two_ranks_have_the_losses_of_one(
     assert losses(together[1]) == pytest.approx(losses(alone[1]), abs=1e-4)
 
 
+def test_two_ranks_count_the_rows_of_both(
+    alone: tuple[Path, list[RunEvent]], together: tuple[Path, list[RunEvent]]
+) -> None:
+    counted = [[one.num_rows for one in events if isinstance(one, StepCompleted)] for _, events in (alone, together)]
+
+    assert counted[0][0]
+    assert counted[1] == counted[0]
+
+
 def test_two_ranks_evaluate_as_one(alone: tuple[Path, list[RunEvent]], together: tuple[Path, list[RunEvent]]) -> None:
     measured = [
         [event.loss for event in events if isinstance(event, EvaluationCompleted)] for _, events in (alone, together)

@@ -113,8 +113,16 @@ def test_steps_tell_where_they_are(ran: Run) -> None:
     assert [step.epoch for step in steps] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
     # Each answer is a digit and its stop token; nine rows leave one for the last step of an epoch.
     assert [step.num_supervised_tokens for step in steps] == [8, 8, 2, 8, 8, 2]
+    assert [step.num_rows for step in steps] == [4, 4, 1, 4, 4, 1]
     assert steps[0].learning_rate == 1e-3
     assert all(step.grad_norm for step in steps)
+
+
+def test_steps_tell_the_most_memory_that_was_taken(ran: Run) -> None:
+    peaks = [step.peak_bytes or 0 for step in ran.told(StepCompleted)]
+
+    assert peaks[0] > 50_000_000  # torch alone takes more
+    assert peaks == sorted(peaks)
 
 
 def test_the_model_learns(ran: Run) -> None:

@@ -64,6 +64,12 @@ class StepCompleted(_Event):
     grad_norm: float | None
     """2-norm of all gradients before clipping; None if it was not finite."""
     num_supervised_tokens: int
+    num_rows: int | None = None
+    """Rows, or pairs, that the step was made of, over all processes."""
+    peak_bytes: int | None = None
+    """Most memory that tensors have taken on the first device so far; on the CPU, that the process has."""
+    feature_hits: float | None = None
+    """Images so far whose kept features were read, as a part of all; None where none are kept."""
     step_seconds: float
     """Wall time since the step before, data and evaluation included."""
     elapsed_seconds: float

@@ -26,6 +26,7 @@ from trainer_core.training.checkpoints import Checkpoints
 from trainer_core.training.evaluation import Evaluator
 from trainer_core.training.fine_tuning import FineTuning, StepResult
 from trainer_core.training.first_loss import why_odd
+from trainer_core.training.gauges import peak_bytes
 from trainer_core.training.plan import Plan
 from trainer_core.training.progress import Progress
 from trainer_core.training.snapshot import Checkpoint
@@ -90,7 +91,7 @@ class Conductor(pl.Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
+        batch: Any,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Tell of the step, then evaluate, save and end if it is time to."""
@@ -98,7 +99,7 @@ class Conductor(pl.Callback):
         assert pl_module.result is not None
         progress, plan = self._progress, self._plan
         progress.step += 1
-        self._tell(pl_module.result)
+        self._tell(pl_module, pl_module.result, len(batch))
         if progress.step == 1 and (odd := why_odd(float(pl_module.result.loss), pl_module.num_words)):
             log.warning(odd)
         self._emit_all(self._checkpoints.written())
@@ -130,7 +131,8 @@ class Conductor(pl.Callback):
         words = (None, *BY_WEIGHT)
         return words[ranks.largest(words.index(self._stop.word), module.device)]
 
-    def _tell(self, result: StepResult) -> None:
+    def _tell(self, module: FineTuning, result: StepResult, num_own_rows: int) -> None:
+        num_rows = num_own_rows if module.is_sharded else ranks.added(num_own_rows, module.device)
         now = time.monotonic()
         loss, grad_norm = float(result.loss), float(result.grad_norm)
         metrics = {name: value for name, value in result.metrics.items() if math.isfinite(value)}
@@ -144,6 +146,9 @@ class Conductor(pl.Callback):
                 learning_rate=result.learning_rate,
                 grad_norm=_finite(grad_norm),
                 num_supervised_tokens=result.num_supervised_tokens,
+                num_rows=num_rows,
+                peak_bytes=peak_bytes(module.device),
+                feature_hits=module.features.share_read if module.features else None,
                 step_seconds=now - self._stepped_at,
                 elapsed_seconds=now - self._started_at,
             )

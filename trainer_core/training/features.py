@@ -160,6 +160,12 @@ class FrozenFeatures:
             seconds_saved=max(0.0, self._num_read * each - self._seconds_reading),
         )
 
+    @property
+    def share_read(self) -> float | None:
+        """How many of the units so far were read, as a part of all; None before the first."""
+        num_units = self._num_read + self._num_computed
+        return self._num_read / num_units if num_units else None
+
     def num_kept(self) -> int:
         """Units that need not be computed any more."""
         return len(self._images.uses(self.unit)) - len(self._not_kept())

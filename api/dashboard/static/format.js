@@ -29,6 +29,13 @@ export function number(value) {
   return amount >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
 }
 
+/** A metric's value in the unit that its name tells. @param {string} name  @param {number | null | undefined} value */
+export function measured(name, value) {
+  if (value === null || value === undefined) return number(value);
+  if (name.endsWith("_bytes")) return size(value);
+  return name.endsWith("_hits") ? `${number(100 * value)}%` : number(value);
+}
+
 /** @param {number} count  @param {string} one  @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
@@ -57,12 +64,13 @@ export const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 /** @param {string} time  ISO */
 export const moment = (time) => `${day(time)}, ${clock(time)}`;
 
+/** @type {Record<string, string>} */
 const SPELLED = { eval_loss: "Held-out loss", anls: "ANLS", token_f1: "Token F1", json_field_f1: "JSON field F1", grad_norm: "Gradient norm" };
 
 /** `supervised_tokens_per_second` as a title; scores are all of held-out rows. @param {string} name */
 export function title(name) {
   const short = name in SPELLED ? name : name.replace(/^eval_/, "");
-  if (short in SPELLED) return SPELLED[/** @type {keyof SPELLED} */ (short)];
+  if (short in SPELLED) return SPELLED[short];
   const words = short.replaceAll("/", ": ").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -9,7 +9,7 @@ export function parse(hash) {
 
 /** @param {string[]} path  @param {Record<string, string | null | undefined>} [query] */
 export function href(path, query = {}) {
-  const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
+  const asked = new URLSearchParams(Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : [])));
   return `#/${path.map(encodeURIComponent).join("/")}${asked.size ? `?${asked}` : ""}`;
 }
 

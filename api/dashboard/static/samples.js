@@ -23,6 +23,7 @@ export function byRows(samples) {
   const rows = new Map();
   for (const { step, predictions } of bySteps(samples)) {
     for (const { line, question, target, output, scores, thumbnails = [] } of predictions) {
+      /** @type {Row} */
       const row = rows.get(line) ?? { line, question, target, images: thumbnails, answers: [] };
       const before = row.answers.at(-1);
       const hasChanged = before !== undefined && before.output !== output;

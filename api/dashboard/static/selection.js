@@ -9,6 +9,6 @@ export const selected = signal([]);
 
 /** @param {string} id */
 export function toggle(id) {
-  const [known, others] = [selected.value, selected.value.filter((one) => one !== id)];
+  const [known, others] = [selected.value, selected.value.filter((/** @type {string} */ one) => one !== id)];
   selected.value = others.length < known.length ? others : [...known, id].slice(-MOST);
 }

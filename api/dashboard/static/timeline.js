@@ -5,6 +5,7 @@
  * @typedef {{attempt: number, what: string, began: number, ended: number | null}} Stretch
  */
 
+/** @type {Record<string, string>} */
 const WAITING = { job_submitted: "validating", job_validating: "validating", job_queued: "queued", job_paused: "paused" };
 const ENDS = new Set(["job_succeeded", "job_failed", "job_cancelled"]);
 
@@ -24,7 +25,7 @@ export function stretches(events) {
   for (const event of events) {
     if (event.type === "phase_entered") begin(event, event.data.phase);
     else if (event.type === "attempt_started") begin(event, "starting");
-    else if (event.type in WAITING) begin(event, WAITING[/** @type {keyof WAITING} */ (event.type)]);
+    else if (event.type in WAITING) begin(event, WAITING[event.type]);
     else if (ENDS.has(event.type)) begin(event, null);
   }
   return found.filter((one) => one.ended === null || one.ended > one.began);

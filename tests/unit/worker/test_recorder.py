@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from store import events, logs
+from store import events, logs, metrics
 from store.database import Database
 from store.leases import Lease
+from trainer_core.contract.events import StepCompleted
 from worker import cap
 from worker.recorder import Recorder
 
@@ -29,6 +30,39 @@ def test_a_flood_of_log_lines_is_cut_and_an_event_says_so(
         [told] = [event for event in events.after(session, lease.job_id, 0, 100) if event.type == "truncated"]
     assert lines == ["line 0", "line 1", "line 2"]
     assert (told.data["what"], told.data["most"]) == ("log", 3)
+
+
+def test_what_a_step_cost_becomes_series(database: Database, lease: Lease) -> None:
+    one = Recorder(database, lease, 90)
+
+    one.take(
+        StepCompleted(
+            step=1,
+            total_steps=2,
+            epoch=0.5,
+            loss=None,
+            learning_rate=0.1,
+            grad_norm=None,
+            num_supervised_tokens=8,
+            num_rows=4,
+            peak_bytes=1_000,
+            feature_hits=0.25,
+            step_seconds=0.5,
+            elapsed_seconds=0.5,
+        )
+    )
+    one.flush()
+
+    with database.reading() as session:
+        found = metrics.read(session, lease.job_id, name=None, from_step=None, to_step=None)
+    assert {series.name: series.values for series in found} == {
+        "epoch": [0.5],
+        "feature_cache_hits": [0.25],
+        "learning_rate": [0.1],
+        "peak_memory_bytes": [1_000],
+        "rows_per_second": [8],
+        "supervised_tokens_per_second": [16],
+    }
 
 
 class Unreliable(Database):

@@ -1,19 +1,21 @@
 /** One chart: uPlot in the page's colours, with marks, a live legend, and its numbers as a table for who sees no curves. */
 import { smooth, summary } from "../curves.js";
-import { clock, duration, number, title } from "../format.js";
+import { clock, duration, measured, title } from "../format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { isDark } from "../theme.js";
 import uPlot from "../vendor/uplot.js";
 
 const HEIGHT = 220;
 const NUM_COLOURS = 8;
+/** @type {any[]} */
+const NONE = [];
 
 /**
  * @typedef {import("../curves.js").Series & {label?: string, colour?: number}} Curve
  * @param {{name: string, curves: Curve[], by: "step" | "time" | "elapsed", isLog: boolean, smoothing: number, marks?: any[],
  *   sync: string, range: [number, number] | null, zoom: (range: [number, number] | null) => void}} props
  */
-export function Chart({ name, curves, by, isLog, smoothing, marks = [], sync, range, zoom }) {
+export function Chart({ name, curves, by, isLog, smoothing, marks = NONE, sync, range, zoom }) {
   const frame = useRef(null);
   const plot = useRef(null);
   const latest = useRef({});
@@ -57,7 +59,7 @@ function Legend({ curves, at, by }) {
       ${at !== null && html`<span class="quiet">${placeInWords(at, by)}</span>`}
       ${curves.map((curve, place) => html`
         <span key=${curve.label ?? curve.name} class=${`legend-entry series-${colourOf(curve, place)}`}>
-          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${number(valueAt(curve, at, by))}</b>
+          <i></i>${curve.label ?? (curves.length > 1 ? title(curve.name) : "")} <b>${measured(curve.name, valueAt(curve, at, by))}</b>
         </span>
       `)}
     </div>
@@ -76,7 +78,7 @@ const Numbers = ({ curves, name, marks }) => html`
           const { last, least, greatest } = summary(curve);
           return html`
             <tr key=${curve.label ?? curve.name}><th scope="row">${curve.label ?? title(curve.name)}</th>
-              ${[last, least, greatest].map(({ step, value }) => html`<td>${number(value)} <span class="quiet">at ${step}</span></td>`)}
+              ${[last, least, greatest].map(({ step, value }) => html`<td>${measured(curve.name, value)} <span class="quiet">at ${step}</span></td>`)}
             </tr>
           `;
         })}
@@ -110,11 +112,11 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     height: HEIGHT,
     legend: { show: false },
     cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, y: false },
-    scales: { x: { time: by === "time" }, y: { distr: isLog ? 3 : 1 } },
+    scales: { x: { time: by === "time" }, y: isLog ? { distr: 3 } : { range: heights } },
     padding: [8, 12, 0, 0],
     axes: [
       { ...axis, size: 30, ...(by === "time" ? {} : { values: (_, places) => places.map((place) => tick(place, by)) }) },
-      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : number(value))) },
+      { ...axis, size: 56, values: (_, values) => values.map((value) => (value === null ? "" : measured(curves[0].name, value))) },
     ],
     series: [{}, ...curves.flatMap(line)],
     hooks: {
@@ -124,6 +126,13 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
     },
     plugins: [{ hooks: { ready: (plot) => plot.over.addEventListener("dblclick", () => latest.current.zoom(null)) } }],
   };
+}
+
+/** What is drawn between: a flat line has room around it. */
+function heights(_, least, greatest) {
+  if (least === null) return [0, 1];
+  if (least !== greatest) return uPlot.rangeNum(least, greatest, 0.1, true);
+  return least === 0 ? [0, 1] : [least - Math.abs(least) / 10, least + Math.abs(least) / 10];
 }
 
 function select(plot, zoom) {
@@ -137,7 +146,7 @@ function select(plot, zoom) {
 function drawMarks(plot, { marks, by }, stroke) {
   const { ctx, bbox } = plot;
   ctx.save();
-  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, font: `${10 * devicePixelRatio}px system-ui` });
+  Object.assign(ctx, { strokeStyle: stroke, fillStyle: stroke, lineWidth: devicePixelRatio, textAlign: "left", font: `${10 * devicePixelRatio}px system-ui` });
   ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
   for (const mark of marks) {
     const left = plot.valToPos(by === "step" ? mark.step : mark.time, "x", true);

@@ -1,6 +1,7 @@
 /** A job's curves, and what they are looked at with: smoothing, scale, axis, stretch. */
 import { charts } from "../curves.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
+import { ENDED } from "../job_state.js";
 import { Chart } from "./chart.js";
 import { Empty, Skeleton } from "./notes.js";
 
@@ -19,7 +20,7 @@ export function CurvesPanel({ state, marks }) {
     setLook({ by });
   };
   if (!whole) return html`<${Skeleton} rows=${3} label="Loading curves" />`;
-  if (!found.length) return html`<${Empty} title="No curves yet"><p>They are drawn from the first step on.</p></${Empty}>`;
+  if (!found.length) return html`<${NoCurves} hasEnded=${ENDED.has(state.job.value?.status)} />`;
   return html`
     <${LookBar} look=${look} setLook=${setLook} changeAxis=${changeAxis} range=${range} setRange=${setRange} />
     <div class="charts">
@@ -30,6 +31,12 @@ export function CurvesPanel({ state, marks }) {
     </div>
   `;
 }
+
+const NoCurves = ({ hasEnded }) => html`
+  <${Empty} title=${hasEnded ? "No curves" : "No curves yet"}>
+    <p>${hasEnded ? "The job ended before its first step." : "They are drawn from the first step on."}</p>
+  </${Empty}>
+`;
 
 /** How curves are looked at; kept for the next visit. */
 export function useLook() {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, ahead, counted, duration, number, size, title } from "../../../../api/dashboard/static/format.js";
+import { ago, ahead, counted, duration, measured, number, size, title } from "../../../../api/dashboard/static/format.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
 const cases = [
@@ -14,6 +14,8 @@ const cases = [
   ["a learning rate", number(1.08e-7), "1.08e-7"],
   ["a count", number(1400), "1,400"],
   ["no number", number(null), "–"],
+  ["memory", measured("peak_memory_bytes", 1.25e9), "1.3 GB"],
+  ["a part", measured("feature_cache_hits", 0.5), "50%"],
   ["one", counted(1, "time"), "1 time"],
   ["many", counted(2, "time"), "2 times"],
   ["a moment ago", ago("2026-01-01T11:59:20Z", NOW), "40 s ago"],
