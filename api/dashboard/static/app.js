@@ -2,11 +2,14 @@
 import { lookAtSession, session, signIn } from "./api.js";
 import { html, render } from "./html.js";
 import { ComparePage } from "./pages/compare.js";
+import { DatasetPage } from "./pages/dataset.js";
+import { DatasetsPage } from "./pages/datasets.js";
 import { JobPage } from "./pages/job.js";
 import { JobsPage } from "./pages/jobs.js";
 import { NotFoundPage } from "./pages/not_found.js";
 import { SignInPage } from "./pages/sign_in.js";
 import { SubmitPage } from "./pages/submit.js";
+import { WorkersPage } from "./pages/workers.js";
 import { Skeleton } from "./parts/notes.js";
 import { Shell } from "./parts/shell.js";
 import { href, replace, route } from "./router.js";
@@ -17,10 +20,14 @@ const PAGES = {
   jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`),
   compare: () => html`<${ComparePage} />`,
   submit: () => html`<${SubmitPage} />`,
+  datasets: ({ path }) => (path[1] ? html`<${DatasetPage} key=${path[1]} id=${path[1]} />` : html`<${DatasetsPage} />`),
+  workers: () => html`<${WorkersPage} />`,
 };
 /** What stands in the head line. */
 const PLACES = [
   { name: "jobs", title: "Jobs" },
+  { name: "datasets", title: "Datasets" },
+  { name: "workers", title: "Workers" },
 ];
 
 function App() {
