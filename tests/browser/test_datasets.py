@@ -55,3 +55,11 @@ def test_a_dataset_is_deleted_after_a_question(dashboard: Dashboard, tmp_path: P
 
     dashboard.page.get_by_role("heading", name="Datasets", exact=True).wait_for()
     expect(dashboard.page.locator(f'a[href$="{dataset_id}"]')).to_have_count(0)
+
+
+def test_a_dataset_that_a_job_needs_is_kept(dashboard: Dashboard, page: Page, endless: str) -> None:
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(page.get_by_role("alert")).to_contain_text(endless)
+    dashboard.faults[:] = [fault for fault in dashboard.faults if "409" not in fault]

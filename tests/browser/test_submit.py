@@ -80,6 +80,16 @@ def test_what_is_wrong_stands_at_its_field(dashboard: Dashboard, page: Page) -> 
     without_refusals(dashboard)
 
 
+def test_enter_in_a_field_submits_nothing(dashboard: Dashboard, page: Page) -> None:
+    before = len(list(dashboard.service.tuneyard.jobs()))
+
+    page.get_by_label("Suffix", exact=True).fill("too-early")
+    page.get_by_label("Suffix", exact=True).press("Enter")
+
+    assert spec_of(page)["suffix"] == "too-early"
+    assert len(list(dashboard.service.tuneyard.jobs())) == before
+
+
 def test_a_dropped_dataset_is_uploaded_and_chosen(page: Page, tmp_path: Path) -> None:
     page.locator("input[type=file]").set_input_files(digits_in(tmp_path, num_rows=3))
 

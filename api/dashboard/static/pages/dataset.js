@@ -102,6 +102,7 @@ function Rows({ id, page, place }) {
       </div>
       <span class="quiet look-hint">Keys: j for the next rows, k for those before.</span>
     </div>
+    ${page.data.length === 0 && html`<p class="quiet">No row begins behind this place.</p>`}
     <ol class="chat-rows">${page.data.map((one) => html`<li class="card chat-row" key=${one.place}><${RowView} row=${one.row} name=${`the row at byte ${one.place}`} /></li>`)}</ol>
   `;
 }

@@ -51,8 +51,7 @@ function Draft({ schemas, first }) {
     setTrouble(null);
     setDraft(next);
   };
-  const submit = async (event) => {
-    event.preventDefault();
+  const submit = async () => {
     setBusy(true);
     try {
       const job = await send("POST", "jobs", draft.spec, { headers: { "Idempotency-Key": key } });
@@ -65,13 +64,13 @@ function Draft({ schemas, first }) {
   };
   const cannot = isBusy || Boolean(draft.error);
   return html`
-    <form class="draft" onSubmit=${submit} noValidate>
+    <form class="draft" onSubmit=${(event) => event.preventDefault()}>
       <div class="draft-fields"><${SpecForm} fields=${fields} spec=${draft.spec} change=${(spec) => change(written(spec))} faults=${faults} special=${SPECIAL} /></div>
       <div class="draft-side">
         <div class="card draft-actions">
           <div class="buttons">
             <button type="button" class="button" disabled=${cannot || checking.isBusy} onClick=${checking.check}>${checking.isBusy ? "Checking…" : "Check"}</button>
-            <button type="submit" class="button primary" disabled=${cannot}>Submit</button>
+            <button type="button" class="button primary" disabled=${cannot} onClick=${submit}>Submit</button>
           </div>
           <p class="quiet" role="status">${checking.isBusy ? "Its rows and its model are looked at." : "Check tells whether it would run, what it takes and how its rows are read. It queues nothing."}</p>
         </div>

@@ -1,6 +1,6 @@
 /** A spec as a form: what people change stands in front, the rest under "More". */
 import { title } from "../format.js";
-import { html, useId } from "../html.js";
+import { html, useEffect, useId, useRef } from "../html.js";
 import { at, changed } from "../spec_schema.js";
 
 /** Where fields stand; the last section takes what no other holds, so that no field of a spec is missing. */
@@ -44,7 +44,7 @@ export function SpecForm({ fields, spec, change, faults, special }) {
         <legend>${section.title}</legend>
         ${front.length > 0 && html`<div class="spec-fields">${front.toSorted((one, other) => rank(section, one) - rank(section, other)).map(shown)}</div>`}
         ${more.length > 0 && html`
-          <${More} holdsFault=${more.some(({ path }) => faults[path.join(".")])} count=${more.length}>
+          <${More} holdsFault=${more.some(({ path }) => path.join(".") in faults)} count=${more.length}>
             <div class="spec-fields">${more.map(shown)}</div>
           </${More}>
         `}
@@ -55,10 +55,14 @@ export function SpecForm({ fields, spec, change, faults, special }) {
 
 const rank = ({ front }, { path }) => front.indexOf(path.join("."));
 
-/** Opens by itself where something in it is wrong. */
-const More = ({ holdsFault, count, children }) => html`
-  <details open=${holdsFault || null}><summary>More (${count})</summary>${children}</details>
-`;
+/** Opens by itself where something in it is wrong, and stays open while that is put right. */
+function More({ holdsFault, count, children }) {
+  const details = useRef(null);
+  useEffect(() => {
+    if (holdsFault) details.current.open = true;
+  }, [holdsFault]);
+  return html`<details ref=${details}><summary>More (${count})</summary>${children}</details>`;
+}
 
 function Field({ field, value, set, fault, Control }) {
   const id = useId();
@@ -104,7 +108,7 @@ const Typed = (props) => html`
 const shownAs = (value) => (value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value));
 
 /** What is no number stays what was typed; the service says what is wrong with it. */
-export function typedAs(text, { kind }) {
+function typedAs(text, { kind }) {
   if (text === "") return undefined;
   if (kind === "list") return text.split(",").map((one) => one.trim()).filter(Boolean);
   return kind === "text" || Number.isNaN(Number(text)) ? text : Number(text);
