@@ -15,6 +15,7 @@ PAGES = (
     "submit?from={trained}",
     "datasets",
     "datasets/{dataset_id}",
+    "try",
     "workers",
 )
 WIDTHS = (360, 768, 1280, 2560)

@@ -9,6 +9,7 @@ import { JobsPage } from "./pages/jobs.js";
 import { NotFoundPage } from "./pages/not_found.js";
 import { SignInPage } from "./pages/sign_in.js";
 import { SubmitPage } from "./pages/submit.js";
+import { TryPage } from "./pages/try.js";
 import { WorkersPage } from "./pages/workers.js";
 import { Skeleton } from "./parts/notes.js";
 import { Shell } from "./parts/shell.js";
@@ -21,12 +22,14 @@ const PAGES = {
   compare: () => html`<${ComparePage} />`,
   submit: () => html`<${SubmitPage} />`,
   datasets: ({ path }) => (path[1] ? html`<${DatasetPage} key=${path[1]} id=${path[1]} />` : html`<${DatasetsPage} />`),
+  try: () => html`<${TryPage} />`,
   workers: () => html`<${WorkersPage} />`,
 };
 /** What stands in the head line. */
 const PLACES = [
   { name: "jobs", title: "Jobs" },
   { name: "datasets", title: "Datasets" },
+  { name: "try", title: "Try" },
   { name: "workers", title: "Workers" },
 ];
 

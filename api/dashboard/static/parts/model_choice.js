@@ -2,16 +2,32 @@
 import { read } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 
-/** @returns {{ids: string[], hasHub: boolean} | null}  Null until they are read. */
+/** @returns {{ids: string[], byJob: Record<string, string>, hasHub: boolean} | null}  Null until they are read. */
 export function useModels() {
   const [models, setModels] = useState(/** @type {any} */ (null));
   useEffect(() => {
     const abort = new AbortController();
-    const take = ([{ data }, { hub_models }]) => setModels({ ids: data.map(({ id }) => id), hasHub: hub_models });
+    const take = ([{ data }, { hub_models }]) => {
+      const byJob = Object.fromEntries(data.map(({ id, fine_tuning_job_id }) => [fine_tuning_job_id, id]));
+      setModels({ ids: data.map(({ id }) => id), byJob, hasHub: hub_models });
+    };
     Promise.all([read("v1/models", abort.signal), read("models", abort.signal)]).then(take, () => {});
     return () => abort.abort();
   }, []);
   return models;
+}
+
+/** What is kept of a job, by step: `ft:…:ckpt-step-<N>`. @param {string | null} jobId  @returns {Record<string, string> | null} */
+export function useCheckpoints(jobId) {
+  const [checkpoints, setCheckpoints] = useState(/** @type {any} */ (jobId ? null : {}));
+  useEffect(() => {
+    if (!jobId) return;
+    const abort = new AbortController();
+    const take = ({ data }) => setCheckpoints(Object.fromEntries(data.map((one) => [one.step_number, one.fine_tuned_model_checkpoint])));
+    read(`v1/fine_tuning/jobs/${encodeURIComponent(jobId)}/checkpoints?limit=100`, abort.signal).then(take, () => abort.signal.aborted || setCheckpoints({}));
+    return () => abort.abort();
+  }, [jobId]);
+  return checkpoints;
 }
 
 /** A field of a spec. Any name may be typed: of a hub model, or of a checkpoint. */
