@@ -12,13 +12,18 @@ PAGES = (
     *(f"jobs/{{trained}}/{tab}" for tab in ("samples", "checkpoints", "logs", "events", "spec")),
     "jobs/{failed}",
     "compare?jobs={trained},{failed}",
+    "submit?from={trained}",
+    "datasets",
+    "datasets/{dataset_id}",
+    "try",
+    "workers",
 )
 WIDTHS = (360, 768, 1280, 2560)
 
 
 @pytest.fixture(params=PAGES)
-def page(request: pytest.FixtureRequest, dashboard: Dashboard, trained: str, failed: str) -> Page:
-    dashboard.open("#/" + request.param.format(trained=trained, failed=failed))
+def page(request: pytest.FixtureRequest, dashboard: Dashboard, trained: str, failed: str, dataset_id: str) -> Page:
+    dashboard.open("#/" + request.param.format(trained=trained, failed=failed, dataset_id=dataset_id))
     return dashboard.page
 
 

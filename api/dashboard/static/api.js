@@ -12,11 +12,13 @@ export const isLost = signal(false);
 
 /** The service said no. `message` is for people: what is wrong, and what to do. */
 export class Refused extends Error {
-  /** @param {number} status  @param {{detail?: string, title?: string, code?: string}} problem */
+  /** @param {number} status  @param {{detail?: string, title?: string, code?: string, errors?: any[]}} problem */
   constructor(status, problem) {
     super(problem.detail ?? problem.title ?? `The service answered ${status}.`);
     this.status = status;
     this.code = problem.code;
+    /** Places of what is wrong. */
+    this.errors = problem.errors ?? [];
   }
 }
 
@@ -30,10 +32,11 @@ export class Unreachable extends Error {
 /** @param {string} path  @param {AbortSignal} [abort] */
 export const read = (path, abort) => ask(path, { signal: abort });
 
-/** @param {string} method  @param {string} path  @param {unknown} [body] */
-export function send(method, path, body) {
-  if (body === undefined) return ask(path, { method });
-  return ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** @param {string} method  @param {string} path  @param {unknown} [body]  @param {{headers?: Record<string, string>, signal?: AbortSignal}} [request] */
+export function send(method, path, body, request = {}) {
+  if (body === undefined) return ask(path, { ...request, method });
+  const headers = { ...request.headers, "Content-Type": "application/json" };
+  return ask(path, { ...request, method, headers, body: JSON.stringify(body) });
 }
 
 /** @param {string} path  @param {RequestInit} request */

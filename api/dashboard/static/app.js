@@ -2,10 +2,15 @@
 import { lookAtSession, session, signIn } from "./api.js";
 import { html, render } from "./html.js";
 import { ComparePage } from "./pages/compare.js";
+import { DatasetPage } from "./pages/dataset.js";
+import { DatasetsPage } from "./pages/datasets.js";
 import { JobPage } from "./pages/job.js";
 import { JobsPage } from "./pages/jobs.js";
 import { NotFoundPage } from "./pages/not_found.js";
 import { SignInPage } from "./pages/sign_in.js";
+import { SubmitPage } from "./pages/submit.js";
+import { TryPage } from "./pages/try.js";
+import { WorkersPage } from "./pages/workers.js";
 import { Skeleton } from "./parts/notes.js";
 import { Shell } from "./parts/shell.js";
 import { href, replace, route } from "./router.js";
@@ -15,9 +20,18 @@ import "./theme.js";
 const PAGES = {
   jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`),
   compare: () => html`<${ComparePage} />`,
+  submit: () => html`<${SubmitPage} />`,
+  datasets: ({ path }) => (path[1] ? html`<${DatasetPage} key=${path[1]} id=${path[1]} />` : html`<${DatasetsPage} />`),
+  try: () => html`<${TryPage} />`,
+  workers: () => html`<${WorkersPage} />`,
 };
 /** What stands in the head line. */
-const PLACES = [{ name: "jobs", title: "Jobs" }];
+const PLACES = [
+  { name: "jobs", title: "Jobs" },
+  { name: "datasets", title: "Datasets" },
+  { name: "try", title: "Try" },
+  { name: "workers", title: "Workers" },
+];
 
 function App() {
   const { path } = route.value;

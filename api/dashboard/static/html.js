@@ -4,5 +4,5 @@ import { h } from "./vendor/preact.js";
 
 export const html = htm.bind(h);
 export { render } from "./vendor/preact.js";
-export { useEffect, useMemo, useRef, useState } from "./vendor/preact-hooks.js";
+export { useEffect, useId, useMemo, useRef, useState } from "./vendor/preact-hooks.js";
 export { useSignal } from "./vendor/signals.js";

@@ -25,7 +25,7 @@ export function JobsPage() {
     document.title = counts?.running ? `(${counts.running}) Jobs – Tuneyard` : "Jobs – Tuneyard";
   }, [counts?.running]);
   return html`
-    <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /></div>
+    <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
     <${Filters} query=${query} counts=${counts} />
     ${found.error && html`<${Trouble} error=${found.error} />`}
     ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} isBusy=${found.path !== path} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
@@ -130,7 +130,8 @@ export function taken(job, now) {
 
 const NoneYet = () => html`
   <${Empty} title="No jobs yet">
-    <p>Submit one from a terminal; it appears here at once.</p>
+    <a class="button primary" href=${href(["submit"])}>Submit one</a>
+    <p>Or from a terminal; it appears here at once.</p>
     <${Command} text=${`tuneyard --url ${location.origin}${location.pathname.replace(/\/$/, "")} submit SPEC.json`} />
     <p class="quiet">The fields of a spec stand in <a href="docs">the API's documentation</a>.</p>
   </${Empty}>

@@ -2,6 +2,7 @@
 import { send } from "../api.js";
 import { announce } from "../announcing.js";
 import { html, useState } from "../html.js";
+import { href } from "../router.js";
 import { Confirm } from "./dialog.js";
 import { Icon } from "./icons.js";
 import { Trouble } from "./notes.js";
@@ -54,6 +55,7 @@ export function Actions({ job, path, took }) {
           <button type="button" key=${action.verb} disabled=${isBusy} class=${`button ${action.verb === "cancel" ? "danger-quiet" : ""}`}
             onClick=${() => (action.question ? ask(action) : act(action))}><${Icon} name=${action.icon} /> ${action.title}</button>
         `)}
+        <a class="button" href=${href(["submit"], { from: job.id })}><${Icon} name="copy" /> Clone</a>
       </div>
       ${error && html`<${Trouble} error=${error} />`}
       ${asked && html`<${Confirm} title=${asked.question} verb=${asked.title} act=${() => act(asked)} close=${() => ask(null)}><p>${asked.words}</p></${Confirm}>`}

@@ -2,6 +2,7 @@
 import { ago, moment, number, size, title } from "../format.js";
 import { html } from "../html.js";
 import { useNow } from "../now.js";
+import { href } from "../router.js";
 import { Icon } from "./icons.js";
 import { Command } from "./copy.js";
 import { Empty, Skeleton } from "./notes.js";
@@ -21,7 +22,7 @@ export function Checkpoints({ state }) {
         <div class="scroller" tabindex="0" role="region" aria-label="Checkpoints">
           <table class="table">
             <thead><tr><th scope="col">Step</th><th scope="col">Epoch</th>${names.map((name) => html`<th scope="col" class="numeric" key=${name}>${title(name)}</th>`)}
-              <th scope="col" class="numeric">Size</th><th scope="col">Saved</th><th scope="col"><span class="unseen">Download</span></th></tr></thead>
+              <th scope="col" class="numeric">Size</th><th scope="col">Saved</th><th scope="col"><span class="unseen">What can be done</span></th></tr></thead>
             <tbody>
               ${checkpoints.map((one) => html`
                 <tr key=${one.step}>
@@ -30,7 +31,8 @@ export function Checkpoints({ state }) {
                   ${names.map((name) => html`<td class="numeric" key=${name}>${number(one.metrics[name])}</td>`)}
                   <td class="numeric">${size(one.num_bytes)}</td>
                   <td title=${moment(one.created_at)}>${ago(one.created_at, now)}</td>
-                  <td><a class="button small" href=${`${state.path}/checkpoints/${one.step}/archive`} download>
+                  <td><a class="button small" href=${href(["try"], { job: job.id, step: String(one.step) })}>Try<span class="unseen"> the checkpoint of step ${one.step}</span></a>
+                    <a class="button small" href=${`${state.path}/checkpoints/${one.step}/archive`} download>
                     <${Icon} name="download" /> Download<span class="unseen"> the checkpoint of step ${one.step}</span></a></td>
                 </tr>
               `)}
@@ -46,7 +48,10 @@ const Artifact = ({ job, path }) => html`
     <${Icon} name="succeeded" />
     <div>
       <p><b>The trained model is ready.</b> ${size(job.artifact.num_bytes)} in ${job.artifact.num_files} files.</p>
-      <a class="button primary" href=${`${path}/archive`} download><${Icon} name="download" /> Download the model</a>
+      <div class="buttons">
+        <a class="button primary" href=${`${path}/archive`} download><${Icon} name="download" /> Download the model</a>
+        <a class="button" href=${href(["try"], { job: job.id })}>Try it</a>
+      </div>
       <${Command} text=${`tuneyard download ${job.id}`} />
     </div>
   </div>
