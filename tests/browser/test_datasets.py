@@ -48,7 +48,7 @@ def test_a_dataset_is_used_in_a_job(page: Page, dataset_id: str) -> None:
 
 
 def test_a_dataset_is_deleted_after_a_question(dashboard: Dashboard, tmp_path: Path) -> None:
-    dataset_id = dashboard.service.tuneyard.upload(digits_in(tmp_path, num_rows=2)).id
+    dataset_id = dashboard.service.tuneyard.datasets.upload(digits_in(tmp_path, num_rows=2)).id
     dashboard.open(f"#/datasets/{dataset_id}")
     dashboard.page.get_by_role("button", name="Delete").click()
     dashboard.page.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -66,7 +66,7 @@ def test_what_is_submitted_is_what_the_form_says(dashboard: Dashboard, page: Pag
 
     page.get_by_role("heading", name="by-form").wait_for()
     [job, *_] = dashboard.service.tuneyard.jobs()
-    dashboard.service.tuneyard.cancel(job.id)
+    dashboard.service.tuneyard.jobs.cancel(job.id)
     assert (job.spec["suffix"], job.spec["hyperparameters"]["max_steps"]) == ("by-form", 1)
 
 
@@ -112,4 +112,4 @@ def test_a_clone_asks_for_the_same(dashboard: Dashboard, trained: str) -> None:
     dashboard.page.get_by_label(JSON).wait_for()
 
     cloned = JobSpec.model_validate_json(dashboard.page.get_by_label(JSON).input_value())
-    assert cloned.model_dump(mode="json") == dashboard.service.tuneyard.job(trained).spec
+    assert cloned.model_dump(mode="json") == dashboard.service.tuneyard.jobs.retrieve(trained).spec

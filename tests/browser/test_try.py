@@ -77,7 +77,7 @@ def test_who_finds_no_slot_is_told_and_can_ask_again(dashboard: Dashboard, page:
 
     expect(page.locator(".turn [role=alert]")).to_contain_text("slot")
     expect(page.get_by_role("button", name="Ask again")).to_be_visible()
-    assert dashboard.service.tuneyard.job(endless).status == "running"
+    assert dashboard.service.tuneyard.jobs.retrieve(endless).status == "running"
     dashboard.faults[:] = [fault for fault in dashboard.faults if "503" not in fault]
 
 
