@@ -49,14 +49,14 @@ def test_json_that_cannot_be_read_is_not_submitted(page: Page) -> None:
 
 
 def test_a_check_tells_what_is_known_and_queues_nothing(dashboard: Dashboard, page: Page) -> None:
-    before = len(list(dashboard.service.tuneyard.jobs()))
+    before = len(list(dashboard.service.tuneyard.jobs.list()))
 
     page.get_by_role("button", name="Check").click()
 
     expect(page.get_by_role("region", name="Estimate")).to_contain_text("Memory")
     expect(page.get_by_role("region", name="Rows", exact=True)).to_contain_text("Duplicates")
     expect(page.get_by_label("Line 1, rendered").locator("mark.learned").first).to_be_visible()
-    assert len(list(dashboard.service.tuneyard.jobs())) == before
+    assert len(list(dashboard.service.tuneyard.jobs.list())) == before
 
 
 def test_what_is_submitted_is_what_the_form_says(dashboard: Dashboard, page: Page) -> None:
@@ -65,7 +65,7 @@ def test_what_is_submitted_is_what_the_form_says(dashboard: Dashboard, page: Pag
     page.get_by_role("button", name="Submit").click()
 
     page.get_by_role("heading", name="by-form").wait_for()
-    [job, *_] = dashboard.service.tuneyard.jobs()
+    [job, *_] = dashboard.service.tuneyard.jobs.list()
     dashboard.service.tuneyard.jobs.cancel(job.id)
     assert (job.spec["suffix"], job.spec["hyperparameters"]["max_steps"]) == ("by-form", 1)
 
@@ -81,13 +81,13 @@ def test_what_is_wrong_stands_at_its_field(dashboard: Dashboard, page: Page) -> 
 
 
 def test_enter_in_a_field_submits_nothing(dashboard: Dashboard, page: Page) -> None:
-    before = len(list(dashboard.service.tuneyard.jobs()))
+    before = len(list(dashboard.service.tuneyard.jobs.list()))
 
     page.get_by_label("Suffix", exact=True).fill("too-early")
     page.get_by_label("Suffix", exact=True).press("Enter")
 
     assert spec_of(page)["suffix"] == "too-early"
-    assert len(list(dashboard.service.tuneyard.jobs())) == before
+    assert len(list(dashboard.service.tuneyard.jobs.list())) == before
 
 
 def test_a_dropped_dataset_is_uploaded_and_chosen(page: Page, tmp_path: Path) -> None:
