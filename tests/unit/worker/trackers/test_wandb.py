@@ -15,6 +15,7 @@ from store.files import Storage
 from store.leases import Lease
 from tests.unit.tracked import evaluate, run_again, run_tracked, tell_steps
 from tests.unit.worker.following import follow
+from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import Wandb
 from trainer_core.contract.spec import JobSpec
 
@@ -35,10 +36,23 @@ def lease(database: Database, spec: JobSpec) -> Lease:
     return run_tracked(database, spec, TARGET)
 
 
-def records(storage: Storage) -> Iterator[Record]:
+def records(storage: Storage) -> list[Record]:
     """What was written, run folder by run folder: LevelDB's log format behind seven bytes that name it."""
-    for path in sorted((storage.root / "wandb").rglob("*.wandb"), key=lambda path: path.stat().st_mtime_ns):
-        yield from map(Record.FromString, _pieces(path))
+    paths = list((storage.root / "wandb").rglob("*.wandb"))
+    until(lambda: paths and all(kind(one) == "exit" for path in paths for one in read(path)[-1:]))
+    return [record for path in paths for record in read(path)]
+
+
+def read(path: Path) -> list[Record]:
+    """What a file holds by now, from its run to its end: its client goes on writing for a moment."""
+    found = [Record.FromString(piece) for piece in _pieces(path)]
+    ends = [at for at, record in enumerate(found) if kind(record) == "exit"]
+    return found[: ends[0] + 1] if ends else [*found, Record()]
+
+
+def kind(record: Record) -> str | None:
+    word: str | None = record.WhichOneof("record_type")
+    return word
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -47,10 +61,14 @@ def _pieces(path: Path) -> Iterator[bytes]:
         if _BLOCK - at % _BLOCK < _HEADER.size:
             at += _BLOCK - at % _BLOCK
             continue
-        _, size, kind = _HEADER.unpack_from(content, at)
+        if len(content) - at < _HEADER.size:
+            return
+        _, size, form = _HEADER.unpack_from(content, at)
         whole += content[at + _HEADER.size : at + _HEADER.size + size]
         at += _HEADER.size + size
-        if kind in (_WHOLE, _LAST):
+        if at > len(content):
+            return
+        if form in (_WHOLE, _LAST):
             yield whole
             whole = b""
 
@@ -102,7 +120,6 @@ def test_metrics_are_drawn_by_the_jobs_steps(database: Database, storage: Storag
 
 def test_steps_that_are_repeated_are_told_once(database: Database, storage: Storage, lease: Lease) -> None:
     tell_steps(database, lease, [1, 2, 3])
-    follow(database, storage)
     again = run_again(database, lease)
     tell_steps(database, again, [2, 3, 4])
 
