@@ -81,16 +81,15 @@ def _left(session: Session) -> list[float] | None:
 def _queue(session: Session, project_id: str) -> Iterator[tuple[str, float | None]]:
     """The first jobs of a project's queue, in their order, and how long each takes, where that is known."""
     statement = (
-        select(Job.id, Job.base_model, Inspection.report)
+        select(Job.id, Job.base_model, inspections.FLOPS)
         .join(Inspection, Inspection.job_id == Job.id)
         .where(Job.status == JobStatus.QUEUED, Job.project_id == project_id)
         .order_by(*CLAIM_ORDER)
         .limit(_MOST_AHEAD)
     )
     paces: dict[str, float | None] = {}
-    for row in session.execute(statement).all():
-        estimate = row.report.estimate if row.report else None
-        if row.base_model not in paces:
-            paces[row.base_model] = inspections.pace_of(session, row.base_model)
-        pace = paces[row.base_model]
-        yield row.id, estimate.flops / pace if estimate and pace else None
+    for job_id, base_model, flops in session.execute(statement).all():
+        if base_model not in paces:
+            paces[base_model] = inspections.pace_of(session, base_model)
+        pace = paces[base_model]
+        yield job_id, flops / pace if flops and pace else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import ColumnElement, delete, insert, select, true, update
+from sqlalchemy import JSON, ColumnElement, delete, insert, select, true, type_coerce, update
 from sqlalchemy.orm import Session
 
 from store import ids, jobs, quotas
@@ -27,6 +27,8 @@ _KEPT_SECONDS = 24 * 3600.0
 """How long a report that belongs to no job can be read."""
 _NUM_PACES = 10
 """Earlier jobs that tell how fast this service is."""
+FLOPS = type_coerce(Inspection.report, JSON)["estimate", "flops"].as_float()
+"""Operations that a report estimates, in SQL: whole reports are long."""
 
 
 class InspectionNotFound(Exception):
@@ -213,14 +215,14 @@ def pace_of(session: Session, base_model: str) -> float | None:
 def _paces(session: Session, among: ColumnElement[bool]) -> list[float]:
     """Operations a second of the newest jobs that succeeded at once."""
     statement = (
-        select(Inspection.report, Job.progress)
+        select(FLOPS, Job.progress)
         .join(Job, Inspection.job_id == Job.id)
         .where(Job.status == JobStatus.SUCCEEDED, Job.attempt == 1, among)
         .order_by(Job.id.desc())
         .limit(_NUM_PACES)
     )
-    found = [row for row in session.execute(statement) if row.report and row.report.estimate and row.progress]
-    return [row.report.estimate.flops / row.progress.elapsed_seconds for row in found]
+    found = session.execute(statement)
+    return [flops / progress.elapsed_seconds for flops, progress in found if flops is not None and progress]
 
 
 def _write(session: Session, claim: Claim, **values: object) -> int:

@@ -82,8 +82,8 @@ def _where(type_: str, phase: str | None) -> str | None:
 
 
 def _between(marks: Sequence[tuple[str | None, int, datetime]]) -> Iterator[Stay]:
-    last: list[Any] = [(None, 0, None)] if marks else []
-    for (where, attempt, began_at), (_, _, ended_at) in pairwise([*marks, *last]):
+    behind: Any = (None, 0, None)
+    for (where, attempt, began_at), (_, _, ended_at) in pairwise([*marks, behind]):
         if where is not None:
             yield Stay(attempt, where, began_at, ended_at)
 

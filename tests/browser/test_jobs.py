@@ -47,7 +47,7 @@ def test_jobs_are_found_by_their_names(dashboard: Dashboard, trained: str, faile
 
 def test_a_job_is_opened_without_a_mouse(dashboard: Dashboard, trained: str) -> None:
     dashboard.open("#/jobs?search=digits&status=succeeded")
-    dashboard.page.locator(".job-link").first.wait_for()
+    expect(dashboard.page.locator(".job-link")).to_have_count(1)
 
     dashboard.page.keyboard.press("j")
     dashboard.page.keyboard.press("Enter")

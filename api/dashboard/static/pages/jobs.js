@@ -17,7 +17,8 @@ const LIVE = ["validating", "queued", "running", "paused"];
 
 export function JobsPage() {
   const { query } = route.value;
-  const found = usePolled(`jobs?${asked(query)}`, LOOK_SECONDS).value;
+  const path = `jobs?${asked(query)}`;
+  const found = usePolled(path, LOOK_SECONDS).value;
   const counts = usePolled("jobs/counts", LOOK_SECONDS).value.data;
   useKeys({ j: () => moveFocus(".job-link", 1), k: () => moveFocus(".job-link", -1) });
   useEffect(() => {
@@ -27,7 +28,7 @@ export function JobsPage() {
     <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
     <${Filters} query=${query} counts=${counts} />
     ${found.error && html`<${Trouble} error=${found.error} />`}
-    ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
+    ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} isBusy=${found.path !== path} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
   `;
 }
 
@@ -80,14 +81,14 @@ function Filters({ query, counts }) {
   `;
 }
 
-function List({ page, query }) {
+function List({ page, query, isBusy }) {
   const now = useNow();
   const { data, has_more, last_id } = page;
   if (!data.length) return query.size ? html`<${NoneFound} />` : html`<${NoneYet} />`;
   const status = query.get("status");
   const search = query.get("search");
   return html`
-    <table class="table jobs">
+    <table class="table jobs" aria-busy=${isBusy}>
       <caption class="unseen">Jobs, newest first</caption>
       <thead><tr>
         <th scope="col"><span class="unseen">Compare</span></th><th scope="col">Job</th><th scope="col">Status</th><th scope="col">Progress</th><th scope="col" class="numeric">Loss</th>

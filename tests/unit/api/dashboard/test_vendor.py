@@ -33,6 +33,17 @@ def test_each_package_brings_its_licence(package: dict[str, dict[str, str]]) -> 
     assert re.search("MIT|Apache", (FOLDER / licence).read_text())
 
 
+SCRIPTS = sorted(FOLDER.parent.rglob("*.js"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: str(path.relative_to(FOLDER.parent)))
+def test_imports_lead_to_files(path: Path) -> None:
+    """Browsers know no packages: what an import names must lie there."""
+    named = re.findall(r"""(?:\bfrom|\bimport)\s*["']([^"'\s]+)["']""", path.read_text())
+
+    assert [name for name in named if not (name.startswith(".") and (path.parent / name).is_file())] == []
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(FOLDER.parent)))
 def test_our_files_name_no_other_host(path: Path) -> None:
     text = path.read_text()
