@@ -20,7 +20,7 @@ import "./theme.js";
 const PAGES = {
   jobs: ({ path }) => (path[1] ? html`<${JobPage} key=${path[1]} id=${path[1]} tab=${path[2] ?? "curves"} />` : html`<${JobsPage} />`),
   compare: () => html`<${ComparePage} />`,
-  submit: () => html`<${SubmitPage} />`,
+  submit: () => html`<${SubmitPage} key=${route.value.query.toString()} />`,
   datasets: ({ path }) => (path[1] ? html`<${DatasetPage} key=${path[1]} id=${path[1]} />` : html`<${DatasetsPage} />`),
   try: () => html`<${TryPage} />`,
   workers: () => html`<${WorkersPage} />`,

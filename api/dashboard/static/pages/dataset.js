@@ -1,7 +1,7 @@
 /** One dataset: what is in it, row by row. */
 import { read, send } from "../api.js";
 import { counted, moment, size } from "../format.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { useKeys } from "../keyboard.js";
 import { CopyButton } from "../parts/copy.js";
 import { Confirm } from "../parts/dialog.js";
@@ -84,8 +84,10 @@ function Head({ dataset, path }) {
 /** Any part of a file of any size is as near as its beginning: places are bytes. */
 function Rows({ id, page, place }) {
   const to = (next) => href(["datasets", id], { place: next ? String(next) : null });
-  const goOn = () => page.has_more && go(to(page.next_place));
-  const goBack = () => place > 0 && history.back();
+  const before = useRef(/** @type {number[]} */ ([]));
+  const leave = () => before.current.push(place);
+  const goOn = () => page.has_more && leave() && go(to(page.next_place));
+  const goBack = () => place > 0 && go(to(before.current.pop() ?? 0));
   useKeys({ j: goOn, k: goBack, ArrowRight: goOn, ArrowLeft: goBack });
   const part = page.num_bytes ? Math.round((100 * place) / page.num_bytes) : 0;
   return html`
@@ -98,7 +100,7 @@ function Rows({ id, page, place }) {
       </label>
       <div class="buttons">
         ${place > 0 && html`<a class="button small" href=${to(0)}>First rows</a>`}
-        ${page.has_more && html`<a class="button small" href=${to(page.next_place)}>Next rows</a>`}
+        ${page.has_more && html`<a class="button small" href=${to(page.next_place)} onClick=${leave}>Next rows</a>`}
       </div>
       <span class="quiet look-hint">Keys: j for the next rows, k for those before.</span>
     </div>

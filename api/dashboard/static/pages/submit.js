@@ -13,6 +13,7 @@ import { fieldsOf, named, told } from "../spec_schema.js";
 const SPECIAL = { base_model: BaseModel, train_dataset: TrainRows, eval_dataset: HeldOutRows };
 const WAIT_SECONDS = 20;
 
+/** Another address is another draft: it wants a `key`. */
 export function SubmitPage() {
   const { query } = route.value;
   const [begun, setBegun] = useState(/** @type {any} */ ({}));
@@ -21,11 +22,11 @@ export function SubmitPage() {
     const abort = new AbortController();
     begin(query, abort.signal).then(setBegun, (error) => abort.signal.aborted || setBegun({ error }));
     return () => abort.abort();
-  }, [query.toString()]);
+  }, []);
   return html`
     <div class="page-head"><h1>New job</h1>${query.get("from") && html`<p class="quiet">As <a href=${href(["jobs", query.get("from")])}>an earlier one</a></p>`}</div>
     ${begun.error && html`<${Trouble} error=${begun.error} />`}
-    ${begun.schemas ? html`<${Draft} ...${begun} key=${query.toString()} />` : !begun.error && html`<${Skeleton} rows=${8} label="Loading the form" />`}
+    ${begun.schemas ? html`<${Draft} ...${begun} />` : !begun.error && html`<${Skeleton} rows=${8} label="Loading the form" />`}
   `;
 }
 

@@ -1,4 +1,4 @@
-/** Trying a model: a chat with it, an image dropped in, and what the base model says beside it. */
+/** Trying a model: a chat with it, an image dropped in, and what another model says beside it. */
 import { announce } from "../announcing.js";
 import { ask, messagesFor } from "../chat.js";
 import { html, useEffect, useId, useRef, useState } from "../html.js";
