@@ -1,14 +1,15 @@
 """Commands about what is uploaded: datasets and images."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from client import tables, transfers
-from client.command_line import AsJson, tell
-from client.printing import moment, size
-from client.views import Dataset, Images
+from client.command_line import AsJson, tell, tell_each
+from client.printing import moment, size, stderr
+from client.views import Dataset, Images, Row
 
 app = typer.Typer()
 datasets = typer.Typer(no_args_is_help=True, help="Uploaded rows.")
@@ -17,6 +18,7 @@ app.add_typer(datasets, name="datasets")
 app.add_typer(images, name="images")
 
 DatasetId = Annotated[str, typer.Argument(metavar="DATASET", help="Id of a dataset: file-…")]
+ImagesId = Annotated[str, typer.Argument(metavar="IMAGES", help="Id of uploaded images: file-…")]
 
 
 @app.command()
@@ -37,6 +39,14 @@ def upload(
     tell(dataset, f"{dataset.id}  {dataset.num_rows} rows, {dataset.num_images} images", as_json=as_json)
 
 
+@datasets.command("list")
+def list_datasets(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show every dataset, newest first."""
+    with ctx.obj() as tuneyard:
+        found = list(tuneyard.datasets.list())
+    tell(found, tables.datasets(found), as_json=as_json)
+
+
 @datasets.command("show")
 def show_dataset(ctx: typer.Context, dataset_id: DatasetId, *, as_json: AsJson = False) -> None:
     """Show one dataset."""
@@ -44,6 +54,31 @@ def show_dataset(ctx: typer.Context, dataset_id: DatasetId, *, as_json: AsJson =
         found = tuneyard.datasets.retrieve(dataset_id)
     rows = (("form", found.form), ("rows", str(found.num_rows)), *_facts(found))
     tell(found, tables.facts((("dataset", found.id), *rows)), as_json=as_json)
+
+
+@datasets.command("preview")
+def preview_rows(
+    ctx: typer.Context,
+    dataset_id: DatasetId,
+    place: Annotated[int, typer.Option(min=0, help="Byte of the rows: the first row behind it comes first")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most rows; fewer come where they are large")] = 10,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show rows as they are trained on, addresses in place of their images."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.datasets.preview(dataset_id, place=place, limit=limit)
+    tell_each(found.data, _row, as_json=as_json)
+    if found.has_more:
+        stderr().print(f"{found.num_bytes:,} bytes in all; go on: --place {found.next_place}")
+
+
+@datasets.command("delete")
+def delete_dataset(ctx: typer.Context, dataset_id: DatasetId) -> None:
+    """Delete a dataset, unless a job that has not ended needs it."""
+    with ctx.obj() as tuneyard:
+        tuneyard.datasets.delete(dataset_id)
+    typer.echo(f"{dataset_id} is deleted")
 
 
 @datasets.command("download")
@@ -78,17 +113,32 @@ def upload_images(
     tell(found, f"{found.id}  {found.num_images} images", as_json=as_json)
 
 
+@images.command("list")
+def list_images(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show all uploaded images, newest first."""
+    with ctx.obj() as tuneyard:
+        found = list(tuneyard.images.list())
+    tell(found, tables.images(found), as_json=as_json)
+
+
+@images.command("delete")
+def delete_images(ctx: typer.Context, images_id: ImagesId) -> None:
+    """Delete uploaded images; rows that were uploaded with them have copies of their own."""
+    with ctx.obj() as tuneyard:
+        tuneyard.images.delete(images_id)
+    typer.echo(f"{images_id} is deleted")
+
+
 @images.command("show")
-def show_images(
-    ctx: typer.Context,
-    images_id: Annotated[str, typer.Argument(metavar="IMAGES", help="Id of uploaded images: file-…")],
-    *,
-    as_json: AsJson = False,
-) -> None:
+def show_images(ctx: typer.Context, images_id: ImagesId, *, as_json: AsJson = False) -> None:
     """Show uploaded images."""
     with ctx.obj() as tuneyard:
         found = tuneyard.images.retrieve(images_id)
     tell(found, tables.facts((("images", found.id), *_facts(found))), as_json=as_json)
+
+
+def _row(row: Row) -> str:
+    return f"{row.place}  {json.dumps(row.row, ensure_ascii=False)}"
 
 
 def _facts(found: Dataset | Images) -> tuple[tuple[str, str], ...]:

@@ -81,18 +81,21 @@ def watch(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None
 @app.command("list")
 def list_jobs(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option(help="Only jobs that are queued, running, succeeded, …")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only jobs that are queued, running, succeeded, …; repeatable")
+    ] = None,
     base_model: Annotated[str | None, typer.Option(help="Only jobs that train this")] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only jobs with this pair; repeatable")
     ] = None,
+    search: Annotated[str | None, typer.Option(help="Only jobs whose id, base model or suffix holds this")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every job, newest first."""
     pairs = dict(_pair(one) for one in metadata or ())
     with ctx.obj() as tuneyard:
-        jobs = list(tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs))
+        jobs = list(tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search))
     tell(jobs, job_table(jobs), as_json=as_json)
 
 
@@ -182,6 +185,31 @@ def checkpoints(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -
 
 
 @app.command()
+def timeline(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show where a job has been and for how long: waiting, in a phase of an attempt, or paused."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.timeline(job_id)
+    tell(found, tables.timeline(found), as_json=as_json)
+
+
+@app.command()
+def samples(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show what the model answered to held-out rows, evaluation by evaluation."""
+    with ctx.obj() as tuneyard:
+        found = list(tuneyard.jobs.samples(job_id))
+    none = f"{job_id} has answered nothing yet; jobs answer whose spec has evaluation.generation"
+    tell(found, tables.samples(found) if found else none, as_json=as_json)
+
+
+@app.command()
+def integrations(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
+    """Show which trackers are told of a job, and the hub: where it is to be seen, or what is wrong."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.integrations(job_id)
+    tell(found, tables.integrations(found) if found else f"{job_id} is told to nobody else", as_json=as_json)
+
+
+@app.command()
 def report(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show what was found out about a job before it was queued, or why it was not."""
     with ctx.obj() as tuneyard:
@@ -208,16 +236,19 @@ def archive(
     ctx: typer.Context,
     job_id: JobId,
     output: Annotated[Path | None, typer.Option(help="The file; by default one named like the job")] = None,
+    step: Annotated[int | None, typer.Option(min=0, help="The checkpoint of this step instead")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Download what a job left as one tar file."""
-    path = output or Path(f"{job_id}.tar")
-    with ctx.obj() as tuneyard:
-        artifact = tuneyard.jobs.artifact(job_id)
-        with transfers.bar(f"downloading {job_id}", None) as on_bytes:
+    """Download what a job left, or a checkpoint of it, as one tar file."""
+    path = output or Path(f"{job_id}.tar" if step is None else f"{job_id}-step-{step}.tar")
+    with ctx.obj() as tuneyard, transfers.bar(f"downloading {job_id}", None) as on_bytes:
+        if step is None:
             tuneyard.jobs.archive(job_id, path, on_bytes)
-    tell(artifact, str(path), as_json=as_json)
+        else:
+            tuneyard.jobs.archive_checkpoint(job_id, step, path, on_bytes)
+        job = tuneyard.jobs.retrieve(job_id)
+    tell(job, str(path), as_json=as_json)
 
 
 def _report(ctx: typer.Context, spec: str, part: Part, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """What the service answers, as the client reads it: keys that a newer service adds are kept, not refused."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +26,26 @@ class Dataset(View):
     unused_keys: tuple[str, ...] = ()
     """Keys of its records that mean nothing to the service."""
     created_at: datetime
+
+
+class Row(View):
+    """A row of a dataset."""
+
+    place: int
+    """Byte of the rows at which it begins."""
+    row: dict[str, Any]
+    """In OpenAI's format; images are paths of the service."""
+
+
+class RowPage(View):
+    """Rows in their order."""
+
+    data: tuple[Row, ...]
+    has_more: bool
+    next_place: int
+    """Give it as `place` to read on."""
+    num_bytes: int
+    """Of all rows."""
 
 
 class Images(View):
@@ -165,6 +185,12 @@ class Job(View):
     base_commit: str | None = None
     attempt: int
     queue_position: int | None = None
+    expected_start_at: datetime | None = None
+    """Of a job that waits, as far as earlier jobs tell."""
+    expected_end_at: datetime | None = None
+    """Likewise, and of one that runs at its own pace."""
+    worker: str | None = None
+    """That runs it, or ran it last."""
     progress: Progress | None = None
     failure: Failure | None = None
     artifact: ArtifactSummary | None = None
@@ -185,6 +211,18 @@ class Job(View):
     def has_succeeded(self) -> bool:
         """True if its artifact can be downloaded."""
         return self.status == "succeeded"
+
+
+class JobCounts(View):
+    """How many jobs there are of each status."""
+
+    validating: int
+    queued: int
+    running: int
+    paused: int
+    succeeded: int
+    failed: int
+    cancelled: int
 
 
 class Event(View):
@@ -215,6 +253,8 @@ class Series(View):
     """Of the whole series; where there are fewer here, it was thinned."""
     steps: list[int]
     values: list[float]
+    times: list[float] | None = None
+    """When each was written, in seconds since 1970; None unless it was asked for."""
 
 
 class Checkpoint(View):
@@ -271,6 +311,16 @@ class Gpu(View):
     """Memory."""
 
 
+class Occupied(View):
+    """What a job has of a worker."""
+
+    job_id: str | None = None
+    """None if it is another project's."""
+    slots: tuple[str, ...]
+    """Names of GPUs, or of a place on the CPU."""
+    started_at: datetime
+
+
 class Worker(View):
     """A worker that looks for jobs."""
 
@@ -280,60 +330,8 @@ class Worker(View):
     gpus: tuple[Gpu, ...]
     started_at: datetime
     last_seen_at: datetime
-
-
-class Project(View):
-    """Who owns jobs and files, and what they may use; None is without limit."""
-
-    id: str
-    name: str
-    share: int
-    max_queued_jobs: int | None = None
-    max_running_jobs: int | None = None
-    max_gpu_hours: float | None = None
-    max_storage_bytes: int | None = None
-    max_upload_bytes: int | None = None
-    created_at: datetime
-
-
-class Key(View):
-    """A key, without its secret."""
-
-    id: str
-    project_id: str
-    name: str
-    scope: str
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-
-class NewKey(Key):
-    """A key that has just been made."""
-
-    key: str
-    """The key itself. It is told this once."""
-
-
-class Day(View):
-    """What attempts that ended on a day had used."""
-
-    day: date
-    gpu_hours: float
-    num_attempts: int
-
-
-class Usage(View):
-    """What a project has and has used."""
-
-    project: Project
-    num_queued_jobs: int
-    num_running_jobs: int
-    gpu_hours: float
-    """In the last 30 days."""
-    storage_bytes: int
-    days: tuple[Day, ...] = ()
+    running: tuple[Occupied, ...] = ()
+    """Jobs that it carries out now."""
 
 
 class Readiness(View):

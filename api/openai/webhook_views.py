@@ -127,7 +127,7 @@ class EndpointTested(View):
     """That there was an answer; which one, the status code says."""
 
 
-class AttemptRead(View):
+class RequestRead(View):
     """One request to an endpoint."""
 
     created_at: int
@@ -148,7 +148,7 @@ class DeliveryRead(Listed):
     event_type: EventType
     fine_tuning_job_id: str
     status: DeliveryStatus
-    attempts: list[AttemptRead]
+    attempts: list[RequestRead]
     """The newest twenty, oldest first."""
     next_attempt_at: int | None
     created_at: int
@@ -165,7 +165,7 @@ class DeliveryRead(Listed):
             fine_tuning_job_id=delivery.job_id,
             status=delivery.status,
             attempts=[
-                AttemptRead(
+                RequestRead(
                     created_at=seconds(one.at),
                     status_code=one.status_code,
                     error=one.error,

@@ -11,7 +11,7 @@ from client.aio.transport import AsyncTransport
 from client.errors import UnreadableInput
 from client.http import CONNECT_SECONDS
 from client.pieces import OnBytes
-from client.views import Dataset, Images
+from client.views import Dataset, Images, RowPage
 
 _CHECK_SECONDS = 900
 """How long the answer to an upload may take: the service reads every row and decodes every image."""
@@ -38,9 +38,40 @@ class AsyncDatasets:
             await _upload(self._transport, "/datasets", Path(path), on_bytes, images=images)
         )
 
+    async def list(self) -> AsyncIterator[Dataset]:
+        """Every dataset, newest first, page by page."""
+        async for one in self._transport.pages("/datasets"):
+            yield Dataset.model_validate(one)
+
     async def retrieve(self, dataset_id: str) -> Dataset:
         """An uploaded dataset."""
         return Dataset.model_validate_json((await self._transport.get(f"/datasets/{dataset_id}")).content)
+
+    async def preview(self, dataset_id: str, *, place: int = 0, limit: int = 10) -> RowPage:
+        """Rows to look at, in OpenAI's format, with addresses in place of their images.
+
+        Args:
+            dataset_id: Which dataset.
+            place: `next_place` of the page before, or any byte of the rows: the first row behind it comes first.
+            limit: Most rows, up to 100; fewer come where they are large.
+        """
+        asked = {"place": place, "limit": limit}
+        answer = await self._transport.get(f"/datasets/{dataset_id}/preview", params=asked)
+        return RowPage.model_validate_json(answer.content)
+
+    async def image(self, dataset_id: str, place: int, number: int) -> bytes:
+        """An image of a row as it was uploaded.
+
+        Args:
+            dataset_id: Which dataset.
+            place: Of the row, as the preview tells it.
+            number: Of the image in the row, from 0.
+        """
+        return (await self._transport.get(f"/datasets/{dataset_id}/rows/{place}/images/{number}")).content
+
+    async def delete(self, dataset_id: str) -> None:
+        """Delete a dataset, unless a job that has not ended needs it."""
+        await self._transport.ask("DELETE", f"/datasets/{dataset_id}")
 
     async def download(self, dataset_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring its rows as they are trained on, JSONL in OpenAI's chat format, into a file."""
@@ -56,6 +87,15 @@ class AsyncImageFiles:
     async def upload(self, path: Path | str, on_bytes: OnBytes = lambda _: None) -> Images:
         """Upload an image, or a zip of them, that rows may name."""
         return Images.model_validate_json(await _upload(self._transport, "/images", Path(path), on_bytes))
+
+    async def list(self) -> AsyncIterator[Images]:
+        """All uploaded images, newest first, page by page."""
+        async for one in self._transport.pages("/images"):
+            yield Images.model_validate(one)
+
+    async def delete(self, images_id: str) -> None:
+        """Delete uploaded images; rows that were uploaded with them have copies of their own."""
+        await self._transport.ask("DELETE", f"/images/{images_id}")
 
     async def retrieve(self, images_id: str) -> Images:
         """Uploaded images."""

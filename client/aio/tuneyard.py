@@ -6,6 +6,7 @@ from typing import Self
 
 from client.aio.files import AsyncDatasets, AsyncImageFiles
 from client.aio.jobs import AsyncJobs
+from client.aio.operations import AsyncDrains, AsyncGarbage
 from client.aio.service import AsyncHealth, AsyncKeys, AsyncModels, AsyncProjects, AsyncUsages, AsyncWorkers
 from client.aio.transport import AsyncTransport
 from client.endpoint import find_service
@@ -39,6 +40,8 @@ class AsyncTuneyard:
         self.usage = AsyncUsages(self._transport)
         self.projects = AsyncProjects(self._transport)
         self.keys = AsyncKeys(self._transport)
+        self.drains = AsyncDrains(self._transport)
+        self.garbage = AsyncGarbage(self._transport)
         self.health = AsyncHealth(self._transport)
 
     async def __aenter__(self) -> Self:

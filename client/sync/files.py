@@ -12,7 +12,7 @@ from client.pieces import OnBytes
 from client.sync.concurrency import blocking
 from client.sync.download import download_file
 from client.sync.transport import Transport
-from client.views import Dataset, Images
+from client.views import Dataset, Images, RowPage
 
 _CHECK_SECONDS = 900
 """How long the answer to an upload may take: the service reads every row and decodes every image."""
@@ -35,9 +35,40 @@ class Datasets:
         """
         return Dataset.model_validate_json(_upload(self._transport, "/datasets", Path(path), on_bytes, images=images))
 
+    def list(self) -> Iterator[Dataset]:
+        """Every dataset, newest first, page by page."""
+        for one in self._transport.pages("/datasets"):
+            yield Dataset.model_validate(one)
+
     def retrieve(self, dataset_id: str) -> Dataset:
         """An uploaded dataset."""
         return Dataset.model_validate_json((self._transport.get(f"/datasets/{dataset_id}")).content)
+
+    def preview(self, dataset_id: str, *, place: int = 0, limit: int = 10) -> RowPage:
+        """Rows to look at, in OpenAI's format, with addresses in place of their images.
+
+        Args:
+            dataset_id: Which dataset.
+            place: `next_place` of the page before, or any byte of the rows: the first row behind it comes first.
+            limit: Most rows, up to 100; fewer come where they are large.
+        """
+        asked = {"place": place, "limit": limit}
+        answer = self._transport.get(f"/datasets/{dataset_id}/preview", params=asked)
+        return RowPage.model_validate_json(answer.content)
+
+    def image(self, dataset_id: str, place: int, number: int) -> bytes:
+        """An image of a row as it was uploaded.
+
+        Args:
+            dataset_id: Which dataset.
+            place: Of the row, as the preview tells it.
+            number: Of the image in the row, from 0.
+        """
+        return (self._transport.get(f"/datasets/{dataset_id}/rows/{place}/images/{number}")).content
+
+    def delete(self, dataset_id: str) -> None:
+        """Delete a dataset, unless a job that has not ended needs it."""
+        self._transport.ask("DELETE", f"/datasets/{dataset_id}")
 
     def download(self, dataset_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring its rows as they are trained on, JSONL in OpenAI's chat format, into a file."""
@@ -53,6 +84,15 @@ class ImageFiles:
     def upload(self, path: Path | str, on_bytes: OnBytes = lambda _: None) -> Images:
         """Upload an image, or a zip of them, that rows may name."""
         return Images.model_validate_json(_upload(self._transport, "/images", Path(path), on_bytes))
+
+    def list(self) -> Iterator[Images]:
+        """All uploaded images, newest first, page by page."""
+        for one in self._transport.pages("/images"):
+            yield Images.model_validate(one)
+
+    def delete(self, images_id: str) -> None:
+        """Delete uploaded images; rows that were uploaded with them have copies of their own."""
+        self._transport.ask("DELETE", f"/images/{images_id}")
 
     def retrieve(self, images_id: str) -> Images:
         """Uploaded images."""

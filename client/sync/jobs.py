@@ -14,11 +14,12 @@ from pydantic_core import to_jsonable_python
 from client import views
 from client.errors import UnreadableInput
 from client.pieces import OnBytes
+from client.report_views import Evaluation, Integration, SeriesOfJob, Timeline
 from client.streaming import StreamMessage
 from client.sync.download import download, download_file
 from client.sync.following import follow
 from client.sync.transport import Transport
-from client.views import Artifact, Checkpoint, Event, LogLine, Report, Series
+from client.views import Artifact, Checkpoint, Event, JobCounts, LogLine, Report, Series
 from trainer_core.contract.spec import JobSpec
 
 _WAIT_SECONDS = 20
@@ -55,19 +56,29 @@ class Jobs:
         return self._read((self._transport.get(f"/jobs/{job_id}")).content)
 
     def list(
-        self, *, status: str | None = None, base_model: str | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        base_model: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        search: str | None = None,
     ) -> Iterator["Job"]:
         """Every job, newest first, page by page.
 
         Args:
-            status: Only jobs that are so.
+            status: Only jobs that are so, or so or so.
             base_model: Only jobs that train this.
             metadata: Only jobs that have all these pairs.
+            search: Only jobs whose id, base model or suffix holds this, in upper or lower case.
         """
-        asked = {"status": status, "base_model": base_model}
+        asked = {"status": status, "base_model": base_model, "search": search}
         pairs = {f"metadata[{name}]": value for name, value in (metadata or {}).items()}
         for one in self._transport.pages("/jobs", **asked, **pairs):
             yield Job.model_validate(one, context=self)
+
+    def counts(self) -> JobCounts:
+        """How many jobs there are of each status."""
+        return JobCounts.model_validate_json((self._transport.get("/jobs/counts")).content)
 
     def validate(self, spec: Spec | None = None, **fields: Any) -> Report:
         """Find out whether a job would run, without submitting it; a worker looks at every row, however many."""
@@ -154,7 +165,9 @@ class Jobs:
         """
         return follow(self._transport, f"/jobs/{job_id}/stream", types, last_id, FOLLOW_PATIENCE_SECONDS)
 
-    def metrics(self, job_id: str, name: str | None = None, *, max_points: int | None = None) -> tuple[Series, ...]:
+    def metrics(
+        self, job_id: str, name: str | None = None, *, max_points: int | None = None, times: bool = False
+    ) -> tuple[Series, ...]:
         """The numbers of a job by step, one series or all.
 
         Args:
@@ -162,10 +175,53 @@ class Jobs:
             name: Only this series.
             max_points: A series of more is thinned, its extremes kept, which is quick at any length; None leaves it
                 whole.
+            times: Tell as well when each point was written.
         """
-        asked = {"name": name, "max_points": "all" if max_points is None else max_points}
+        asked = {"name": name, "max_points": "all" if max_points is None else max_points, "times": times or None}
         found = (self._transport.get(f"/jobs/{job_id}/metrics", params=asked)).json()
         return tuple(Series.model_validate(one) for one in found["data"])
+
+    def compare(
+        self, job_ids: Sequence[str], names: Sequence[str] = (), *, max_points: int = 1000, times: bool = False
+    ) -> tuple[SeriesOfJob, ...]:
+        """The numbers of several jobs, job by job as they are asked for, then by name.
+
+        Args:
+            job_ids: At most 20 jobs.
+            names: Only these series; by default all.
+            max_points: Longer series are thinned, their extremes kept.
+            times: Tell as well when each point was written.
+        """
+        asked = {"job": job_ids, "name": names, "max_points": max_points, "times": times or None}
+        found = (self._transport.get("/jobs/metrics", params=asked)).json()
+        return tuple(SeriesOfJob.model_validate(one) for one in found["data"])
+
+    def timeline(self, job_id: str) -> Timeline:
+        """Where a job has been and when: waiting, in a phase of an attempt, or paused. Its attempts with it."""
+        return Timeline.model_validate_json((self._transport.get(f"/jobs/{job_id}/timeline")).content)
+
+    def samples(self, job_id: str, *, after: int = 0) -> Iterator[Evaluation]:
+        """What the model answered to held-out rows at each evaluation that asked it, oldest first.
+
+        Args:
+            job_id: Which job.
+            after: Only evaluations with a greater `event_id`.
+        """
+        for one in self._transport.pages(f"/jobs/{job_id}/samples", after=after):
+            yield Evaluation.model_validate(one)
+
+    def sample_image(self, job_id: str, line: int, number: int) -> bytes:
+        """An image of a held-out row, small; numbers count from 0."""
+        return (self._transport.get(f"/jobs/{job_id}/samples/{line}/images/{number}")).content
+
+    def integrations(self, job_id: str) -> tuple[Integration, ...]:
+        """Trackers that are told of a job, and the hub: where it is to be seen there, and why not if it is not."""
+        found = (self._transport.get(f"/jobs/{job_id}/integrations")).json()
+        return tuple(Integration.model_validate(one) for one in found["data"])
+
+    def tensorboard(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
+        """Bring a job's event file, which `tensorboard --logdir` shows if its name holds `tfevents`."""
+        download_file(self._transport, f"/jobs/{job_id}/tensorboard", Path(path), on_bytes)
 
     def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         """States that a job can go on from, newest first."""
@@ -188,6 +244,10 @@ class Jobs:
     def archive(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring the same as one tar file, over one connection."""
         download_file(self._transport, f"/jobs/{job_id}/archive", Path(path), on_bytes)
+
+    def archive_checkpoint(self, job_id: str, step: int, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
+        """Bring the checkpoint of a step as one tar file, as the newest attempt left it."""
+        download_file(self._transport, f"/jobs/{job_id}/checkpoints/{step}/archive", Path(path), on_bytes)
 
     def _one(self, verb: str, path: str, **content: Any) -> "Job":
         return self._read((self._transport.ask(verb, path, **content)).content)
@@ -246,10 +306,16 @@ class _Verbs:
     logs = _of_job(Jobs.logs)
     stream = _of_job(Jobs.stream)
     metrics = _of_job(Jobs.metrics)
+    timeline = _of_job(Jobs.timeline)
+    samples = _of_job(Jobs.samples)
+    sample_image = _of_job(Jobs.sample_image)
+    integrations = _of_job(Jobs.integrations)
+    tensorboard = _of_job(Jobs.tensorboard)
     checkpoints = _of_job(Jobs.checkpoints)
     files = _of_job(Jobs.artifact)
     download = _of_job(Jobs.download)
     archive = _of_job(Jobs.archive)
+    archive_checkpoint = _of_job(Jobs.archive_checkpoint)
 
 
 class Job(views.Job, _Verbs):

@@ -8,7 +8,8 @@ from httpx2 import codes
 
 from client.errors import ApiError
 from client.sync.transport import Transport
-from client.views import Key, ModelList, NewKey, Project, Readiness, Usage, Worker
+from client.tenant_views import Key, NewKey, Project, Usage
+from client.views import ModelList, Readiness, Worker
 
 
 class Models:
@@ -35,14 +36,19 @@ class Workers:
 
 
 class Usages:
-    """What the key's project has and has used."""
+    """What projects have and have used."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def retrieve(self) -> Usage:
-        """Jobs, GPU hours and storage, beside the project's limits."""
-        return Usage.model_validate_json((self._transport.get("/usage")).content)
+    def retrieve(self, project_id: str | None = None) -> Usage:
+        """Jobs, GPU hours and storage, beside the project's limits.
+
+        Args:
+            project_id: Which project, for operators; by default the key's own.
+        """
+        headers = None if project_id is None else {"Tuneyard-Project": project_id}
+        return Usage.model_validate_json((self._transport.get("/usage", headers=headers)).content)
 
 
 class Projects:
@@ -57,7 +63,7 @@ class Projects:
         Args:
             name: Its name.
             limits: `share`, `max_queued_jobs`, `max_running_jobs`, `max_gpu_hours`, `max_storage_bytes`,
-                `max_upload_bytes`; what is left out is without limit.
+                `max_upload_bytes`, `keep_artifacts_days` and so on; what is left out is without limit.
         """
         return Project.model_validate_json(
             (self._transport.ask("POST", "/projects", json={"name": name, **limits})).content

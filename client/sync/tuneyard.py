@@ -8,6 +8,7 @@ from typing import Self
 from client.endpoint import find_service
 from client.sync.files import Datasets, ImageFiles
 from client.sync.jobs import Jobs
+from client.sync.operations import Drains, Garbage
 from client.sync.service import Health, Keys, Models, Projects, Usages, Workers
 from client.sync.transport import Transport
 
@@ -40,6 +41,8 @@ class Tuneyard:
         self.usage = Usages(self._transport)
         self.projects = Projects(self._transport)
         self.keys = Keys(self._transport)
+        self.drains = Drains(self._transport)
+        self.garbage = Garbage(self._transport)
         self.health = Health(self._transport)
 
     def __enter__(self) -> Self:

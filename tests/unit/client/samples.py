@@ -1,4 +1,4 @@
-"""A job as the service tells of it."""
+"""Jobs and projects as the service tells of them."""
 
 from typing import Any
 
@@ -40,3 +40,19 @@ FAILED = ENDED | {
     "failure": {"code": "invalid_dataset", "message": "line 3: 900 tokens, limit 512", "faults": [FAULT]},
 }
 CANCELLED = ENDED | {"status": "cancelled"}
+PROJECT: dict[str, Any] = {
+    "id": "proj_1",
+    "name": "vision",
+    "share": 2,
+    "max_queued_jobs": None,
+    "max_gpu_hours": 500.0,
+    "created_at": "2026-11-24T10:00:00Z",
+}
+USAGE: dict[str, Any] = {
+    "project": PROJECT,
+    "num_queued_jobs": 1,
+    "num_running_jobs": 2,
+    "gpu_hours": 3.25,
+    "storage_bytes": 1_000_000,
+    "days": [],
+}

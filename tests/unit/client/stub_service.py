@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body[: answer.cut_at])
 
-    do_DELETE = do_PATCH = do_POST = do_GET  # noqa: N815 - http.server's own names
+    do_DELETE = do_PATCH = do_POST = do_PUT = do_GET  # noqa: N815 - http.server's own names
 
     def log_message(self, *_: object) -> None:
         """Be silent."""

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
-from tests.unit.client.samples import CANCELLED, FAILED, JOB, RUNNING, SUCCEEDED
+from tests.unit.client.samples import CANCELLED, FAILED, JOB, PROJECT, RUNNING, SUCCEEDED, USAGE
 from tests.unit.client.stub_service import StubService, as_json, problem
 
 EVENT = {
@@ -185,14 +185,6 @@ WORKER = {
     "started_at": "2026-11-24T10:00:00Z",
     "last_seen_at": "2026-11-24T10:00:00Z",
 }
-PROJECT = {
-    "id": "proj_1",
-    "name": "vision",
-    "share": 2,
-    "max_queued_jobs": None,
-    "max_gpu_hours": 500.0,
-    "created_at": "2026-11-24T10:00:00Z",
-}
 KEY = {
     "id": "k1",
     "project_id": "proj_1",
@@ -200,14 +192,6 @@ KEY = {
     "scope": "submit",
     "created_at": "2026-11-24T10:00:00Z",
     "key": "ty_k1_secret",
-}
-USAGE = {
-    "project": PROJECT,
-    "num_queued_jobs": 1,
-    "num_running_jobs": 2,
-    "gpu_hours": 3.25,
-    "storage_bytes": 1_000_000,
-    "days": [],
 }
 CHECKPOINT = {
     "step": 40,
@@ -228,6 +212,17 @@ IMAGES = {
     "created_at": "2026-11-24T10:00:00Z",
 }
 DATASET = IMAGES | {"id": "file-1", "filename": "train.jsonl", "num_rows": 3}
+AT = "2026-11-24T10:00:{:02}Z"
+TIMELINE = {
+    "data": [
+        {"attempt": 0, "where": "queued", "began_at": AT.format(0), "ended_at": AT.format(8)},
+        {"attempt": 1, "where": "training", "began_at": AT.format(8), "ended_at": None},
+    ],
+    "attempts": [{"number": 1, "worker": "host-1", "slots": ["0"], "started_at": AT.format(8)}],
+}
+INTEGRATION = {"target": "wandb", "status": "failed", "url": None, "error": "no such entity"}
+STANDING = {"name": "host-1", "is_drained": True, "num_running_jobs": 1}
+GARBAGE = {"data": [{"kind": "orphan", "name": "jobs/x", "num_bytes": 10}], "num_bytes": 10, "has_more": False}
 REPORT = {
     "is_valid": True,
     "estimate": {
@@ -251,13 +246,22 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
         (["workers"], {"data": []}, ["jobs wait until one starts"]),
         (["usage"], USAGE, ["vision", "3.25", "500"]),
         (["health"], {"database": True, "storage": True, "num_workers": 1}, ["ready", "1 worker"]),
-        (["projects", "list"], {"data": [PROJECT]}, ["proj_1", "vision", "500", "none"]),
-        (["projects", "show", "proj_1"], PROJECT, ["proj_1"]),
-        (["projects", "create", "vision"], PROJECT, ["tuneyard keys create NAME --project proj_1"]),
-        (["projects", "update", "proj_1", "--max-gpu-hours", "500"], PROJECT, ["500"]),
-        (["keys", "list"], {"data": [KEY]}, ["ci", "submit", "always", "never"]),
-        (["keys", "create", "ci"], KEY, ["ty_k1_secret"]),
-        (["keys", "revoke", "k1"], KEY, ["k1 is revoked"]),
+        (["admin", "projects", "list"], {"data": [PROJECT]}, ["proj_1", "vision", "500", "none"]),
+        (["admin", "projects", "show", "proj_1"], PROJECT, ["proj_1"]),
+        (["admin", "projects", "create", "vision"], PROJECT, ["proj_1"]),
+        (["admin", "projects", "set", "proj_1", "max_gpu_hours=500"], PROJECT, ["500"]),
+        (["admin", "keys", "list"], {"data": [KEY]}, ["ci", "submit", "always", "never"]),
+        (["admin", "keys", "create", "ci"], KEY, ["ty_k1_secret"]),
+        (["admin", "keys", "revoke", "k1"], KEY, ["k1 (ci) opens nothing any more"]),
+        (["admin", "usage"], {"data": [PROJECT]} | USAGE, ["vision", "3.2", "1 MB"]),
+        (["admin", "workers"], {"data": [], "workers": [STANDING]}, ["host-1", "no, drained", "1"]),
+        (["admin", "gc"], GARBAGE, ["orphan", "jobs/x", "1 things, 10 B were deleted"]),
+        (["datasets", "list"], page(DATASET), ["file-1", "train.jsonl", "300 B"]),
+        (["images", "list"], page(IMAGES), ["file-2", "images.zip", "3"]),
+        (["timeline", "ftjob-1"], TIMELINE, ["queued", "8 s", "training", "still there", "host-1"]),
+        (["samples", "ftjob-1"], page(), ["has answered nothing yet"]),
+        (["integrations", "ftjob-1"], {"data": [INTEGRATION]}, ["wandb", "failed", "no such entity"]),
+        (["integrations", "ftjob-1"], {"data": []}, ["told to nobody else"]),
         (["datasets", "show", "file-1"], DATASET, ["train.jsonl", "300 B"]),
         (["images", "show", "file-2"], IMAGES, ["images.zip"]),
         (["checkpoints", "ftjob-1"], {"data": [CHECKPOINT]}, ["40", "eval_loss 0.5"]),
@@ -318,7 +322,7 @@ def test_a_service_that_is_not_ready_is_a_failure(stub: StubService) -> None:
 def test_limits_go_out_as_numbers_or_as_none(stub: StubService) -> None:
     stub.answers = [as_json(PROJECT)]
 
-    tuneyard(stub, "projects", "update", "proj_1", "--max-gpu-hours", "1.5", "--max-running-jobs", "none")
+    tuneyard(stub, "admin", "projects", "set", "proj_1", "max_gpu_hours=1.5", "max_running_jobs=none")
 
     assert json.loads(stub.asked[0].body) == {"max_gpu_hours": 1.5, "max_running_jobs": None}
 
@@ -329,6 +333,14 @@ def test_lists_are_of_jobs_with_metadata(stub: StubService) -> None:
     tuneyard(stub, "list", "--metadata", "team=vision")
 
     assert stub.asked[0].path == "/jobs?limit=100&metadata%5Bteam%5D=vision"
+
+
+def test_lists_are_of_jobs_of_several_statuses_that_are_called_so(stub: StubService) -> None:
+    stub.answers = [as_json(page())]
+
+    tuneyard(stub, "list", "--status", "queued", "--status", "running", "--search", "invoices")
+
+    assert stub.asked[0].path == "/jobs?limit=100&status=queued&status=running&search=invoices"
 
 
 def test_ctrl_c_exits_with_130(stub: StubService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ export function SignInPage() {
         <button class="button primary" disabled=${isBusy}>Sign in</button>
       </form>
       <p class="quiet">Whoever runs the service makes keys with this command. The browser keeps yours where no script can read it.</p>
-      <${Command} text="tuneyard keys create NAME" />
+      <${Command} text="tuneyard admin keys create NAME" />
     </main>
   `;
 }
