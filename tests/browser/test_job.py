@@ -96,7 +96,7 @@ def test_the_timeline_tells_each_phase_of_each_attempt(dashboard: Dashboard, tra
     timeline = page.get_by_role("region", name="Timeline")
 
     for words in ("Attempt 1", "Attempt 2", "Loading", "Training", "Evaluating", "Saving"):
-        timeline.get_by_text(words, exact=True).first.wait_for()
+        expect(timeline).to_contain_text(words)  # of a phase that was short, the sum alone
 
 
 def test_samples_show_image_question_target_and_answers(dashboard: Dashboard, trained: str, page: Page) -> None:
