@@ -56,8 +56,12 @@ class Model:
 
 
 def is_as(job: Job, model: Model) -> None:
-    asked = (job.cancel_requested_at, job.pause_requested_at, job.finish_requested_at)
-    wishes = {wish for wish, at in zip(Wish, asked, strict=True) if at is not None}
+    asked = {
+        Wish.CANCEL: job.cancel_requested_at,
+        Wish.PAUSE: job.pause_requested_at,
+        Wish.FINISH: job.finish_requested_at,
+    }
+    wishes = {wish for wish, at in asked.items() if at is not None}
     token = model.lease.owner_token if model.lease else None
     expected = (model.status, model.attempt, token, model.infra_failures, model.wishes)
     assert (job.status, job.attempt, job.owner_token, job.infra_failures, wishes) == expected
