@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 from api.settings import Settings
 from handbook.schemas import table
 from store.settings import StoreSettings
-from worker.settings import WorkerSettings
+from worker.settings import TrackingSettings, WorkerSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 BEGIN, END = "<!-- settings -->", "<!-- end -->"
@@ -20,6 +20,7 @@ _GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("API and worker", StoreSettings),
     ("API", Settings),
     ("Worker", WorkerSettings),
+    ("Tracking", TrackingSettings),
 )
 
 

@@ -11,16 +11,17 @@ from tests.browser.jobs import EVALUATED, LEARNING, digits_in
 from tests.e2e.live_service import ENDLESS, Service, running, until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium: `make chromium` installs it where apt-get and root are")
+    """Of a module: Playwright keeps the event loop of this thread as long as it is there, and others have their own."""
     with chromium() as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
-def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:  # noqa: ARG001 - skips first
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium: `make chromium` installs it where apt-get and root are")
     with running(tmp_path_factory.mktemp("service")) as service:
         yield service
 

@@ -20,7 +20,7 @@ def test_the_first_start_keeps_its_key_for_its_owner_alone(service: Service) -> 
 def test_the_first_start_shows_its_key(service: Service) -> None:
     assert service.process.stdout is not None
 
-    told = [service.process.stdout.readline() for _ in range(3)]
+    told = [service.process.stdout.readline() for _ in range(4)]
 
     assert (service.data_dir / "admin.key").read_text().strip() in "".join(told)
 
