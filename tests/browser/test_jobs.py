@@ -3,13 +3,13 @@
 from playwright.sync_api import expect
 
 from tests.browser.chromium import Dashboard
-from tests.e2e.live_service import QUICK
+from tests.e2e.live_service import ENDLESS, QUICK
 
 
 def test_a_job_that_is_submitted_appears_and_its_status_changes_by_itself(
     dashboard: Dashboard, dataset_id: str
 ) -> None:
-    job_id = dashboard.service.submit(dataset_id, QUICK, suffix="appears")
+    job_id = dashboard.service.submit(dataset_id, ENDLESS, suffix="appears")
     row = dashboard.page.get_by_role("row").filter(has_text="appears")
     row.wait_for()
 
