@@ -63,7 +63,7 @@ class Attempts:
         """True if a job waits that fits a slot that is free."""
         with self._choosing, self._slots.all_free() as free:
             offer = self._slots.offer(free)
-        return self._is_due(offer)
+        return not self.is_drained() and self._is_due(offer)
 
     def lend(self) -> Held | None:
         """A slot for what makes way for jobs, a large GPU if there are any; None if none is free, or a job is due."""
@@ -117,8 +117,7 @@ class Attempts:
 
     def _is_due(self, offer: Offer) -> bool:
         with self._database.reading() as session:
-            is_drained = drains.applies(session, self._settings.worker_name)
-            return not is_drained and leases.is_anything_due(session, offer)
+            return leases.is_anything_due(session, offer)
 
     def _claim(self) -> tuple[Lease, Held] | None:
         """A job and the slots that it fits; the database is asked only if some are free."""

@@ -180,7 +180,7 @@ async def read_job(
         if is_news or time.monotonic() >= until:
             break
         await anyio.sleep(_LOOK_SECONDS)
-    if etag != if_none_match:
+    if etag != if_none_match and job.status not in ENDED:
         job = await run_in_threadpool(_expecting, caller, job)
     return told(job, etag, if_none_match)
 
