@@ -35,7 +35,7 @@ chromium: ## install the browser that tests look at the dashboard with, where ap
 screenshots: setup chromium ## write docs/screenshots/ from a service with jobs of the demo
 	$(BIN)/python -m tests.browser.screenshots
 
-vendor: setup ## take the dashboard's libraries from npm anew, as api/dashboard/vendor.py pins them
+vendor: setup ## take the dashboard's libraries anew, as api/dashboard/vendor.py pins them (needs npm)
 	$(BIN)/python -m api.dashboard.vendor
 
 test: setup clients chromium ## the whole test suite

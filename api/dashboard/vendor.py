@@ -1,24 +1,23 @@
-"""The dashboard's libraries, taken from npm into `static/vendor/`: `python -m api.dashboard.vendor`.
+"""The dashboard's libraries, taken by npm into `static/vendor/`: `python -m api.dashboard.vendor`.
 
 Browsers are given these files as they lie there; nothing is fetched when the service runs. `vendor.json` says of each
-where it came from and its SHA-256, and a test compares. Names of packages in imports become names of files, which is
-all that a browser knows.
+what package it is from and its SHA-256, and a test compares. Names of packages in imports become names of files, since
+browsers know no others.
 """
 
 import hashlib
 import io
 import json
 import re
+import subprocess
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 FOLDER = Path(__file__).parent / "static" / "vendor"
 RECORD = FOLDER / "vendor.json"
-_REGISTRY = "https://registry.npmjs.org"
 _SPECIFIER = re.compile(r'(\bfrom\s*|\bimport\s*)"([@a-z][^"]*)"')
 _SOURCE_MAP = re.compile(r"\n?//# sourceMappingURL=\S+\s*$")
 
@@ -33,9 +32,9 @@ class Package:
     """Path in the package: name here."""
 
     @property
-    def url(self) -> str:
-        """Where its archive lies."""
-        return f"{_REGISTRY}/{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
+    def id(self) -> str:
+        """As npm takes it."""
+        return f"{self.name}@{self.version}"
 
 
 PACKAGES = (
@@ -73,7 +72,6 @@ def take(package: Package, archive: bytes) -> dict[str, Any]:
         "name": package.name,
         "version": package.version,
         "license": licence,
-        "archive": package.url,
         "archive_sha256": sha256(archive),
         "files": {name: sha256(content) for name, content in files.items()},
     }
@@ -82,14 +80,22 @@ def take(package: Package, archive: bytes) -> dict[str, Any]:
 def main() -> None:
     """Take them all, and write down what was taken."""
     FOLDER.mkdir(exist_ok=True)
-    known = {one["archive"]: one["archive_sha256"] for one in json.loads(RECORD.read_text())} if RECORD.exists() else {}
+    taken = json.loads(RECORD.read_text()) if RECORD.exists() else []
+    known = {(one["name"], one["version"]): one["archive_sha256"] for one in taken}
     record = []
     for package in PACKAGES:
-        archive = httpx2.get(package.url, follow_redirects=True).raise_for_status().content
-        if sha256(archive) != known.get(package.url, sha256(archive)):
-            raise NotWhatItWas(f"{package.url} is not what {RECORD.name} says; find out why before you take it")
+        archive = _archive(package)
+        if sha256(archive) != known.get((package.name, package.version), sha256(archive)):
+            raise NotWhatItWas(f"{package.id} is not what {RECORD.name} says; find out why before you take it")
         record.append(take(package, archive))
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _archive(package: Package) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", "--silent", "--pack-destination", folder, package.id], check=True)  # noqa: S607
+        (archive,) = Path(folder).iterdir()
+        return archive.read_bytes()
 
 
 def _member(packed: tarfile.TarFile, path: str) -> bytes:
