@@ -58,7 +58,7 @@ export function ahead(time, now) {
 /** @param {string} time  ISO */
 export const day = (time) => new Date(time).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 
-/** @param {string} time  ISO */
+/** @param {string | number} time  ISO, or milliseconds */
 export const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 
 /** @param {string} time  ISO */

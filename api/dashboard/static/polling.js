@@ -9,7 +9,7 @@ import { useEffect, useSignal } from "./html.js";
  *   What was read last; an error if the service refused. While it does not answer, the last answer stays.
  */
 export function usePolled(path, seconds) {
-  const found = useSignal({});
+  const found = useSignal(/** @type {{path?: string, data?: any, error?: Error}} */ ({}));
   useEffect(() => {
     const abort = new AbortController();
     let timer = 0;

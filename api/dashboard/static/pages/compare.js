@@ -43,6 +43,7 @@ function useCompared(ids) {
     const abort = new AbortController();
     let timer = 0;
     const look = async () => {
+      /** @type {{jobs?: any[], series?: any, error?: Error}} */
       const next = await readAll(ids, abort.signal).catch((error) => ({ error }));
       if (abort.signal.aborted) return;
       setFound(next);

@@ -12,7 +12,7 @@ export function SignInPage() {
     event.preventDefault();
     setBusy(true);
     setError(null);
-    await signIn(new FormData(event.target).get("key").trim()).catch(setError);
+    await signIn(event.target.elements.key.value.trim()).catch(setError);
     setBusy(false);
   };
   return html`

@@ -88,7 +88,10 @@ const Numbers = ({ curves, name, marks }) => html`
   </details>
 `;
 
-/** One list of places for all curves, as uPlot wants it. What is not above 0 has no place on a scale of powers. */
+/**
+ * One list of places for all curves, as uPlot wants it. What is not above 0 has no place on a scale of powers.
+ * @returns {import("../vendor/uplot.js").default.AlignedData}
+ */
 function aligned(curves, by, smoothing, isLog) {
   const drawable = (values) => (isLog ? values.map((value) => (value > 0 ? value : null)) : values);
   const tables = curves.flatMap((curve) => {
@@ -99,6 +102,7 @@ function aligned(curves, by, smoothing, isLog) {
   return tables.length ? uPlot.join(tables) : [[]];
 }
 
+/** @returns {import("../vendor/uplot.js").default.Options} */
 function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt }) {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
@@ -128,7 +132,7 @@ function optionsOf({ curves, by, isLog, smoothing, sync, width, latest, setAt })
   };
 }
 
-/** What is drawn between: a flat line has room around it. */
+/** What is drawn between: a flat line has room around it. @returns {[number, number]} */
 function heights(_, least, greatest) {
   if (least === null) return [0, 1];
   if (least !== greatest) return uPlot.rangeNum(least, greatest, 0.1, true);

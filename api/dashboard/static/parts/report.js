@@ -45,6 +45,7 @@ function Estimate({ estimate }) {
   `;
 }
 
+/** @type {[string, (rows: any) => number][]} */
 const COLUMNS = [
   ["Rows", (one) => one.num_rows],
   ["Samples", (one) => one.num_samples],

@@ -21,7 +21,7 @@ export function Shell({ places, here, children }) {
   const [showsKeys, setShowsKeys] = useState(false);
   const focusSearch = (event) => {
     event.preventDefault();
-    document.querySelector("[data-search]")?.focus();
+    /** @type {HTMLElement | null} */ (document.querySelector("[data-search]"))?.focus();
   };
   useKeys({ "?": () => setShowsKeys(true), "/": focusSearch });
   useFocusOnNewPage();
