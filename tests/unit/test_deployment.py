@@ -294,7 +294,8 @@ def test_a_copied_path_exists(path: str) -> None:
     ],
 )
 def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> None:
-    graph = grimp.build_graph("api", "client", "migrations", "store", "trainer_core", "worker", cache_dir=None)
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    graph = grimp.build_graph(*tools["importlinter"]["root_packages"], cache_dir=None)
 
     needed = {module.split(".")[0] for module in graph.find_upstream_modules(program) | {program}}
 
