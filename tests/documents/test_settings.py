@@ -5,7 +5,7 @@ import re
 from handbook.settings import PAGE, with_tables
 from tests.documents.blocks import ROOT
 
-PROGRAMS = ("api", "client", "migrations", "store", "trainer_core", "worker")
+PROGRAMS = ("api", "client", "migrations", "store", "telemetry", "trainer_core", "worker")
 NAME = re.compile(r"TUNEYARD_[A-Z][A-Z_]*[A-Z]")
 
 

@@ -34,6 +34,7 @@ TORCHLESS_PROGRAMS = [
     "worker.doctor",
     "worker.health",
     "worker.runner",
+    "worker.tracking",
     *(f"trainer_core.contract.{module.name}" for module in pkgutil.iter_modules(trainer_core.contract.__path__)),
 ]
 IMPORT_ALL = """
@@ -127,7 +128,7 @@ def test_every_pin_is_exact(path: str) -> None:
     assert {name: operators for name, operators in specifiers.items() if operators != ["=="]} == {}
 
 
-@pytest.mark.parametrize("extra", ["server", "otel", "trainer", "dev"])
+@pytest.mark.parametrize("extra", PROJECT["optional-dependencies"])
 def test_every_dependency_is_pinned(extra: str) -> None:
     texts = PROJECT["dependencies"] + PROJECT["optional-dependencies"][extra]
 
