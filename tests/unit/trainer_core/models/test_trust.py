@@ -192,7 +192,7 @@ def test_code_runs_at_the_commit_that_is_trusted(hub: Path, canary: Path, monkey
     assert canary.exists()
 
 
-@pytest.mark.parametrize("revision", [OTHER, "main", None])
+@pytest.mark.parametrize("revision", [pytest.param(OTHER, id="another"), "main", None])
 def test_code_does_not_run_at_any_other(
     hub: Path, canary: Path, monkeypatch: pytest.MonkeyPatch, revision: str | None
 ) -> None:
