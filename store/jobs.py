@@ -174,6 +174,11 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
+def hold(session: Session, job_id: str) -> None:
+    """Have whoever else moves a job, or tells something of it, wait until the commit."""
+    session.execute(select(Job.id).where(Job.id == job_id).with_for_update(key_share=True))
+
+
 def page(
     session: Session,
     *,

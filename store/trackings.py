@@ -213,9 +213,10 @@ def _write(session: Session, claim: Claim, **values: Any) -> None:
 
 
 def _hold_job(session: Session, claim: Claim) -> int:
-    """Hold the job's row, as whoever tells an event must, before any other; its attempt."""
+    """Hold the job's row, as whoever tells an event must, before any other; its attempt. If it is gone, so is the claim."""
     attempt = session.scalar(select(Job.attempt).where(Job.id == claim.job_id).with_for_update())
-    assert attempt is not None
+    if attempt is None:
+        raise ClaimLost(claim.tracking_id)
     return attempt
 
 
