@@ -38,7 +38,7 @@ def get(session: Session, project_id: str) -> Project:
 
 
 def hold(session: Session, project_id: str) -> None:
-    """Have others of the project who hold it wait until the commit: what is counted or looked for stays true till then."""
+    """Have others who hold the project wait until the commit: what was counted or looked for stays true till then."""
     # Rows that only point to the project, as its used hours do, are written meanwhile.
     session.execute(select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
 

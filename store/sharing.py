@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from store import projects
 from store.clock import from_now
 from store.database import upserting
-from store.jobs import CLAIM_ORDER
 from store.lifecycle import JobStatus
 from store.resources import Offer
 from store.tables import Attempt, Job, Project, UsedHours
+from store.waiting import CLAIM_ORDER
 
 LATELY_DAYS = 1
 """How far back use counts in whose turn it is."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api.guard import Caller, CallerDep
 from api.openai.times import seconds
 from api.views import View
-from store import artifacts, jobs, trained_models
+from store import artifacts, listing, trained_models
 from store.files import BaseModelNotFound
 from store.tables import Job
 from store.trained_models import ModelName
@@ -74,7 +74,7 @@ def list_models(caller: CallerDep) -> ModelList:
     """Registered base models, then the project's trained ones, newest first."""
     base = [_base(name) for name in caller.parts.storage.base_models()]
     with caller.reading() as session:
-        trained = [TrainedModel.of(job) for job in jobs.with_artifact(session, limit=_MOST_TRAINED)]
+        trained = [TrainedModel.of(job) for job in listing.with_artifact(session, limit=_MOST_TRAINED)]
     return ModelList(data=[*base, *trained])
 
 
