@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from sqlalchemy import JSON, ColumnElement, false, func, or_, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Select, false, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from store.database import json_pairs
@@ -42,11 +42,21 @@ def page(
         statement = statement.where(*_has(session, metadata))
     if after is not None:
         statement = statement.where(Job.id < after)
-    if not statuses:
-        return session.scalars(statement).all()
-    # A page of each: for each status rows lie in the order in which they are read, for several they do not.
-    found = [job for status in frozenset(statuses) for job in session.scalars(statement.where(Job.status == status))]
-    return sorted(found, key=attrgetter("id"), reverse=True)[:limit]
+    some = frozenset(statuses)
+    if 1 < len(some) < len(JobStatus):  # naming all is naming none
+        return _of_several(session, statement, some, limit)
+    if len(some) == 1:
+        statement = statement.where(Job.status == next(iter(some)))
+    return session.scalars(statement).all()
+
+
+def _of_several(session: Session, statement: Select[Job], statuses: Collection[JobStatus], limit: int) -> Sequence[Job]:
+    """The newest of a page of each status: of each, rows lie in the order in which they are read, of several not."""
+    # Ids alone: whole jobs, most of them for nothing, take ten times as long with 200,000 of them.
+    pages = (statement.with_only_columns(Job.id).where(Job.status == one) for one in statuses)
+    newest = sorted((job_id for page in pages for job_id in session.scalars(page)), reverse=True)[:limit]
+    found = session.scalars(select(Job).where(Job.id.in_(newest))) if newest else ()
+    return sorted(found, key=attrgetter("id"), reverse=True)
 
 
 def counts(session: Session) -> dict[JobStatus, int]:

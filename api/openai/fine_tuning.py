@@ -20,7 +20,7 @@ from api.openai.fine_tuning_views import (
     VALIDATION,
     Around,
     FineTuningCheckpoint,
-    FineTuningEvent,
+    FineTuningEventPage,
     FineTuningJob,
     checkpoint_id,
     event_view,
@@ -172,7 +172,7 @@ def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> Fin
 
 
 @router.get(
-    "/{job_id}/events", response_model=None, responses={200: {"model": Page[FineTuningEvent], "content": EVENT_STREAM}}
+    "/{job_id}/events", response_model=None, responses={200: {"model": FineTuningEventPage, "content": EVENT_STREAM}}
 )
 async def list_events(
     job_id: str,
@@ -188,14 +188,14 @@ async def list_events(
     return EventStream(follow(job_id, caller, after))
 
 
-def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> Page[FineTuningEvent]:
+def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> FineTuningEventPage:
     with caller.reading() as session:
         job = jobs.get(session, job_id)
         try:
             found = history.before(session, job_id, after, limit + 1)
         except history.EventNotFound as error:
             raise BadParameter("after", str(error)) from error
-        return Page[FineTuningEvent].of([event_view(entry, job) for entry in found], limit)
+        return FineTuningEventPage.of([event_view(entry, job) for entry in found], limit)
 
 
 @router.get("/{job_id}/checkpoints")
