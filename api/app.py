@@ -123,15 +123,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _include_routes(app: FastAPI, settings: Settings) -> None:
     for routes in _GUARDED:
-        model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.Problem
+        model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.ProblemDetails
         app.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
     for open_routes in (health, session):
-        app.include_router(open_routes.router, responses={"4XX": {"model": problems.Problem}})
+        app.include_router(open_routes.router, responses={"4XX": {"model": problems.ProblemDetails}})
     app.include_router(document.router)
     app.include_router(pages.router)
     app.mount(pages.PATH, pages.FILES)
     readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
-    app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.Problem}})
+    app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.ProblemDetails}})
 
 
 def _make_parts(settings: Settings) -> Parts:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from api.views import View
+from api.views import Paged, View
 
 
 class DatasetRead(View):
@@ -22,13 +22,8 @@ class DatasetRead(View):
     created_at: datetime
 
 
-class DatasetPage(View):
+class DatasetPage(Paged[DatasetRead, str | None]):
     """Datasets, newest first."""
-
-    data: list[DatasetRead]
-    has_more: bool
-    last_id: str | None
-    """Give it as `after` to read on."""
 
 
 class RowRead(View):
@@ -62,10 +57,5 @@ class ImagesRead(View):
     created_at: datetime
 
 
-class ImagesPage(View):
+class ImagesPage(Paged[ImagesRead, str | None]):
     """Uploaded images, newest first."""
-
-    data: list[ImagesRead]
-    has_more: bool
-    last_id: str | None
-    """Give it as `after` to read on."""

@@ -57,7 +57,7 @@ _MAX_CHARACTERS = 300
 log = logging.getLogger(__name__)
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """RFC 9457, with a stable code and the places of what is wrong."""
 
     type: str = "about:blank"
@@ -153,7 +153,7 @@ def problem(
     if errors.is_for_openai(request.url.path):
         places = [one["location"] for one in extra.get("errors", ()) if "location" in one]
         return errors.error(status, code, detail, param=places[0] if places else None, headers=headers)
-    body = Problem(title=status.phrase, status=status, detail=detail, code=code).model_dump() | extra
+    body = ProblemDetails(title=status.phrase, status=status, detail=detail, code=code).model_dump() | extra
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 

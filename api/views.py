@@ -1,7 +1,8 @@
 """What the API answers: rows as people and programs read them, with nothing in them that is the service's own."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +24,26 @@ class View(BaseModel):
     """Read from a row's attributes."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True, use_attribute_docstrings=True)
+
+
+_One = TypeVar("_One", bound=View)
+_Id = TypeVar("_Id", int, str | None)
+
+
+class Paged(View, Generic[_One, _Id]):
+    """Some of a list, in its order."""
+
+    data: list[_One]
+    has_more: bool
+    last_id: _Id
+    """Give it as `after` to read on."""
+
+    @classmethod
+    def of(cls, found: Sequence[Any], limit: int, after: int | None = None) -> Self:
+        """A page of at most `limit` rows, made of one more where there is one; an empty one ends where it began."""
+        rows = found[:limit]
+        last_id = rows[-1].id if rows else after
+        return cls.model_validate({"data": rows, "has_more": len(found) > limit, "last_id": last_id})
 
 
 class FailureRead(View):
@@ -150,13 +171,8 @@ class ReportRead(View):
     created_at: datetime
 
 
-class JobPage(View):
+class JobPage(Paged[JobRead, str | None]):
     """Jobs, newest first."""
-
-    data: list[JobRead]
-    has_more: bool
-    last_id: str | None
-    """Give it as `after` to read on."""
 
 
 class JobCounts(View):
@@ -182,13 +198,8 @@ class EventRead(View):
     data: dict[str, Any]
 
 
-class EventPage(View):
+class EventPage(Paged[EventRead, int]):
     """Events, oldest first."""
-
-    data: list[EventRead]
-    has_more: bool
-    last_id: int
-    """Give it as `after` to read on."""
 
 
 class LogLineRead(View):
@@ -200,14 +211,11 @@ class LogLineRead(View):
     line: str
 
 
-class LogPage(View):
+class LogPage(Paged[LogLineRead, int]):
     """Lines, oldest first."""
 
-    data: list[LogLineRead]
     has_more: bool
     """Behind these; where the newest were asked for, before them."""
-    last_id: int
-    """Give it as `after` to read on."""
 
 
 class SeriesRead(View):

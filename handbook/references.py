@@ -17,7 +17,7 @@ their bounds. The same schema is at `/openapi.json` of a running service, and [m
 go together."""
 _ABOUT_REST = """Every route outside of `/v1`. Requests carry `Authorization: Bearer ty_…`; admin keys may name a
 project in the header `Tuneyard-Project`. What is refused is a problem by RFC 9457 (`4XX`, see
-[Problem](#api__problems__problem) below) with a stable [code](../troubleshooting.md). A running service shows the same
+[ProblemDetails](#problemdetails) below) with a stable [code](../troubleshooting.md). A running service shows the same
 at `/docs`, where requests can be tried."""
 _ABOUT_V1 = """The routes below `/v1`, which OpenAI's clients use as they are; [OpenAI's API](../openai.md) says what is
 the same, what is added and what differs."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Float, String, literal, select
+from sqlalchemy import DateTime, Dialect, Float, ScalarSelect, String, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -66,6 +66,11 @@ def _sqlite(element: from_now, compiler: SQLCompiler, **how: Any) -> str:
 def _postgresql(element: from_now, compiler: SQLCompiler, **how: Any) -> str:
     shift = f" + make_interval(secs => {compiler.process(element.clauses, **how)})" if len(element.clauses) else ""
     return f"(clock_timestamp(){shift})"
+
+
+def once(seconds: float = 0) -> ScalarSelect[datetime]:
+    """The same, found once for a statement: PostgreSQL would ask its clock again for every row of a table."""
+    return select(from_now(seconds)).scalar_subquery()
 
 
 def now(session: Session) -> datetime:

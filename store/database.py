@@ -8,7 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Update, create_engine, event, make_url, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    TableValuedAlias,
+    Update,
+    create_engine,
+    event,
+    func,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -23,6 +34,7 @@ _PROJECT = "project_id"
 ACROSS_PROJECTS = "across_projects"
 """Execution option of a statement that reads what other projects have, as they let it."""
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_PAIRS: Mapping[str, Any] = {"sqlite": func.json_each, "postgresql": func.json_each_text}
 _BUSY_SECONDS = 30
 """How long a writer waits for another writer of SQLite."""
 _CONNECT_SECONDS = 5
@@ -93,6 +105,11 @@ def _see_own_rows(asked: ORMExecuteState) -> None:
 def upserting(session: Session, table: type[Table]) -> Any:
     """An INSERT that can say what is to happen to a row that is there."""
     return _INSERT[session.get_bind().dialect.name](table)
+
+
+def json_pairs(session: Session, told: ColumnElement[Any]) -> TableValuedAlias:
+    """Rows of `key` and `value` for an object in JSON; a path into it would not find every key."""
+    return _PAIRS[session.get_bind().dialect.name](told).table_valued("key", "value")
 
 
 def touched(session: Session, statement: Update) -> int:

@@ -1,8 +1,8 @@
 """Uploaded datasets."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from store import stored_files
@@ -38,28 +38,21 @@ def add(
         path: Of the file as it came, below the root of the storage; None where its rows are kept so.
         lives_seconds: After which it is gone.
     """
+    file: dict[str, Any] = {"filename": filename, "num_bytes": num_bytes, "sha256": sha256}
+    path = path or f"datasets/{dataset_id}.jsonl"
     stored_files.add(
-        session,
-        file_id=dataset_id,
-        purpose=Purpose.FINE_TUNE,
-        filename=filename,
-        num_bytes=num_bytes,
-        sha256=sha256,
-        path=path or f"datasets/{dataset_id}.jsonl",
-        lives_seconds=lives_seconds,
+        session, file_id=dataset_id, purpose=Purpose.FINE_TUNE, path=path, lives_seconds=lives_seconds, **file
     )
     session.execute(
         insert(Dataset).values(
             id=dataset_id,
             project_id=owner(session),
-            filename=filename,
-            num_bytes=num_bytes,
-            sha256=sha256,
             form=report.form,
             num_rows=report.num_rows,
             num_images=report.num_images,
             unused_keys=report.unused_keys,
             created_at=from_now(),
+            **file,
         )
     )
     return get(session, dataset_id)
@@ -71,25 +64,7 @@ def get(session: Session, dataset_id: str) -> Dataset:
     Raises:
         DatasetNotFound: There is none.
     """
-    dataset = session.scalar(select(Dataset).where(Dataset.id == dataset_id, stored_files.is_kept(Dataset.id)))
+    dataset = stored_files.described(session, Dataset, dataset_id)
     if dataset is None:
         raise DatasetNotFound(dataset_id)
     return dataset
-
-
-def page(session: Session, *, after: str | None, limit: int) -> Sequence[Dataset]:
-    """Those older than `after`, newest first."""
-    statement = select(Dataset).where(stored_files.is_kept(Dataset.id)).order_by(Dataset.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(Dataset.id < after)
-    return session.scalars(statement).all()
-
-
-def delete(session: Session, dataset_id: str) -> None:
-    """Have a dataset be gone.
-
-    Raises:
-        DatasetNotFound: There is none.
-        FileInUse: A job that has not ended needs it.
-    """
-    stored_files.delete(session, get(session, dataset_id).id)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, ScalarSelect, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from store import ids, webhooks
-from store.clock import from_now, now
+from store.clock import from_now, now, once
 from store.tables import Job
 from store.webhook_tables import DeliveryAttempt, DeliveryStatus, EventType, WebhookDelivery, WebhookEndpoint
 
@@ -114,7 +114,7 @@ def is_anything_due(session: Session) -> bool:
 def claim(session: Session, *, seconds: float, limit: int) -> list[Claim]:
     """Take what is due, the oldest first, and of each endpoint one at a time: one that hangs holds up no other."""
     other = aliased(WebhookDelivery)
-    busy = select(other.endpoint_id).where(other.status == DeliveryStatus.PENDING, other.claimed_until > _at())
+    busy = select(other.endpoint_id).where(other.status == DeliveryStatus.PENDING, other.claimed_until > once())
     oldest = (
         select(func.min(WebhookDelivery.id))
         .where(*_due(), WebhookDelivery.endpoint_id.not_in(busy))
@@ -228,17 +228,12 @@ def retry(session: Session, endpoint_id: str, delivery_id: str) -> WebhookDelive
 
 def forget_old(session: Session) -> None:
     """Delete what was to be told so long ago that nobody asks for it."""
-    session.execute(delete(WebhookDelivery).where(WebhookDelivery.created_at < _at(-_KEPT_SECONDS)))
+    session.execute(delete(WebhookDelivery).where(WebhookDelivery.created_at < once(-_KEPT_SECONDS)))
 
 
 def _due() -> tuple[ColumnElement[bool], ...]:
     return (
         WebhookDelivery.status == DeliveryStatus.PENDING,
-        WebhookDelivery.next_attempt_at <= _at(),
-        WebhookDelivery.claimed_until <= _at(),
+        WebhookDelivery.next_attempt_at <= once(),
+        WebhookDelivery.claimed_until <= once(),
     )
-
-
-def _at(seconds: float = 0) -> ScalarSelect[datetime]:
-    """A time that is found once for a statement: PostgreSQL would ask its clock again for every row of a table."""
-    return select(from_now(seconds)).scalar_subquery()

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from store import inspections, workers
 from store.clock import now
 from store.database import ACROSS_PROJECTS
-from store.jobs import CLAIM_ORDER
 from store.lifecycle import JobStatus
 from store.tables import Inspection, Job
+from store.waiting import CLAIM_ORDER
 
 _MOST_AHEAD = 50
 """Beyond so many jobs an estimate says nothing."""
@@ -46,11 +46,6 @@ def expected(session: Session, among: Iterable[Job]) -> dict[str, Expected]:
     for project_id in {job.project_id for job in going if job.status == JobStatus.QUEUED}:
         found |= _waiting(session, project_id, at)
     return {job.id: found.get(job.id, UNKNOWN) for job in going}
-
-
-def start_of(session: Session, job: Job) -> datetime | None:
-    """When a queued job will begin."""
-    return expected(session, [job]).get(job.id, UNKNOWN).start_at
 
 
 def _waiting(session: Session, project_id: str, at: datetime) -> dict[str, Expected]:

@@ -1,8 +1,8 @@
 """Uploaded images, one by one or in zips, that rows of datasets may name."""
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from store import stored_files
@@ -30,25 +30,14 @@ def add(
     lives_seconds: int | None = None,
 ) -> ImageFile:
     """Record images whose file is in place; after `lives_seconds` they are gone."""
+    file: dict[str, Any] = {"filename": filename, "num_bytes": num_bytes, "sha256": sha256}
+    place = f"images/{owner(session)}/{images_id}"
     stored_files.add(
-        session,
-        file_id=images_id,
-        purpose=Purpose.VISION,
-        filename=filename,
-        num_bytes=num_bytes,
-        sha256=sha256,
-        path=f"images/{owner(session)}/{images_id}",
-        lives_seconds=lives_seconds,
+        session, file_id=images_id, purpose=Purpose.VISION, path=place, lives_seconds=lives_seconds, **file
     )
     session.execute(
         insert(ImageFile).values(
-            id=images_id,
-            project_id=owner(session),
-            filename=filename,
-            num_bytes=num_bytes,
-            sha256=sha256,
-            num_images=num_images,
-            created_at=from_now(),
+            id=images_id, project_id=owner(session), num_images=num_images, created_at=from_now(), **file
         )
     )
     return get(session, images_id)
@@ -60,25 +49,7 @@ def get(session: Session, images_id: str) -> ImageFile:
     Raises:
         ImagesNotFound: There are none.
     """
-    images = session.scalar(select(ImageFile).where(ImageFile.id == images_id, stored_files.is_kept(ImageFile.id)))
+    images = stored_files.described(session, ImageFile, images_id)
     if images is None:
         raise ImagesNotFound(images_id)
     return images
-
-
-def page(session: Session, *, after: str | None, limit: int) -> Sequence[ImageFile]:
-    """Those older than `after`, newest first."""
-    statement = select(ImageFile).where(stored_files.is_kept(ImageFile.id)).order_by(ImageFile.id.desc()).limit(limit)
-    if after is not None:
-        statement = statement.where(ImageFile.id < after)
-    return session.scalars(statement).all()
-
-
-def delete(session: Session, images_id: str) -> None:
-    """Have images be gone.
-
-    Raises:
-        ImagesNotFound: There are none.
-        FileInUse: A job that has not ended needs them.
-    """
-    stored_files.delete(session, get(session, images_id).id)

@@ -198,9 +198,9 @@ def give_back(session: Session, claim: Claim, *, is_charged: bool) -> None:
 
 def finish(session: Session, claim: Claim, report: JobReport) -> None:
     """Write the report and move the job, unless somebody else has, or the job was cancelled meanwhile."""
-    if _write(session, claim, report=report, finished_at=from_now()) != 1:
-        return
     if claim.job_id is not None:
+        jobs.hold(session, claim.job_id)  # before its inspection, as whoever cancels it takes them
+    if _write(session, claim, report=report, finished_at=from_now()) == 1 and claim.job_id is not None:
         jobs.leave_validating(session, claim.job_id, report)
 
 

@@ -1,11 +1,10 @@
-"""Jobs as their owners see them: submitted, found, listed, asked to end."""
+"""Jobs as their owners see them: submitted, found, asked to end."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Select, func, insert, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import datasets, events, ids, trackings, workers
@@ -13,16 +12,10 @@ from store.clock import from_now
 from store.database import owner, touched
 from store.file_tables import StoredFile
 from store.lifecycle import ENDED, JobStatus, sources
-from store.tables import Artifact, Inspection, Job
+from store.tables import Inspection, Job
 from trainer_core.contract.events import Phase
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import SWEEP, JobSpec
-
-CLAIM_ORDER = (Job.priority.desc(), Job.queued_at, Job.id)
-"""Of the jobs of a project: higher priority first, then whoever has waited longer."""
-
-LAST_PLACE = 200
-"""In the queue that is told; whoever stands behind it is told the same."""
 
 _WAITING = {"queued_at": from_now(), "not_before": from_now()}
 """Of a job that joins the queue."""
@@ -174,85 +167,9 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def page(
-    session: Session,
-    *,
-    statuses: Collection[JobStatus] = (),
-    base_model: str | None = None,
-    search: str | None = None,
-    metadata: Mapping[str, str] | None = None,
-    after: str | None = None,
-    limit: int,
-) -> Sequence[Job]:
-    """Jobs older than the job `after`, newest first.
-
-    Args:
-        session: Reads.
-        statuses: Of which they have one; none asks for no status.
-        base_model: That they train.
-        search: What their id, base model or suffix holds, in upper or lower case.
-        metadata: Pairs that they all have; with none at all, jobs without metadata.
-        after: The last job of the page before.
-        limit: Most jobs.
-    """
-    statement = select(Job).order_by(Job.id.desc()).limit(limit)
-    if base_model is not None:
-        statement = statement.where(Job.base_model == base_model)
-    if search is not None:
-        statement = statement.where(_mentions(search))
-    if metadata is not None:
-        statement = statement.where(*_has(metadata))
-    if after is not None:
-        statement = statement.where(Job.id < after)
-    if not statuses:
-        return session.scalars(statement).all()
-    # A page of each: for each status rows lie in the order in which they are read, for several they do not.
-    found = [job for status in frozenset(statuses) for job in session.scalars(statement.where(Job.status == status))]
-    return sorted(found, key=attrgetter("id"), reverse=True)[:limit]
-
-
-def counts(session: Session) -> dict[JobStatus, int]:
-    """How many jobs there are of each status."""
-    counted = select(Job.status, func.count()).group_by(Job.status)
-    found = {status: number for status, number in session.execute(counted)}  # noqa: C416 - rows are no pairs for mypy
-    return {status: found.get(status, 0) for status in JobStatus}
-
-
-def with_artifact(session: Session, *, limit: int) -> Sequence[Job]:
-    """Jobs that have left something to download, newest first."""
-    return session.scalars(select(Job).join(Artifact).order_by(Job.id.desc()).limit(limit)).all()
-
-
-def _mentions(text: str) -> ColumnElement[bool]:
-    suffix = type_coerce(Job.spec, JSON)["suffix"].as_string()
-    return or_(*(column.icontains(text, autoescape=True) for column in (Job.id, Job.base_model, suffix)))
-
-
-def _has(metadata: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
-    kept = type_coerce(Job.spec, JSON)["metadata"]
-    if not metadata:
-        yield kept.as_string() == "{}"
-    for name, value in metadata.items():
-        yield Job.sweep == value if name == SWEEP else kept[name].as_string() == value
-
-
-def queue_positions(session: Session, among: Iterable[Job]) -> dict[str, int]:
-    """For each waiting job its place among those of its project, in the order in which they are claimed; 1 is next.
-
-    `LAST_PLACE` stands for itself and all behind it: looking further would cost more the longer the queue is.
-    """
-    waiting = [job for job in among if job.status == JobStatus.QUEUED]
-    places = {
-        job_id: place
-        for project_id in {job.project_id for job in waiting}
-        for place, job_id in enumerate(session.scalars(_first_of(project_id)), start=1)
-    }
-    return {job.id: places.get(job.id, LAST_PLACE) for job in waiting}
-
-
-def _first_of(project_id: str) -> Select[str]:
-    of_project = (Job.status == JobStatus.QUEUED, Job.project_id == project_id)
-    return select(Job.id).where(*of_project).order_by(*CLAIM_ORDER).limit(LAST_PLACE - 1)
+def hold(session: Session, job_id: str) -> None:
+    """Have whoever else moves a job, or tells something of it, wait until the commit."""
+    session.execute(select(Job.id).where(Job.id == job_id).with_for_update(key_share=True))
 
 
 def request_cancel(session: Session, job_id: str) -> Job:

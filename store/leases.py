@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from store import drains, events, sharing
 from store.clock import from_now
 from store.database import touched
-from store.jobs import CLAIM_ORDER
 from store.lifecycle import ENDED, JobStatus
 from store.resources import ANYTHING, Needs, Offer
 from store.tables import Attempt, Job
+from store.waiting import CLAIM_ORDER
 from trainer_core.contract.dataset import DatasetFault
 from trainer_core.contract.errors import FailureCode
 

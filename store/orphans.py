@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from store import expiry, retention
 from store.clock import from_now
-from store.database import Database
+from store.database import UNAVAILABLE, Database
 from store.files import Storage
 from store.jobs import dataset_ids
 from store.lifecycle import JobStatus
@@ -44,14 +44,16 @@ class Orphans:
         self._due_at = time.monotonic()
 
     def collect_if_due(self) -> None:
-        """Collect every ten minutes; a storage that does not answer is asked again then."""
+        """Collect every ten minutes; whatever is wrong with it, whoever calls goes on with what is more urgent."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + _COLLECT_SECONDS
         try:
             self.collect()
-        except (OSError, StorageFull, StorageUnavailable) as error:
+        except (OSError, StorageFull, StorageUnavailable, *UNAVAILABLE) as error:
             log.warning("orphans are left for later: %s", error)
+        except Exception:
+            log.exception("orphans are left for later, since collecting them broke down")
 
     def collect(self) -> None:
         """Look at the next attempts that ended, and at what this host need not hold any more."""
@@ -79,9 +81,9 @@ def every(database: Database, storage: Storage) -> Iterator[Path]:
     """Places of all that no row names in run folders, of attempts that nobody knows too."""
     runs: dict[Run, list[Path]] = defaultdict(list)
     for place in storage.files(storage.root / _JOBS):
-        _, job_id, attempt, *path = place.relative_to(storage.root).parts
-        if path and (number := attempt.removeprefix("attempt-")).isdigit():
-            runs[job_id, int(number)].append(place)
+        match place.relative_to(storage.root / _JOBS).parts:
+            case job_id, attempt, _, *_ if (number := attempt.removeprefix("attempt-")).isdecimal():
+                runs[job_id, int(number)].append(place)
     for some in _batched(runs, _MAX_ATTEMPTS):
         with database.reading() as session:
             left, named = _left_alone(session, some), _named(session, some)

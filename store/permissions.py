@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from store import ids
+from store import ids, projects
 from store.clock import from_now
 from store.database import ACROSS_PROJECTS, owner
 from store.permission_tables import CheckpointPermission
@@ -20,6 +20,7 @@ class PermissionNotFound(Exception):
 
 def add(session: Session, model: str, project_ids: Sequence[str]) -> Sequence[CheckpointPermission]:
     """Let projects use a model of the session's project; those that may already are left as they are."""
+    projects.hold(session, owner(session))
     known = {one.grantee_id: one for one in page(session, model, limit=None)}
     for project_id in dict.fromkeys(project_ids):
         if project_id not in known:
@@ -61,6 +62,15 @@ def remove(session: Session, model: str, permission_id: str) -> None:
         raise PermissionNotFound(permission_id)
     session.delete(found)
     session.flush()
+
+
+def forget(session: Session, project_id: str, model: str) -> None:
+    """Take back all permissions of a project's model and of its checkpoints, whose names begin with the model's."""
+    of_model = (
+        CheckpointPermission.project_id == project_id,
+        CheckpointPermission.model.startswith(model, autoescape=True),
+    )
+    session.execute(delete(CheckpointPermission).where(*of_model))
 
 
 def may_use(session: Session, model: str) -> bool:

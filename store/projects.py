@@ -37,6 +37,12 @@ def get(session: Session, project_id: str) -> Project:
     return project
 
 
+def hold(session: Session, project_id: str) -> None:
+    """Have others who hold the project wait until the commit: what was counted or looked for stays true till then."""
+    # Rows that only point to the project, as its used hours do, are written meanwhile.
+    session.execute(select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
+
+
 def every(session: Session) -> Sequence[Project]:
     """All projects, the oldest first."""
     return session.scalars(select(Project).order_by(Project.created_at, Project.id)).all()

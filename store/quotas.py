@@ -74,7 +74,7 @@ def check_submission(session: Session) -> None:
     """
     project = projects.get(session, owner(session))
     if project.max_queued_jobs is not None:
-        session.execute(select(Project.id).where(Project.id == project.id).with_for_update())  # one submits at a time
+        projects.hold(session, project.id)  # one submits at a time
         _demand("waiting jobs", _num_jobs(session, project.id, *_WAITING), project.max_queued_jobs)
     if project.max_gpu_hours is not None:
         _demand("GPU hours in 30 days", round(_gpu_hours(session, project.id), 2), project.max_gpu_hours)

@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, and_, delete, exists, func, or_, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from store import artifacts, events, stored_files
+from store import artifacts, events, permissions, stored_files
 from store.clock import from_now
+from store.columns import Table
 from store.database import Database
 from store.file_tables import Purpose, StoredFile, Submission
 from store.files import Storage
@@ -28,7 +29,6 @@ from store.tables import (
     Attempt,
     Checkpoint,
     Event,
-    Inspection,
     Job,
     LogLine,
     Metric,
@@ -36,7 +36,6 @@ from store.tables import (
     Project,
 )
 from store.trained_models import ModelName
-from store.webhook_tables import WebhookDelivery
 
 MAX_DUE = 20
 """Jobs and datasets in one go: whoever collects has other work."""
@@ -258,7 +257,8 @@ def _event(kept: Kept) -> str:
 def _forget_job(database: Database, storage: Storage, job_id: str) -> None:
     """Have an ended job be there no more, with all that it has left: rows that name bytes, bytes, and then the rest."""
     with database.writing() as session:
-        if _hold(session, job_id, Kept.JOBS) is None:
+        job = _hold(session, job_id, Kept.JOBS)
+        if job is None:
             return
         numbers = session.scalars(select(Attempt.number).where(Attempt.job_id == job_id)).all()
     for kept in _ROWS:
@@ -266,11 +266,14 @@ def _forget_job(database: Database, storage: Storage, job_id: str) -> None:
     for number in numbers:
         for file in storage.files(storage.run_dir(job_id, number)):
             storage.delete(file)
+    storage.delete(storage.event_file(job.project_id, job_id))
     with database.writing() as session:
         if _hold(session, job_id, Kept.JOBS) is None:
             return
-        for table in (WebhookDelivery, StoredFile, Inspection, Event, Attempt):
-            session.execute(delete(table).where(table.job_id == job_id))
+        permissions.forget(session, job.project_id, str(ModelName.of(job)))
         session.execute(delete(Submission).where(Submission.answer_id == job_id))
+        for table in reversed(Table.metadata.sorted_tables):
+            if "job_id" in table.c:
+                session.execute(delete(table).where(table.c.job_id == job_id))
         session.execute(delete(Job).where(Job.id == job_id))
     storage.forget_job(job_id)

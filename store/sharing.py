@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, Select, cast, func, select
 from sqlalchemy.orm import Session
 
+from store import projects
 from store.clock import from_now
 from store.database import upserting
-from store.jobs import CLAIM_ORDER
 from store.lifecycle import JobStatus
 from store.resources import Offer
 from store.tables import Attempt, Job, Project, UsedHours
+from store.waiting import CLAIM_ORDER
 
 LATELY_DAYS = 1
 """How far back use counts in whose turn it is."""
@@ -90,6 +91,6 @@ def _may_run_more(session: Session, project_id: str) -> bool:
     limit = session.scalar(select(Project.max_running_jobs).where(Project.id == project_id))
     if limit is None:
         return True
-    session.execute(select(Project.id).where(Project.id == project_id).with_for_update())
+    projects.hold(session, project_id)
     running = select(num_jobs(JobStatus.RUNNING)).select_from(Project).where(Project.id == project_id)
     return (session.scalar(running) or 0) < limit

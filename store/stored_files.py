@@ -4,6 +4,7 @@ To delete one is to have it expire now; its bytes go then, or later (`expiry.py`
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy import JSON, ColumnElement, exists, insert, or_, select, type_coerce, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -13,8 +14,11 @@ from store.clock import from_now
 from store.database import owner
 from store.file_tables import FileStatus, Purpose, StoredFile
 from store.lifecycle import ENDED
-from store.tables import Job
+from store.tables import Dataset, ImageFile, Job
 from trainer_core.contract.dataset import DatasetFault
+
+Description = TypeVar("Description", Dataset, ImageFile)
+"""What is known of a file beside what is known of each: of its rows, or of its images."""
 
 
 class StoredFileNotFound(Exception):
@@ -104,6 +108,19 @@ def page(
         statement = statement.where(StoredFile.purpose == purpose)
     if after is not None:
         statement = statement.where(StoredFile.id < after if is_newest_first else StoredFile.id > after)
+    return session.scalars(statement).all()
+
+
+def described(session: Session, table: type[Description], file_id: str) -> Description | None:
+    """What is known of a file of rows, or of images; None if there is no such file, or none any more."""
+    return session.scalar(select(table).where(table.id == file_id, is_kept(table.id)))
+
+
+def descriptions(session: Session, table: type[Description], *, after: str | None, limit: int) -> Sequence[Description]:
+    """What is known of files of rows, or of images, older than the file `after`; newest first."""
+    statement = select(table).where(is_kept(table.id)).order_by(table.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(table.id < after)
     return session.scalars(statement).all()
 
 

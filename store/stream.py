@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, lazyload, load_only
 
-from store import events, jobs
+from store import events, waiting
 from store.lifecycle import ENDED, JobStatus
 from store.tables import Event, Job, LogLine, Metric
 
@@ -114,7 +114,7 @@ def heads(session: Session, job_ids: Collection[str]) -> dict[str, Head]:
     ends = [_end(_TABLES[kind]).label(kind) for kind in (Kind.EVENT, Kind.METRIC, Kind.LOG)]
     brief = (load_only(Job.id, Job.status), lazyload(Job.artifact))
     rows = session.execute(select(Job, *ends).where(Job.id.in_(job_ids)).options(*brief)).all()
-    positions = jobs.queue_positions(session, [row.Job for row in rows])
+    positions = waiting.positions(session, [row.Job for row in rows])
     return {
         row.Job.id: Head(
             place=Place(event=row.event, sample=row.event, metric=row.metric, log=row.log),

@@ -13,10 +13,10 @@ import hashlib
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from store import projects
 from store.clock import from_now
 from store.database import owner, upserting
 from store.file_tables import Submission
-from store.tables import Project
 
 _KEPT_SECONDS = 72 * 3600.0
 _RETRIED_SECONDS = 1800.0
@@ -62,8 +62,7 @@ def made_before(session: Session, key: str | None, what: str, body_sha256: str, 
     if key is None:
         # A first try and its retry have no key that only one of them can keep: whichever comes second waits here until
         # the first is committed, and finds what it has made.
-        of_owner = select(Project.id).where(Project.id == owner(session))
-        session.execute(of_owner.with_for_update(key_share=True))
+        projects.hold(session, owner(session))
     name = name_of(key, what, body_sha256)
     since = _KEPT_SECONDS if key is not None else _RETRIED_SECONDS if is_retry else _LATE_SECONDS
     of_name = (Submission.project_id == owner(session), Submission.name == name)

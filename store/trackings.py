@@ -7,14 +7,14 @@ the database's.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from store import events, ids
-from store.clock import from_now, now
+from store.clock import from_now, now, once
 from store.database import owner, touched
 from store.lifecycle import ENDED
 from store.tables import Event, Job, Metric
@@ -213,9 +213,14 @@ def _write(session: Session, claim: Claim, **values: Any) -> None:
 
 
 def _hold_job(session: Session, claim: Claim) -> int:
-    """Hold the job's row, as whoever tells an event must, before any other; its attempt."""
+    """Hold the job's row, as whoever tells an event must, before any other; its attempt.
+
+    Raises:
+        ClaimLost: The job is gone, and with it what was claimed.
+    """
     attempt = session.scalar(select(Job.attempt).where(Job.id == claim.job_id).with_for_update())
-    assert attempt is not None
+    if attempt is None:
+        raise ClaimLost(claim.tracking_id)
     return attempt
 
 
@@ -235,8 +240,8 @@ def _due(kinds: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     return (
         Tracking.status == TrackingStatus.FOLLOWING,
         Tracking.kind.in_(kinds),
-        Tracking.next_try_at <= _at(),
-        Tracking.claimed_until <= _at(),
+        Tracking.next_try_at <= once(),
+        Tracking.claimed_until <= once(),
         _has_news(),
     )
 
@@ -246,8 +251,3 @@ def _has_news() -> ColumnElement[bool]:
     has_points = exists().where(Metric.job_id == Tracking.job_id, Metric.id > Tracking.metric_id)
     has_events = exists().where(Event.job_id == Tracking.job_id, Event.id > Tracking.event_id, Event.type.in_(_HEARD))
     return or_(has_ended, and_(Tracking.kind != _HUB, or_(has_points, has_events)))
-
-
-def _at() -> ScalarSelect[datetime]:
-    """The time, found once for a statement."""
-    return select(from_now()).scalar_subquery()

@@ -11,10 +11,9 @@ from datetime import datetime
 from sqlalchemy import Update, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from store import ids
+from store import ids, projects
 from store.clock import from_now
 from store.database import owner, touched
-from store.tables import Project
 from store.webhook_tables import DeliveryStatus, EventType, WebhookDelivery, WebhookEndpoint
 
 MAX_ENDPOINTS = 20
@@ -56,8 +55,7 @@ def add(session: Session, *, name: str, url: str, event_types: Collection[EventT
         TooManyWebhookEndpoints: The project may have no more.
     """
     project_id = owner(session)
-    # Whoever adds one waits here for others of the project who do, so that all count right.
-    session.execute(select(Project.id).where(Project.id == project_id).with_for_update())
+    projects.hold(session, project_id)
     there = select(func.count()).select_from(WebhookEndpoint).where(WebhookEndpoint.project_id == project_id)
     if session.execute(there).scalar_one() >= MAX_ENDPOINTS:
         raise TooManyWebhookEndpoints

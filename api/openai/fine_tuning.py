@@ -20,7 +20,7 @@ from api.openai.fine_tuning_views import (
     VALIDATION,
     Around,
     FineTuningCheckpoint,
-    FineTuningEvent,
+    FineTuningEventPage,
     FineTuningJob,
     checkpoint_id,
     event_view,
@@ -28,10 +28,10 @@ from api.openai.fine_tuning_views import (
 from api.openai.paging import After, AfterJob, Page
 from api.openai.parameters import BadParameter, refused_by
 from api.repeating import Repeat, RepeatDep
-from store import checkpoints, datasets, events, forecast, history, inspections, jobs, stored_files
+from store import checkpoints, datasets, events, forecast, history, inspections, jobs, listing, stored_files, waiting
 from store.doorbell import Bell
 from store.file_tables import FileStatus, Purpose, StoredFile
-from store.lifecycle import JobStatus
+from store.forecast import UNKNOWN
 from store.submissions import KeyTaken
 from store.tables import Job
 from telemetry.traces import current
@@ -135,7 +135,7 @@ def list_jobs(
 ) -> Page[FineTuningJob]:
     """Jobs, newest first; `metadata[name]=value` leaves those that have it, `metadata=null` those without any."""
     with caller.reading() as session:
-        found = jobs.page(session, metadata=metadata, after=after, limit=limit + 1)
+        found = listing.page(session, metadata=metadata, after=after, limit=limit + 1)
         return Page[FineTuningJob].of(_views(session, found), limit)
 
 
@@ -172,7 +172,7 @@ def _ask(job_id: str, caller: Caller, ask: Callable[[Session, str], Job]) -> Fin
 
 
 @router.get(
-    "/{job_id}/events", response_model=None, responses={200: {"model": Page[FineTuningEvent], "content": EVENT_STREAM}}
+    "/{job_id}/events", response_model=None, responses={200: {"model": FineTuningEventPage, "content": EVENT_STREAM}}
 )
 async def list_events(
     job_id: str,
@@ -188,14 +188,14 @@ async def list_events(
     return EventStream(follow(job_id, caller, after))
 
 
-def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> Page[FineTuningEvent]:
+def _events(job_id: str, caller: Caller, after: str | None, limit: int) -> FineTuningEventPage:
     with caller.reading() as session:
         job = jobs.get(session, job_id)
         try:
             found = history.before(session, job_id, after, limit + 1)
         except history.EventNotFound as error:
             raise BadParameter("after", str(error)) from error
-        return Page[FineTuningEvent].of([event_view(entry, job) for entry in found], limit)
+        return FineTuningEventPage.of([event_view(entry, job) for entry in found], limit)
 
 
 @router.get("/{job_id}/checkpoints")
@@ -219,7 +219,8 @@ def _view(session: Session, job: Job) -> FineTuningJob:
 
 def _views(session: Session, found: Sequence[Job]) -> list[FineTuningJob]:
     job_ids = [job.id for job in found]
-    places = jobs.queue_positions(session, found)
+    places = waiting.positions(session, found)
+    expected = forecast.expected(session, found)
     reports = inspections.reports(session, job_ids)
     files = stored_files.of_jobs(session, job_ids)
     return [
@@ -227,7 +228,7 @@ def _views(session: Session, found: Sequence[Job]) -> list[FineTuningJob]:
             job,
             Around(
                 queue_position=places.get(job.id),
-                estimated_start=forecast.start_of(session, job) if job.status == JobStatus.QUEUED else None,
+                estimated_start=expected.get(job.id, UNKNOWN).start_at,
                 report=reports.get(job.id),
                 result_files=[file.id for file in files[job.id] if not file.path],
                 output_files=[file.id for file in files[job.id] if file.path],

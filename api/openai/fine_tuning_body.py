@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from trainer_core.contract.integrations import Wandb
 from trainer_core.contract.spec import (
+    MAX_METADATA,
     Checkpointing,
     Dpo,
     EarlyStopping,
@@ -138,7 +139,7 @@ class CreateJob(Extras):
     validation_file: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     suffix: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA)] | None = None
     integrations: Annotated[list[Integration], Field(max_length=5)] | None = None
     hyperparameters: SupervisedHyperparameters | None = None
     """As it was before there were methods."""

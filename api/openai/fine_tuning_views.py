@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 from api.openai.fine_tuning_body import shown
-from api.openai.paging import Listed
+from api.openai.paging import Listed, Page
 from api.openai.times import seconds, seconds_or_none
 from api.views import View
 from store import history
@@ -259,6 +259,10 @@ class MessageEvent(_Event):
 
 
 FineTuningEvent = MetricsEvent | MessageEvent
+
+
+class FineTuningEventPage(Page[FineTuningEvent]):
+    """Some of a job's events, in their order."""
 
 
 def event_view(entry: Entry, job: Job) -> FineTuningEvent:

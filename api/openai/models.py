@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api.guard import Caller, CallerDep
 from api.openai.times import seconds
 from api.views import View
-from store import artifacts, jobs, trained_models
+from store import artifacts, listing, trained_models
 from store.files import BaseModelNotFound
 from store.tables import Job
 from store.trained_models import ModelName
@@ -54,8 +54,8 @@ class TrainedModel(Model):
         )
 
 
-class ModelList(View):
-    """Models."""
+class Models(View):
+    """All models that there are for a project."""
 
     object: Literal["list"] = "list"
     data: list[TrainedModel | Model]
@@ -70,12 +70,12 @@ class ModelDeleted(View):
 
 
 @router.get("")
-def list_models(caller: CallerDep) -> ModelList:
+def list_models(caller: CallerDep) -> Models:
     """Registered base models, then the project's trained ones, newest first."""
     base = [_base(name) for name in caller.parts.storage.base_models()]
     with caller.reading() as session:
-        trained = [TrainedModel.of(job) for job in jobs.with_artifact(session, limit=_MOST_TRAINED)]
-    return ModelList(data=[*base, *trained])
+        trained = [TrainedModel.of(job) for job in listing.with_artifact(session, limit=_MOST_TRAINED)]
+    return Models(data=[*base, *trained])
 
 
 @router.get("/{model:path}")

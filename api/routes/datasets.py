@@ -11,7 +11,7 @@ from api.dataset_views import DatasetPage, DatasetRead
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_rows
 from api.serving import REDIRECTED, serve
-from store import datasets
+from store import datasets, stored_files
 from store import images as image_files
 from store.tables import Dataset
 from trainer_core.contract.dataset import DatasetReport
@@ -64,9 +64,7 @@ def list_datasets(
 ) -> DatasetPage:
     """Datasets, newest first."""
     with caller.reading() as session:
-        found = datasets.page(session, after=after, limit=limit + 1)
-        data = [DatasetRead.model_validate(dataset) for dataset in found[:limit]]
-    return DatasetPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+        return DatasetPage.of(stored_files.descriptions(session, Dataset, after=after, limit=limit + 1), limit)
 
 
 @router.get("/{dataset_id}", response_model=DatasetRead)
@@ -98,7 +96,7 @@ def download_rows(dataset_id: str, caller: CallerDep) -> FileResponse:
 def delete_dataset(dataset_id: str, caller: CallerDep) -> None:
     """Delete a dataset, unless a job that has not ended needs it."""
     with caller.writing() as session:
-        datasets.delete(session, dataset_id)
+        stored_files.delete(session, datasets.get(session, dataset_id).id)
 
 
 def _look_for_images(caller: Caller, images_id: str | None) -> None:

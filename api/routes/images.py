@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from api.dataset_views import ImagesPage, ImagesRead
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED, Arrival, Filename, arrival, check_images
-from store import images
+from store import images, stored_files
 from store.tables import ImageFile
 
 router = APIRouter(prefix="/images", tags=["datasets"])
@@ -46,9 +46,7 @@ def list_images(
 ) -> ImagesPage:
     """Uploaded images, newest first."""
     with caller.reading() as session:
-        found = images.page(session, after=after, limit=limit + 1)
-        data = [ImagesRead.model_validate(one) for one in found[:limit]]
-    return ImagesPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else None)
+        return ImagesPage.of(stored_files.descriptions(session, ImageFile, after=after, limit=limit + 1), limit)
 
 
 @router.get("/{images_id}", response_model=ImagesRead)
@@ -62,7 +60,7 @@ def read_images(images_id: str, caller: CallerDep) -> ImageFile:
 def delete_images(images_id: str, caller: CallerDep) -> None:
     """Delete uploaded images; rows that were uploaded with them have copies of their own."""
     with caller.writing() as session:
-        images.delete(session, images_id)
+        stored_files.delete(session, images.get(session, images_id).id)
 
 
 def _keep(caller: Caller, arrived: Arrival, filename: str, num_images: int) -> ImageFile:

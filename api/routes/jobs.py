@@ -22,7 +22,7 @@ from api.integrations import check_integrations
 from api.metadata import MetadataDep
 from api.repeating import NamedDep, Repeat
 from api.views import JobCounts, JobPage, JobRead
-from store import forecast, inspections, jobs
+from store import forecast, inspections, jobs, listing, waiting
 from store.doorbell import Bell
 from store.forecast import UNKNOWN, Expected
 from store.lifecycle import ENDED, JobStatus
@@ -132,7 +132,7 @@ def list_jobs(
     With the ETag of an earlier answer in `If-None-Match`, the answer is 304 as long as the jobs are as they were.
     """
     with caller.reading() as session:
-        found = jobs.page(
+        found = listing.page(
             session,
             statuses=status,
             base_model=base_model,
@@ -141,7 +141,7 @@ def list_jobs(
             after=after,
             limit=limit + 1,
         )
-        places = jobs.queue_positions(session, found)
+        places = waiting.positions(session, found)
         plain = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
         page = JobPage(data=plain, has_more=len(found) > limit, last_id=plain[-1].id if plain else None)
         etag = etag_of(page)
@@ -155,7 +155,7 @@ def list_jobs(
 def count_jobs(caller: CallerDep) -> JobCounts:
     """How many jobs there are of each status."""
     with caller.reading() as session:
-        return JobCounts.model_validate(jobs.counts(session))
+        return JobCounts.model_validate(listing.counts(session))
 
 
 @router.get("/{job_id}", response_model=JobRead, responses=UNCHANGED)
@@ -230,7 +230,7 @@ def _load(caller: Caller, job_id: str) -> JobRead:
     """Without what is expected of it, which moves with the time and is no change."""
     with caller.reading() as session:
         job = jobs.get(session, job_id)
-        return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id))
+        return JobRead.of(job, waiting.positions(session, [job]).get(job.id))
 
 
 def _expecting(caller: Caller, job: JobRead) -> JobRead:
@@ -245,4 +245,4 @@ def _with(job: JobRead, expected: Mapping[str, Expected]) -> JobRead:
 
 def _view(session: Session, job: Job) -> JobRead:
     expected = forecast.expected(session, [job]).get(job.id, UNKNOWN)
-    return JobRead.of(job, jobs.queue_positions(session, [job]).get(job.id), expected)
+    return JobRead.of(job, waiting.positions(session, [job]).get(job.id), expected)

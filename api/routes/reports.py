@@ -12,7 +12,6 @@ from api.views import (
     CheckpointList,
     CheckpointRead,
     EventPage,
-    EventRead,
     LogLineRead,
     LogPage,
     SeriesList,
@@ -39,9 +38,7 @@ def list_events(job_id: str, caller: CallerDep, after: After = 0, limit: Limit =
     """What happened, oldest first."""
     with caller.reading() as session:
         jobs.get(session, job_id)
-        found = events.after(session, job_id, after, limit + 1)
-        data = [EventRead.model_validate(event) for event in found[:limit]]
-        return EventPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
+        return EventPage.of(events.after(session, job_id, after, limit + 1), limit, after)
 
 
 @router.get("/logs")
@@ -67,8 +64,7 @@ def list_log_lines(
         found = logs.after(session, job_id, after, limit + 1)
         if not (found or after):
             retention.demand_kept(session, job_id, Kept.LOGS)
-        data = [LogLineRead.model_validate(line) for line in found[:limit]]
-        return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else after)
+        return LogPage.of(found, limit, after)
 
 
 @router.get("/metrics")

@@ -226,6 +226,8 @@ class Resources(Closed):
 
 SWEEP = "sweep"
 """The word of a job's metadata that says which sweep it is of; lists of such jobs are quick at any size."""
+MAX_METADATA = 16
+"""Pairs."""
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
@@ -255,7 +257,7 @@ class JobSpec(Closed):
     """Of all that is drawn by chance: held-out rows, the order of rows, new adapters, dropout."""
     suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
     """A word of yours, at the beginning of the downloaded archive's name."""
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=16)] = Field(default_factory=dict)
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA)] = Field(default_factory=dict)
     """Words of yours, up to 16 pairs."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Higher starts first."""

@@ -24,6 +24,11 @@ def test_every_operation_has_an_id_of_its_own(schema: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_schema_has_a_name_of_its_own(schema: Any) -> None:
+    # Two of one name are told apart by the names of their modules.
+    assert [name for name in schema["components"]["schemas"] if "__" in name] == []
+
+
 def test_fields_are_explained(schema: Any) -> None:
     lora = schema["components"]["schemas"]["Lora"]["properties"]
 

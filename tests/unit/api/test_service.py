@@ -41,7 +41,7 @@ def test_who_asks_in_a_wrong_way_is_told_every_right_one(
 @pytest.mark.parametrize(
     ("document", "path", "media_type", "model"),
     [
-        ("/openapi.json", "/jobs", "application/problem+json", "Problem"),
+        ("/openapi.json", "/jobs", "application/problem+json", "ProblemDetails"),
         ("/openapi.json", "/v1/fine_tuning/jobs", "application/json", "Failed"),
         ("/v1/openapi.json", "/v1/fine_tuning/jobs", "application/json", "Failed"),
     ],

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from migrations.__main__ import config
-from store import jobs, metrics, submissions
+from store import jobs, listing, metrics, submissions
 from store.database import Database
 from store.series import Point
 from tests.unit.queued import claim_submitted
@@ -132,7 +132,7 @@ def test_jobs_of_sweeps_from_before_the_upgrade_are_found(database: Database, sp
     command.upgrade(config(), "head")
 
     with database.reading() as session:
-        assert [job.id for job in jobs.page(session, metadata={"sweep": "sweep-1"}, limit=20)] == [job_id]
+        assert [job.id for job in listing.page(session, metadata={"sweep": "sweep-1"}, limit=20)] == [job_id]
 
 
 def test_there_is_one_head() -> None:

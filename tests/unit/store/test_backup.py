@@ -15,7 +15,7 @@ from migrations.__main__ import config
 from migrations.doctor import head, revision_of
 from migrations.restore import restore
 from migrations.upgrading import JobsRunning
-from store import backup, events, jobs, leases, logs, projects
+from store import backup, events, jobs, leases, listing, logs, projects
 from store.backup import NotABackup, NotEmpty
 from store.database import Database
 from store.files import Storage
@@ -79,7 +79,7 @@ def test_what_is_restored_is_what_was_there_on_either_database(
     again = Database(empty_url)
     assert backup.write(again.engine, tmp_path / "again.zip") == written
     with filled.reading() as before, again.reading() as after:
-        job_id = jobs.page(before, limit=1)[0].id
+        job_id = listing.page(before, limit=1)[0].id
         assert jobs.get(after, job_id).spec == jobs.get(before, job_id).spec
     again.close()
 
@@ -93,7 +93,7 @@ def test_rows_that_come_after_a_restore_are_numbered_behind_the_others(
     again = Database(empty_url)
 
     with again.writing() as session:
-        job_id, last = jobs.page(session, limit=1)[0].id, session.scalar(select(func.max(Event.id)))
+        job_id, last = listing.page(session, limit=1)[0].id, session.scalar(select(func.max(Event.id)))
         events.record(session, job_id, 0, "told", "after")
         assert session.scalar(select(func.max(Event.id))) == (last or 0) + 1
     again.close()
@@ -209,7 +209,7 @@ def test_a_backup_of_an_older_release_is_restored_into_this_one(
     assert revision_of(empty_url) == head()
     again = Database(empty_url)
     with again.reading() as session:
-        assert len(jobs.page(session, limit=10)) == 3
+        assert len(listing.page(session, limit=10)) == 3
     again.close()
 
 

@@ -48,7 +48,8 @@ def seconds_to_start(database: Database, spec: JobSpec) -> float | None:
     with database.writing(DEFAULT_PROJECT) as session, pytest.MonkeyPatch.context() as patch:
         at = now(session)
         patch.setattr(forecast, "now", lambda _: at)
-        start = forecast.start_of(session, jobs.get(session, submit_queued(session, spec).id))
+        job = submit_queued(session, spec)
+        start = forecast.expected(session, [job])[job.id].start_at
         return None if start is None else (start - at).total_seconds()
 
 

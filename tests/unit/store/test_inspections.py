@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import events, inspections, jobs, leases
+from store import events, inspections, jobs, leases, listing
 from store.database import Database
 from store.datasets import DatasetNotFound
 from store.inspections import MAX_ATTEMPTS, Claim, InspectionNotFound, ReportNotReady
@@ -129,7 +129,7 @@ def test_a_report_without_a_job_moves_none(database: Database, spec: JobSpec) ->
 
     with database.reading() as session:
         assert inspections.get(session, inspection_id).report == VALID
-        assert not jobs.page(session, base_model=None, after=None, limit=1)
+        assert not listing.page(session, base_model=None, after=None, limit=1)
 
 
 def test_a_report_about_an_unknown_dataset_is_refused(database: Database, spec: JobSpec) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store import inspections, jobs, leases, stored_files, trained_models
+from store import inspections, jobs, leases, listing, stored_files, trained_models
 from store.clock import from_now
 from store.database import Database
 from store.datasets import DatasetNotFound
@@ -69,66 +69,12 @@ def test_a_refused_job_leaves_nothing(database: Database, spec: JobSpec) -> None
         submit(database, spec, eval_dataset="file-2")
 
     with database.reading() as session:
-        assert not jobs.page(session, base_model=None, after=None, limit=10)
+        assert not listing.page(session, base_model=None, after=None, limit=10)
 
 
 def test_an_unknown_job_is_not_found(database: Database) -> None:
     with database.reading() as session, pytest.raises(JobNotFound, match="ftjob-none"):
         jobs.get(session, "ftjob-none")
-
-
-def test_a_page_goes_on_behind_the_one_before(database: Database, spec: JobSpec) -> None:
-    submitted = sorted((submit(database, spec) for _ in range(3)), reverse=True)
-
-    with database.reading() as session:
-        first = jobs.page(session, base_model=None, after=None, limit=2)
-        second = jobs.page(session, base_model=None, after=first[-1].id, limit=2)
-
-    assert [job.id for job in (*first, *second)] == submitted
-
-
-def test_a_page_can_be_of_one_status(database: Database, spec: JobSpec) -> None:
-    submit(database, spec)
-    cancelled = submit(database, spec)
-    with database.writing() as session:
-        jobs.request_cancel(session, cancelled)
-
-    with database.reading() as session:
-        found = jobs.page(session, statuses=[JobStatus.CANCELLED], base_model=None, after=None, limit=10)
-
-    assert [job.id for job in found] == [cancelled]
-
-
-def test_a_page_can_be_of_one_base_model(database: Database, spec: JobSpec) -> None:
-    submit(database, spec)
-    other = submit(database, spec, base_model="another/model")
-
-    with database.reading() as session:
-        found = jobs.page(session, base_model="another/model", after=None, limit=10)
-
-    assert [job.id for job in found] == [other]
-
-
-def test_queue_positions_follow_priority_and_then_age(database: Database, spec: JobSpec) -> None:
-    first, second = submit(database, spec), submit(database, spec)
-    urgent = submit(database, spec, priority=5)
-
-    with database.reading() as session:
-        places = jobs.queue_positions(session, [jobs.get(session, one) for one in (first, second, urgent)])
-
-    assert places == {urgent: 1, first: 2, second: 3}
-
-
-def test_the_last_place_that_is_told_stands_for_all_behind_it(
-    database: Database, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "LAST_PLACE", 2)
-    submitted = [submit(database, spec) for _ in range(4)]
-
-    with database.reading() as session:
-        places = jobs.queue_positions(session, [jobs.get(session, one) for one in submitted])
-
-    assert list(places.values()) == [1, 2, 2, 2]
 
 
 def test_a_waiting_job_is_cancelled_at_once(database: Database, spec: JobSpec) -> None:

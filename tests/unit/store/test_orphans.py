@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from store import artifacts, checkpoints, leases, orphans
 from store.clock import from_now
@@ -259,3 +259,25 @@ def is_whole(service: TestClient, lease: Lease) -> bool:
     paths = [file["path"] for file in answer.json()["files"]]
     assert [service.get(f"/jobs/{lease.job_id}/artifacts/{path}").text for path in paths] == ["a", "b", "c"]
     return True
+
+
+def test_whoever_collects_goes_on_when_that_breaks_down(
+    collector: Orphans, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.writing() as session:
+        session.execute(text("ALTER TABLE upload_parts RENAME TO parts"))
+
+    collector.collect_if_due()
+
+    assert "orphans are left for later" in caplog.text
+
+
+def test_a_file_beside_the_run_folders_is_nobodys_orphan(database: Database, storage: Storage, lease: Lease) -> None:
+    publish(storage, lease, "artifact")
+    end(database, lease)
+    for place in (storage.root / "jobs" / "notes", storage.root / "jobs" / lease.job_id / "notes"):
+        place.write_text("of an operator")
+
+    found = list(orphans.every(database, storage))
+
+    assert {place.name for place in found} == {"a", "b", "manifest.json"}

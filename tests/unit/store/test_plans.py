@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from store import deliveries, inspections, jobs, leases, metrics, tallies, webhooks
+from store import deliveries, inspections, leases, listing, metrics, tallies, waiting, webhooks
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.lifecycle import JobStatus
@@ -19,7 +19,7 @@ Read = Callable[[Session], object]
 
 
 def page(*statuses: JobStatus, base_model: str | None = None, after: str | None = None) -> Read:
-    return lambda session: jobs.page(session, statuses=statuses, base_model=base_model, after=after, limit=20)
+    return lambda session: listing.page(session, statuses=statuses, base_model=base_model, after=after, limit=20)
 
 
 def thinned(session: Session) -> object:
@@ -34,9 +34,9 @@ READS: dict[str, Read] = {
     "of several statuses": page(JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.SUCCEEDED),
     "of a base model": page(base_model="starter"),
     "of both": page(JobStatus.FAILED, base_model="starter", after="ftjob-1"),
-    "how many of each status": jobs.counts,
-    "of a sweep": lambda session: jobs.page(session, metadata={"sweep": "sweep-1"}, limit=20),
-    "places in the queue": lambda session: jobs.queue_positions(
+    "how many of each status": listing.counts,
+    "of a sweep": lambda session: listing.page(session, metadata={"sweep": "sweep-1"}, limit=20),
+    "places in the queue": lambda session: waiting.positions(
         session, [Job(id="ftjob-1", project_id=DEFAULT_PROJECT, status=JobStatus.QUEUED)]
     ),
     "a claim": lambda session: leases.claim(session, worker="w", seconds=90),

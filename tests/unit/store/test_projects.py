@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from store import datasets, images, inspections, jobs, projects
+from store import datasets, images, inspections, jobs, listing, projects
 from store.database import Database, touched
 from store.datasets import DatasetNotFound
 from store.images import ImagesNotFound
@@ -74,7 +74,7 @@ def test_a_list_has_ones_own_only(database: Database, their_job: str, stranger: 
     found = {}
     for project_id in ("proj_default", stranger):
         with database.reading(project_id) as session:
-            page = jobs.page(session, base_model=None, after=None, limit=10)
+            page = listing.page(session, base_model=None, after=None, limit=10)
             found[project_id] = [job.id for job in page]
 
     assert found == {"proj_default": [], stranger: [their_job]}

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from store import checkpoints, events, jobs, leases, logs, metrics, projects, retention
+from store import checkpoints, events, jobs, leases, logs, metrics, permissions, projects, retention, trackings
 from store.clock import from_now
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
@@ -14,6 +14,7 @@ from store.file_tables import StoredFile
 from store.files import Storage
 from store.leases import Lease
 from store.orphans import Orphans
+from store.permission_tables import CheckpointPermission
 from store.retention import Due, Kept
 from store.series import Point
 from store.tables import Artifact, Attempt, Job
@@ -21,6 +22,7 @@ from store.trained_models import ModelName
 from tests.unit.kinds import EVERY_KIND
 from tests.unit.leaving import leave_artifact
 from tests.unit.queued import claim_submitted
+from tests.unit.tracked import tracked
 from trainer_core.contract.events import CheckpointSaved
 from trainer_core.contract.spec import JobSpec
 
@@ -261,6 +263,41 @@ def test_the_record_of_a_job_goes_with_everything_that_names_it(
             if "job_id" in table.c:
                 named = select(func.count()).select_from(table).where(table.c.job_id == lease.job_id)
                 assert (table.name, session.scalar(named)) == (table.name, 0)
+
+
+@EVERY_KIND
+def test_the_record_of_a_job_takes_its_trackers_rows_and_its_event_file_along(
+    database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
+) -> None:
+    lease = train(database, storage, tracked(spec))
+    place = storage.event_file(DEFAULT_PROJECT, lease.job_id)
+    place.parent.mkdir(parents=True)
+    (tmp_path / "events").write_text("e")
+    storage.publish(tmp_path / "events", place)
+    keep(database, keep_jobs_days=7)
+
+    retention.collect(database, storage)
+
+    assert storage.files(storage.root / "tensorboard") == []
+    with database.reading() as session:
+        assert session.get(Job, lease.job_id) is None
+        assert trackings.of_job(session, lease.job_id) == []
+
+
+def test_the_record_of_a_job_takes_along_who_may_use_its_models(
+    database: Database, storage: Storage, spec: JobSpec
+) -> None:
+    lease, other = train(database, storage, spec), train(database, storage, spec, days_ago=1)
+    with database.writing() as session:
+        gone, kept = (str(ModelName.of(jobs.get(session, one.job_id))) for one in (lease, other))
+        for model in (gone, f"{gone}:ckpt-step-1", kept):
+            permissions.add(session, model, [projects.add(session, "others").id])
+    keep(database, keep_jobs_days=7)
+
+    retention.collect(database, storage)
+
+    with database.reading() as session:
+        assert list(session.scalars(select(CheckpointPermission.model))) == [kept]
 
 
 class Killed(BaseException):

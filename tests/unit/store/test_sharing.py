@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import jobs, leases, projects, sharing
+from store import jobs, leases, projects, sharing, waiting
 from store.database import Database
 from store.leases import Lease
 from store.resources import ANYTHING
@@ -116,4 +116,4 @@ def test_the_place_in_the_queue_is_among_the_projects_own(database: Database, sp
     [theirs] = queue(database, spec, other)
 
     with database.reading() as session:
-        assert jobs.queue_positions(session, [jobs.get(session, theirs)]) == {theirs: 1}
+        assert waiting.positions(session, [jobs.get(session, theirs)]) == {theirs: 1}

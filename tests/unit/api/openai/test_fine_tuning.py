@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 
 from store import inspections, jobs, leases, projects, trackings
 from store.database import Database
 from tests.unit.api.offering import offer
 from tests.unit.api.openai.fine_tuning import body, created, refusal, uploaded
 from tests.unit.api.openai.rows import rows
-from tests.unit.queued import pass_inspection
+from tests.unit.queued import pass_inspection, submit_queued
 from tests.unit.told import tell_step
 from trainer_core.contract.integrations import Wandb
+from trainer_core.contract.spec import JobSpec
 
 JOBS = "/v1/fine_tuning/jobs"
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -351,3 +353,33 @@ def test_when_a_job_begins_is_told_once_it_can_be_reckoned(
     with database.reading() as session:
         assert inspections.reports(session, [job["id"]]).keys() == {job["id"]}
         assert jobs.get(session, job["id"]).project_id == found["organization_id"]
+
+
+@ON_SQLITE
+def test_a_list_of_jobs_asks_as_often_however_many_of_them_wait(
+    client: TestClient, database: Database, spec: JobSpec
+) -> None:
+    num_asked = []
+    for _ in range(2):
+        with database.writing() as session:
+            submit_queued(session, spec)
+            submit_queued(session, spec)
+        client.get(JOBS).raise_for_status()
+        num_asked.append(num_statements(client, JOBS))
+
+    assert num_asked[0] == num_asked[1]
+
+
+def num_statements(client: TestClient, path: str) -> int:
+    """How often a request asks the database."""
+    assert isinstance(client.app, FastAPI)
+    engine = client.app.state.parts.database.engine
+    statements: list[str] = []
+
+    def note(*told: Any) -> None:
+        statements.append(told[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    client.get(path).raise_for_status()
+    event.remove(engine, "before_cursor_execute", note)
+    return len(statements)
