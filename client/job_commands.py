@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from client import tables, transfers
+from client import completion, tables, transfers
 from client.command_line import FAILED, INTERRUPTED, AsJson, JobId, SpecFile, tell, tell_each
 from client.printing import job_details, job_table, moment, stderr, stdout
 from client.reporting import Part, print_report
@@ -100,6 +100,14 @@ def list_jobs(
 
 
 @app.command()
+def counts(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show how many jobs there are of each status."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.counts()
+    tell(found, tables.facts((status, str(number)) for status, number in found.model_dump().items()), as_json=as_json)
+
+
+@app.command()
 def show(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show one job and what happened to it."""
     with ctx.obj() as tuneyard:
@@ -155,10 +163,19 @@ def events(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json
 
 
 @app.command()
-def logs(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json: AsJson = False) -> None:
+def logs(
+    ctx: typer.Context,
+    job_id: JobId,
+    *,
+    last: Annotated[
+        int | None, typer.Option("--last", "-n", min=1, max=1000, help="Of what is past only so many lines, the newest")
+    ] = None,
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> None:
     """Print what a job's trainer wrote."""
     with ctx.obj() as tuneyard:
-        tell_each(tuneyard.jobs.logs(job_id, follow=follow), _line, as_json=as_json)
+        tell_each(tuneyard.jobs.logs(job_id, last=last, follow=follow), _line, as_json=as_json)
 
 
 @app.command()
@@ -166,14 +183,35 @@ def metrics(
     ctx: typer.Context,
     job_id: JobId,
     name: Annotated[str | None, typer.Option(help="Only this series, `loss` say")] = None,
+    from_step: Annotated[int | None, typer.Option(min=0, help="No steps before this one")] = None,
+    to_step: Annotated[int | None, typer.Option(min=0, help="No steps behind this one")] = None,
     max_points: Annotated[int | None, typer.Option(min=4, help="Thin longer series, extremes kept")] = None,
     *,
+    times: Annotated[bool, typer.Option("--times", help="With --json, when each point was written as well")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a job's numbers: where each began, where it stands; with --json every point."""
     with ctx.obj() as tuneyard:
-        found = tuneyard.jobs.metrics(job_id, name, max_points=max_points)
-    tell(found, tables.series(found), as_json=as_json)
+        found = tuneyard.jobs.metrics(
+            job_id, name, from_step=from_step, to_step=to_step, max_points=max_points, times=times
+        )
+    tell(found, tables.series(found) if found else f"{job_id} has told no such numbers yet", as_json=as_json)
+
+
+@app.command()
+def compare(
+    ctx: typer.Context,
+    job_ids: Annotated[
+        list[str], typer.Argument(metavar="JOB…", help="Ids of jobs, at most 20", autocompletion=completion.job_ids)
+    ],
+    name: Annotated[list[str] | None, typer.Option(help="Only this series; repeatable")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the numbers of several jobs, the same ones below each other; with --json up to 1000 points of each."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.compare(job_ids, name or ())
+    tell(found, tables.comparison(found) if found else "These jobs have told no such numbers yet", as_json=as_json)
 
 
 @app.command()

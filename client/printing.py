@@ -76,6 +76,11 @@ def size(num_bytes: int) -> str:
     return f"{value:.3g} TB"
 
 
+def word(value: object) -> str:
+    """A value of a spec: `0.0001`, `lora`."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
 def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "job", job.id
     yield "status", state(job)

@@ -8,10 +8,12 @@ from rich.table import Column, Table
 
 from client.operation_views import GarbageItem, Standing
 from client.printing import moment, size
-from client.report_views import Evaluation, Integration, Timeline
+from client.report_views import Evaluation, Integration, SeriesOfJob, Timeline
 from client.tenant_views import Key, Project, Usage
 from client.views import Checkpoint, Dataset, Images, ModelList, Series, Worker
 from client.watching import duration
+
+_EXTENT = ("points", "first", "last", "least", "greatest")
 
 
 def workers(found: Iterable[Worker]) -> Table:
@@ -42,18 +44,15 @@ def checkpoints(found: Iterable[Checkpoint]) -> Table:
 
 def series(found: Iterable[Series]) -> Table:
     """A row for each series: where it began, where it stands, and how far it went."""
-    rows = (
-        (
-            one.name,
-            str(one.num_points or len(one.steps)),
-            *_ends(one),
-            f"{min(one.values):.5g}",
-            f"{max(one.values):.5g}",
-        )
-        for one in found
-        if one.values
-    )
-    return _table(("metric", "points", "first", "last", "least", "greatest"), rows)
+    return _table(("metric", *_EXTENT), ((one.name, *_extent(one)) for one in found if one.values))
+
+
+def comparison(found: Iterable[SeriesOfJob]) -> Table:
+    """The same of several jobs, those of one name below each other."""
+    told = [one for one in found if one.values]
+    names = list(dict.fromkeys(one.name for one in told))
+    rows = ((one.name, one.job_id, *_extent(one)) for one in sorted(told, key=lambda one: names.index(one.name)))
+    return _table(("metric", "job", *_EXTENT), rows)
 
 
 def projects(found: Iterable[Project]) -> Table:
@@ -208,8 +207,10 @@ def _numbers(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.5g}" for name, value in metrics.items())
 
 
-def _ends(one: Series) -> tuple[str, str]:
-    return f"{one.values[0]:.5g}", f"{one.values[-1]:.5g} (step {one.steps[-1]})"
+def _extent(one: Series) -> tuple[str, ...]:
+    last = f"{one.values[-1]:.5g} (step {one.steps[-1]})"
+    bounds = (f"{bound:.5g}" for bound in (min(one.values), max(one.values)))
+    return str(one.num_points or len(one.steps)), f"{one.values[0]:.5g}", last, *bounds
 
 
 def _limit(limit: float | None) -> str:

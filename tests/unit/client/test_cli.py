@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from client.cli import app
 from tests.unit.client.samples import CANCELLED, FAILED, JOB, PROJECT, RUNNING, SUCCEEDED, USAGE
-from tests.unit.client.stub_service import StubService, as_json, problem
+from tests.unit.client.stub_service import Answer, StubService, as_json, problem
 
 EVENT = {
     "id": 1,
@@ -240,6 +240,7 @@ REPORT = {
     },
     "preview": [{"line": 1, "num_tokens": 3, "pieces": [{"text": "seven", "is_trained": True}]}],
 }
+STATUSES = ("validating", "queued", "running", "paused", "succeeded", "failed", "cancelled")
 ASKED_FOR = {"id": "report-1", "report": REPORT}
 
 
@@ -273,6 +274,11 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
         (["checkpoints", "ftjob-1"], {"data": [CHECKPOINT]}, ["40", "eval_loss 0.5"]),
         (["checkpoints", "ftjob-1"], {"data": []}, ["has saved none yet"]),
         (["metrics", "ftjob-1"], {"data": [LOSS]}, ["loss", "2 (step 3)", "1", "3"]),
+        (["metrics", "ftjob-1", "--from-step", "2"], {"data": []}, ["no such numbers"]),
+        (["compare", "a", "b"], {"data": [LOSS | {"job_id": job} for job in "ab"]}, ["a", "b", "2 (step 3)"]),
+        (["compare", "a"], {"data": []}, ["no such numbers"]),
+        (["counts"], dict.fromkeys(STATUSES, 3), ["queued", "3"]),
+        (["logs", "ftjob-1", "--last", "1"], page({**EVENT, "line": "Out of memory"}), ["Out of memory"]),
         (["events", "ftjob-1"], page(EVENT), ["Job submitted"]),
         (["report", "ftjob-1"], REPORT, ["This job can run.", "seven"]),
         (["estimate", "-"], ASKED_FOR, ["15, 5 an epoch", "2 MB"]),
@@ -294,6 +300,18 @@ def test_people_are_told_in_words_and_programs_in_json(
     assert for_people.exit_code == for_programs.exit_code == 0, for_people.output
     assert [word for word in words if word not in for_people.stdout] == []
     assert json.loads(for_programs.stdout) is not None
+
+
+def test_an_event_file_is_named_as_tensorboard_finds_it(
+    stub: StubService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.answers = [Answer(b"events"), as_json(SUCCEEDED)]
+    monkeypatch.chdir(tmp_path)
+
+    result = tuneyard(stub, "integrations", "tensorboard", "ftjob-1")
+
+    assert result.stdout == "events.out.tfevents.ftjob-1\n"
+    assert (tmp_path / "events.out.tfevents.ftjob-1").read_bytes() == b"events"
 
 
 def test_what_was_not_asked_for_of_a_report_is_left_out(stub: StubService) -> None:
