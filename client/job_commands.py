@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from client import completion, tables, transfers
 from client.command_line import FAILED, INTERRUPTED, AsJson, JobId, SpecFile, tell, tell_each
-from client.printing import job_details, job_table, moment, stderr, stdout
+from client.printing import job_details, moment, stderr, stdout
 from client.reporting import Part, print_report
 from client.specs import read_spec, with_uploads
 from client.sync.tuneyard import Tuneyard
@@ -89,14 +90,16 @@ def list_jobs(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only jobs with this pair; repeatable")
     ] = None,
     search: Annotated[str | None, typer.Option(help="Only jobs whose id, base model or suffix holds this")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Only so many, the newest")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every job, newest first."""
     pairs = dict(_pair(one) for one in metadata or ())
     with ctx.obj() as tuneyard:
-        jobs = list(tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search))
-    tell(jobs, job_table(jobs), as_json=as_json)
+        found = tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search)
+        jobs = list(islice(found, limit))
+    tell(jobs, tables.jobs(jobs) if jobs else "There are no such jobs", as_json=as_json)
 
 
 @app.command()

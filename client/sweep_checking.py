@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
+from client import tables
 from client.errors import ApiError
 from client.printing import size, word
 from client.sweeping import Values, at_point
@@ -64,11 +64,14 @@ def report_on(tuneyard: Tuneyard, spec: dict[str, Any], values: Values) -> Repor
 
 def table(checked: Checked) -> Table:
     """A row for each point: what it takes, or that it would fail."""
-    found = Table(*map(escape, checked.points[0]), "steps", "memory", "disk", "time", "", box=None, pad_edge=False)
-    for point, report in zip(checked.points, checked.reports, strict=True):
-        verdict = "would run" if report.is_valid else "would fail"
-        style = None if report.is_valid else "bold red"
-        found.add_row(*(escape(word(one)) for one in point.values()), *_estimate(report), verdict, style=style)
+    paths = tuple(checked.points[0])
+    rows = [
+        (*map(word, point.values()), *_estimate(report), "would run" if report.is_valid else "would fail")
+        for point, report in zip(checked.points, checked.reports, strict=True)
+    ]
+    found = tables.table((*paths, "steps", "memory", "disk", "time", ""), rows, paths)
+    for report, row in zip(checked.reports, found.rows, strict=True):
+        row.style = None if report.is_valid else "bold red"
     return found
 
 

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from typer.core import TyperGroup
 
-from client import transfers
+from client import tables, transfers
 from client.command_line import FAILED, INTERRUPTED, AsJson, SpecFile
 from client.errors import ApiError, SweepNotFound, UnreadableInput
-from client.printing import stderr, stdout, word
+from client.printing import print_table, stderr, stdout, word
 from client.specs import DATASETS, read_spec, with_uploads
 from client.sweep_checking import Checked, remarks, report_on, table
 from client.sweeping import (
@@ -180,7 +179,7 @@ def _tell_checked(checked: Checked, console: Console, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(checked.told(), ensure_ascii=False))
         return
-    console.print(table(checked))
+    print_table(table(checked), console)
     for line in remarks(checked):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -261,7 +260,7 @@ class _Results:
 def _tell(tuneyard: Tuneyard, sweep_id: str, jobs: Sequence[Job], *, as_json: bool) -> None:
     values = _Results(tuneyard).of(jobs)
     if not as_json:
-        stdout().print(_table(jobs, values))
+        print_table(_table(jobs, values))
         return
     goal = Goal.of(jobs[0].spec)
     children = [
@@ -275,19 +274,18 @@ def _tell(tuneyard: Tuneyard, sweep_id: str, jobs: Sequence[Job], *, as_json: bo
 def _table(jobs: Sequence[Job], values: dict[str, float]) -> Table:
     goal = Goal.of(jobs[0].spec)
     points, best = differences(jobs), goal.best(values)
-    table = Table(
-        Column("", no_wrap=True),
-        Column("job", no_wrap=True),
-        *(escape(path) for path in points[0]),
-        "status",
-        "step",
-        goal.series,
-        box=None,
-        pad_edge=False,
+    rows = (
+        (
+            "★" if job.id == best else "",
+            job.id,
+            *map(word, point.values()),
+            state(job),
+            f"{job.progress.step}/{job.progress.total_steps}" if job.progress else "",
+            f"{values[job.id]:.5g}" if job.id in values else "",
+        )
+        for job, point in zip(jobs, points, strict=True)
     )
-    for job, point in zip(jobs, points, strict=True):
-        step = f"{job.progress.step}/{job.progress.total_steps}" if job.progress else ""
-        value = f"{values[job.id]:.5g}" if job.id in values else ""
-        cells = [*(escape(word(one)) for one in point.values()), escape(state(job)), step, value]
-        table.add_row("★" if job.id == best else "", job.id, *cells, style="bold green" if job.id == best else None)
-    return table
+    found = tables.table(("", "job", *points[0], "status", "step", goal.series), rows, (*points[0], "status"))
+    for job, row in zip(jobs, found.rows, strict=True):
+        row.style = "bold green" if job.id == best else None
+    return found

@@ -124,7 +124,7 @@ def test_list_cuts_no_id(stub: StubService) -> None:
     result = tuneyard(stub, "list")
 
     header, first, second = result.stdout.splitlines()
-    assert header.split() == ["job", "status", "base", "model", "step", "loss", "submitted"]
+    assert header.split() == ["job", "status", "base", "model", "step", "loss", "age"]
     assert first.startswith(job_id)
     assert "12/40" in first
     assert "queued (place 2)" in second
