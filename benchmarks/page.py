@@ -30,10 +30,10 @@ def page(results: Mapping[str, Result]) -> str:
 
 
 def with_figures(readme: str, results: Mapping[str, Result]) -> str:
-    """The README with the promised figures between its marks."""
+    """The README with the promises of training between its marks, and how many of all are kept."""
     before, _, rest = readme.partition(BEGIN)
-    promised = [figure for result in results.values() for figure in result.section.figures if is_promised(figure)]
-    return f"{before}{BEGIN}\n{_figures(promised)}{END}{rest.partition(END)[2]}"
+    training = [figure for figure in results["training"].section.figures if is_promised(figure)]
+    return f"{before}{BEGIN}\n{_figures(training)}\n{_kept(results)}\n{END}{rest.partition(END)[2]}"
 
 
 def is_promised(figure: Figure) -> bool:
@@ -48,10 +48,18 @@ def number(value: float) -> str:
     return f"{value:#.3g}" if abs(value) >= 0.001 else f"{value:.1e}"  # noqa: PLR2004
 
 
+def _promised(results: Mapping[str, Result]) -> list[Figure]:
+    return [figure for result in results.values() for figure in result.section.figures if is_promised(figure)]
+
+
+def _kept(results: Mapping[str, Result]) -> str:
+    promised = _promised(results)
+    return f"{sum(figure.is_kept for figure in promised)} of {len(promised)} promises are kept."
+
+
 def _summary(results: Mapping[str, Result]) -> str:
-    promised = [figure for result in results.values() for figure in result.section.figures if is_promised(figure)]
-    broken = [figure for figure in promised if not figure.is_kept]
-    told = f"{len(promised) - len(broken)} of {len(promised)} promises are kept."
+    told = _kept(results)
+    broken = [figure for figure in _promised(results) if not figure.is_kept]
     if not broken:
         return f"{told}\n"
     names = "\n".join(f"- {figure.what}: {_measured(figure)}, promised {_bound(figure)}" for figure in broken)

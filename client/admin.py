@@ -13,7 +13,7 @@ from client.command_line import AsJson, tell
 from client.endpoint import default_data_dir
 from client.errors import UnreadableInput
 from client.operation_views import EVERY_WORKER, DrainList
-from client.printing import size, stdout
+from client.printing import print_table, size
 from client.tenant_views import Project
 
 _LOOK_SECONDS = 1.0
@@ -165,7 +165,7 @@ def gc(
             answers.append(tuneyard.garbage.collect())
     found = [one for answer in answers for one in answer.data]
     if not as_json and found:
-        stdout().print(tables.garbage(found))
+        print_table(tables.garbage(found))
     total = size(sum(one.num_bytes for one in found))
     more = ", and more" if dry_run and answers[-1].has_more else ""
     words = f"{len(found)} things{more}, {total} {'could be deleted' if dry_run else 'were deleted'}"

@@ -7,12 +7,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
-from rich.console import RenderableType
+from rich.table import Table
 from typer.core import TyperGroup
 
 from client.completion import job_ids
 from client.errors import TuneyardError, UnreadableInput
-from client.printing import print_error, stdout
+from client.printing import print_error, print_table
 
 FAILED = 1
 USAGE = 2
@@ -38,14 +38,14 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from error
 
 
-def tell(result: BaseModel | Sequence[BaseModel], words: RenderableType, *, as_json: bool) -> None:
+def tell(result: BaseModel | Sequence[BaseModel], words: str | Table, *, as_json: bool) -> None:
     """Print a result: one line of JSON for programs, words or a table for people."""
     if as_json:
         typer.echo(json.dumps(to_jsonable_python(result), ensure_ascii=False))
     elif isinstance(words, str):
         typer.echo(words)
     else:
-        stdout().print(words)
+        print_table(words)
 
 
 def tell_each(results: Iterable[T], words: Callable[[T], str], *, as_json: bool) -> None:

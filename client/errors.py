@@ -35,6 +35,8 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "file_not_found": "Name a file that was uploaded to this key's project: tuneyard upload FILE",
         "idempotency_key_reused": "Choose a new key for a new job, or leave it out: each submission then has its own",
         "images_not_found": "Upload the images first: tuneyard upload FILE --images ZIP",
+        "integration_not_found": "See which trackers are told of it: tuneyard integrations list JOB",
+        "integration_not_given_up": "See how far it is: tuneyard integrations list JOB",
         "integration_not_offered": "Leave it out of the spec, or have its operator offer it in TUNEYARD_INTEGRATIONS",
         "internal_error": "The log of the service says more; it lies in the folder `logs` of its data folder",
         "invalid_dataset": "Correct these rows and upload the file again",

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from client import tables, transfers
+from client import completion, tables, transfers
 from client.command_line import FAILED, INTERRUPTED, AsJson, JobId, SpecFile, tell, tell_each
-from client.printing import job_details, job_table, moment, stderr, stdout
+from client.printing import job_details, moment, stderr, stdout
 from client.reporting import Part, print_report
 from client.specs import read_spec, with_uploads
 from client.sync.tuneyard import Tuneyard
@@ -89,14 +90,24 @@ def list_jobs(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only jobs with this pair; repeatable")
     ] = None,
     search: Annotated[str | None, typer.Option(help="Only jobs whose id, base model or suffix holds this")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Only so many, the newest")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every job, newest first."""
     pairs = dict(_pair(one) for one in metadata or ())
     with ctx.obj() as tuneyard:
-        jobs = list(tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search))
-    tell(jobs, job_table(jobs), as_json=as_json)
+        found = tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search)
+        jobs = list(islice(found, limit))
+    tell(jobs, tables.jobs(jobs) if jobs else "There are no such jobs", as_json=as_json)
+
+
+@app.command()
+def counts(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show how many jobs there are of each status."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.counts()
+    tell(found, tables.facts((status, str(number)) for status, number in found.model_dump().items()), as_json=as_json)
 
 
 @app.command()
@@ -155,10 +166,19 @@ def events(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json
 
 
 @app.command()
-def logs(ctx: typer.Context, job_id: JobId, *, follow: Follow = False, as_json: AsJson = False) -> None:
+def logs(
+    ctx: typer.Context,
+    job_id: JobId,
+    *,
+    last: Annotated[
+        int | None, typer.Option("--last", "-n", min=1, max=1000, help="Of what is past only so many lines, the newest")
+    ] = None,
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> None:
     """Print what a job's trainer wrote."""
     with ctx.obj() as tuneyard:
-        tell_each(tuneyard.jobs.logs(job_id, follow=follow), _line, as_json=as_json)
+        tell_each(tuneyard.jobs.logs(job_id, last=last, follow=follow), _line, as_json=as_json)
 
 
 @app.command()
@@ -166,14 +186,35 @@ def metrics(
     ctx: typer.Context,
     job_id: JobId,
     name: Annotated[str | None, typer.Option(help="Only this series, `loss` say")] = None,
+    from_step: Annotated[int | None, typer.Option(min=0, help="No steps before this one")] = None,
+    to_step: Annotated[int | None, typer.Option(min=0, help="No steps behind this one")] = None,
     max_points: Annotated[int | None, typer.Option(min=4, help="Thin longer series, extremes kept")] = None,
     *,
+    times: Annotated[bool, typer.Option("--times", help="With --json, when each point was written as well")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a job's numbers: where each began, where it stands; with --json every point."""
     with ctx.obj() as tuneyard:
-        found = tuneyard.jobs.metrics(job_id, name, max_points=max_points)
-    tell(found, tables.series(found), as_json=as_json)
+        found = tuneyard.jobs.metrics(
+            job_id, name, from_step=from_step, to_step=to_step, max_points=max_points, times=times
+        )
+    tell(found, tables.series(found) if found else f"{job_id} has told no such numbers yet", as_json=as_json)
+
+
+@app.command()
+def compare(
+    ctx: typer.Context,
+    job_ids: Annotated[
+        list[str], typer.Argument(metavar="JOB…", help="Ids of jobs, at most 20", autocompletion=completion.job_ids)
+    ],
+    name: Annotated[list[str] | None, typer.Option(help="Only this series; repeatable")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the numbers of several jobs, the same ones below each other; with --json up to 1000 points of each."""
+    with ctx.obj() as tuneyard:
+        found = tuneyard.jobs.compare(job_ids, name or ())
+    tell(found, tables.comparison(found) if found else "These jobs have told no such numbers yet", as_json=as_json)
 
 
 @app.command()
@@ -199,14 +240,6 @@ def samples(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> No
         found = list(tuneyard.jobs.samples(job_id))
     none = f"{job_id} has answered nothing yet; jobs answer whose spec has evaluation.generation"
     tell(found, tables.samples(found) if found else none, as_json=as_json)
-
-
-@app.command()
-def integrations(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Show which trackers are told of a job, and the hub: where it is to be seen, or what is wrong."""
-    with ctx.obj() as tuneyard:
-        found = tuneyard.jobs.integrations(job_id)
-    tell(found, tables.integrations(found) if found else f"{job_id} is told to nobody else", as_json=as_json)
 
 
 @app.command()

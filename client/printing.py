@@ -1,11 +1,11 @@
 """Jobs, files and errors as text for people."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from client.errors import TuneyardError
 from client.views import Event, Job
@@ -28,6 +28,12 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print a table whole: where the terminal is too narrow for it, the terminal breaks its lines."""
+    console = console or stdout()
+    console.print(table, width=max(console.width, table.min_width or 0), crop=False)
+
+
 def print_error(error: TuneyardError) -> None:
     """What is wrong, where, and what to do: one block."""
     console = stderr()
@@ -36,19 +42,6 @@ def print_error(error: TuneyardError) -> None:
         console.print(f"  {escape(place)}")
     if error.hint:
         console.print(escape(error.hint))
-
-
-def job_table(jobs: Iterable[Job]) -> Table:
-    """A row for each job."""
-    table = Table(
-        Column("job", no_wrap=True), "status", "base model", "step", "loss", "submitted", box=None, pad_edge=False
-    )
-    for job in jobs:
-        progress = job.progress
-        step = f"{progress.step}/{progress.total_steps}" if progress else ""
-        loss = f"{progress.loss:.4f}" if progress and progress.loss is not None else ""
-        table.add_row(job.id, state(job), escape(str(job.spec.get("base_model"))), step, loss, moment(job.created_at))
-    return table
 
 
 def job_details(job: Job, events: Iterable[Event]) -> Table:
@@ -66,6 +59,16 @@ def moment(at: datetime) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def age(at: datetime) -> str:
+    """How long ago it was: `8 s`, `5 min`, `3 h`, `12 d`."""
+    seconds = max(0, round((datetime.now(UTC) - at).total_seconds()))
+    for unit, most in (("s", 60), ("min", 60), ("h", 24)):
+        if seconds < most:
+            return f"{seconds} {unit}"
+        seconds //= most
+    return f"{seconds} d"
+
+
 def size(num_bytes: int) -> str:
     """`512 B`, `3.1 MB`."""
     value = float(num_bytes)
@@ -74,6 +77,11 @@ def size(num_bytes: int) -> str:
             return f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} TB"
+
+
+def word(value: object) -> str:
+    """A value of a spec: `0.0001`, `lora`."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _facts(job: Job) -> Iterator[tuple[str, str]]:

@@ -15,3 +15,8 @@ class StreamMessage:
     id: str | None
     """Where to go on behind it."""
     data: dict[str, Any]
+
+
+def behind(*, event: int = 0, log: int = 0) -> str:
+    """The id of a message behind which come later events, or later lines of the log; of points and samples all."""
+    return f"e{event}-s0-m0-l{log}"

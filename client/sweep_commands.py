@@ -2,21 +2,22 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from typer.core import TyperGroup
 
-from client import transfers
+from client import tables, transfers
 from client.command_line import FAILED, INTERRUPTED, AsJson, SpecFile
 from client.errors import ApiError, SweepNotFound, UnreadableInput
-from client.printing import stderr, stdout
+from client.printing import print_table, stderr, stdout, word
 from client.specs import DATASETS, read_spec, with_uploads
+from client.sweep_checking import Checked, remarks, report_on, table
 from client.sweeping import (
     Axis,
     Goal,
@@ -71,6 +72,10 @@ def run(
     choice: Annotated[list[str] | None, typer.Option(metavar="PATH=A,B,…", help="Drawn from these")] = None,
     seed: Annotated[int, typer.Option(help="Other points for another seed")] = 0,
     name: Annotated[str | None, typer.Option(help="Id of the sweep; by default made from what it is")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Validate every point first, and submit them only if all would run")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate every point, and submit none")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Submit the jobs, and do not wait for them")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +88,14 @@ def run(
     points = _points(grid_ or (), random_, uniform or (), log_uniform or (), choice or (), seed)
     with ctx.obj(patience_seconds=_PATIENCE_SECONDS) as tuneyard:
         sweep_id = chosen or name_of(asked, points)
-        jobs = _submitted(tuneyard, sweep_id, asked, points)
+        there = _there(tuneyard, sweep_id, points)
+        uploaded = _uploaded(tuneyard, asked, there)
+        if check or dry_run:
+            checked = _checked(tuneyard, uploaded, points)
+            _tell_checked(checked, stdout() if dry_run else stderr(), as_json=as_json and dry_run)
+            if dry_run or checked.num_failing:
+                raise typer.Exit(FAILED if checked.num_failing else 0)
+        jobs = _submitted(tuneyard, sweep_id, uploaded, points, there)
         stderr().print(f"{sweep_id}: {len(jobs)} jobs; see them: tuneyard sweep show {sweep_id}")
         if detach:
             _tell(tuneyard, sweep_id, jobs, as_json=as_json)
@@ -138,21 +150,50 @@ def _points(
     return drawn(axes, num_points, seed)
 
 
-def _submitted(tuneyard: Tuneyard, sweep_id: str, asked: dict[str, Any], points: Sequence[Values]) -> list[Job]:
-    """Every child; those that are there already are not submitted again, nor is a dataset of theirs uploaded again."""
+def _there(tuneyard: Tuneyard, sweep_id: str, points: Sequence[Values]) -> dict[int, Job]:
+    """Children that were submitted before, by the number of their point."""
     there = numbers(tuneyard.jobs.list(metadata={SWEEP: sweep_id}))
     if not all(number < len(points) and is_at(job.spec, points[number]) for number, job in there.items()):
         raise UnreadableInput(f"{sweep_id} is another sweep, of other points; choose another --name")
-    if there:
-        known = next(iter(there.values())).spec
-        spec = asked | {name: known[name] for name in DATASETS if name in asked}
-    else:
-        spec = with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id)
+    return there
+
+
+def _uploaded(tuneyard: Tuneyard, asked: dict[str, Any], there: Mapping[int, Job]) -> dict[str, Any]:
+    """The spec with ids in place of local files; those of a child that is there already are not uploaded again."""
+    if not there:
+        return with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id)
+    known = next(iter(there.values())).spec
+    return asked | {name: known[name] for name in DATASETS if name in asked}
+
+
+def _checked(tuneyard: Tuneyard, spec: dict[str, Any], points: Sequence[Values]) -> Checked:
+    reports = []
+    with stderr().status("") as status:
+        for number, point in enumerate(points, start=1):
+            status.update(f"looking at point {number} of {len(points)}")
+            reports.append(report_on(tuneyard, spec, point))
+    return Checked(points, reports)
+
+
+def _tell_checked(checked: Checked, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(checked.told(), ensure_ascii=False))
+        return
+    print_table(table(checked), console)
+    for line in remarks(checked):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _submitted(
+    tuneyard: Tuneyard, sweep_id: str, spec: dict[str, Any], points: Sequence[Values], there: Mapping[int, Job]
+) -> list[Job]:
+    """Every child; those that are there already are not submitted again."""
+    jobs = dict(there)
     for number, values in enumerate(points):
         if number not in there:
             child = marked(at_point(spec, values), sweep_id, number)
-            there[number] = tuneyard.jobs.create(child, idempotency_key=f"{sweep_id}/{number}")
-    return [there[number] for number in sorted(there)]
+            jobs[number] = tuneyard.jobs.create(child, idempotency_key=f"{sweep_id}/{number}")
+    return [jobs[number] for number in sorted(jobs)]
 
 
 def _found(tuneyard: Tuneyard, sweep_id: str) -> list[Job]:
@@ -219,7 +260,7 @@ class _Results:
 def _tell(tuneyard: Tuneyard, sweep_id: str, jobs: Sequence[Job], *, as_json: bool) -> None:
     values = _Results(tuneyard).of(jobs)
     if not as_json:
-        stdout().print(_table(jobs, values))
+        print_table(_table(jobs, values))
         return
     goal = Goal.of(jobs[0].spec)
     children = [
@@ -233,23 +274,18 @@ def _tell(tuneyard: Tuneyard, sweep_id: str, jobs: Sequence[Job], *, as_json: bo
 def _table(jobs: Sequence[Job], values: dict[str, float]) -> Table:
     goal = Goal.of(jobs[0].spec)
     points, best = differences(jobs), goal.best(values)
-    table = Table(
-        Column("", no_wrap=True),
-        Column("job", no_wrap=True),
-        *(escape(path) for path in points[0]),
-        "status",
-        "step",
-        goal.series,
-        box=None,
-        pad_edge=False,
+    rows = (
+        (
+            "★" if job.id == best else "",
+            job.id,
+            *map(word, point.values()),
+            state(job),
+            f"{job.progress.step}/{job.progress.total_steps}" if job.progress else "",
+            f"{values[job.id]:.5g}" if job.id in values else "",
+        )
+        for job, point in zip(jobs, points, strict=True)
     )
-    for job, point in zip(jobs, points, strict=True):
-        step = f"{job.progress.step}/{job.progress.total_steps}" if job.progress else ""
-        value = f"{values[job.id]:.5g}" if job.id in values else ""
-        cells = [*(escape(_word(one)) for one in point.values()), escape(state(job)), step, value]
-        table.add_row("★" if job.id == best else "", job.id, *cells, style="bold green" if job.id == best else None)
-    return table
-
-
-def _word(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    found = tables.table(("", "job", *points[0], "status", "step", goal.series), rows, (*points[0], "status"))
+    for job, row in zip(jobs, found.rows, strict=True):
+        row.style = "bold green" if job.id == best else None
+    return found

@@ -1,17 +1,47 @@
 """Facts of a service as tables for people."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from client.operation_views import GarbageItem, Standing
-from client.printing import moment, size
-from client.report_views import Evaluation, Integration, Timeline
+from client.printing import age, moment, size
+from client.report_views import Evaluation, Integration, SeriesOfJob, Timeline
 from client.tenant_views import Key, Project, Usage
-from client.views import Checkpoint, Dataset, Images, ModelList, Series, Worker
-from client.watching import duration
+from client.views import Checkpoint, Dataset, Images, Job, ModelList, Series, Worker
+from client.watching import duration, state
+
+_FOLDED = 12
+"""Columns that a text keeps at least where the terminal is narrow."""
+_BETWEEN = 2
+"""Columns that rich leaves empty between two."""
+_EXTENT = ("points", "first", "last", "least", "greatest")
+_WORDS = ("metric", "last")
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], folded: Collection[str] = ()) -> Table:
+    """Cells below names. Where the terminal is narrow, the columns `folded` take several lines; nothing is cut."""
+    cells = [names, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    least = [min(_FOLDED, width) if name in folded else width for name, width in zip(names, widths, strict=True)]
+    found = Table(box=None, pad_edge=False, min_width=sum(least) + _BETWEEN * (len(names) - 1))
+    for name, width in zip(names, least, strict=True):
+        found.add_column(escape(name), no_wrap=name not in folded, overflow="fold", min_width=width)
+    for row in cells[1:]:
+        found.add_row(*map(escape, row))
+    return found
+
+
+def jobs(found: Iterable[Job]) -> Table:
+    """A row for each job."""
+    rows = (
+        (one.id, state(one), str(one.spec.get("base_model")), *_step_and_loss(one), age(one.created_at))
+        for one in found
+    )
+    return table(("job", "status", "base model", "step", "loss", "age"), rows, ("status", "base model"))
 
 
 def workers(found: Iterable[Worker]) -> Table:
@@ -20,13 +50,13 @@ def workers(found: Iterable[Worker]) -> Table:
         (one.name, str(one.num_slots), size(one.memory_bytes), ", ".join(gpu.name for gpu in one.gpus) or "none")
         for one in found
     )
-    return _table(("worker", "slots", "memory", "GPUs"), rows)
+    return table(("worker", "slots", "memory", "GPUs"), rows, ("worker", "GPUs"))
 
 
 def models(found: ModelList) -> Table:
     """A row for each base model."""
     rows = [(one.name,) for one in found.data]
-    return _table(
+    return table(
         ("base model",), [*rows, ("any model of the Hugging Face hub, by its id",)] if found.hub_models else rows
     )
 
@@ -34,26 +64,23 @@ def models(found: ModelList) -> Table:
 def checkpoints(found: Iterable[Checkpoint]) -> Table:
     """A row for each checkpoint."""
     rows = (
-        (str(one.step), f"{one.epoch:.2f}", size(one.num_bytes), _numbers(one.metrics), moment(one.created_at))
+        (str(one.step), f"{one.epoch:.2f}", size(one.num_bytes), _numbers(one.metrics), age(one.created_at))
         for one in found
     )
-    return _table(("step", "epoch", "size", "metrics", "saved"), rows)
+    return table(("step", "epoch", "size", "metrics", "age"), rows, ("metrics",))
 
 
 def series(found: Iterable[Series]) -> Table:
     """A row for each series: where it began, where it stands, and how far it went."""
-    rows = (
-        (
-            one.name,
-            str(one.num_points or len(one.steps)),
-            *_ends(one),
-            f"{min(one.values):.5g}",
-            f"{max(one.values):.5g}",
-        )
-        for one in found
-        if one.values
-    )
-    return _table(("metric", "points", "first", "last", "least", "greatest"), rows)
+    return table(("metric", *_EXTENT), ((one.name, *_extent(one)) for one in found if one.values), _WORDS)
+
+
+def comparison(found: Iterable[SeriesOfJob]) -> Table:
+    """The same of several jobs, those of one name below each other."""
+    told = [one for one in found if one.values]
+    names = list(dict.fromkeys(one.name for one in told))
+    rows = ((one.name, one.job_id, *_extent(one)) for one in sorted(told, key=lambda one: names.index(one.name)))
+    return table(("metric", "job", *_EXTENT), rows, _WORDS)
 
 
 def projects(found: Iterable[Project]) -> Table:
@@ -71,7 +98,9 @@ def projects(found: Iterable[Project]) -> Table:
         )
         for one in found
     )
-    return _table(("project", "name", "share", "queued", "running", "GPU hours", "storage", "upload"), rows)
+    return table(
+        ("project", "name", "share", "queued", "running", "GPU hours", "storage", "upload"), rows, ("name", "GPU hours")
+    )
 
 
 def keys(found: Iterable[Key]) -> Table:
@@ -83,11 +112,11 @@ def keys(found: Iterable[Key]) -> Table:
             one.scope,
             one.project_id,
             "revoked" if one.revoked_at else _until(one.expires_at),
-            moment(one.last_used_at) if one.last_used_at else "never",
+            f"{age(one.last_used_at)} ago" if one.last_used_at else "never",
         )
         for one in found
     )
-    return _table(("key", "name", "scope", "project", "valid", "last used"), rows)
+    return table(("key", "name", "scope", "project", "valid", "last used"), rows, ("name", "valid", "last used"))
 
 
 def usage(found: Usage) -> Table:
@@ -99,7 +128,7 @@ def usage(found: Usage) -> Table:
         ("GPU hours in 30 days", f"{found.gpu_hours:.2f}", _limit(limits.max_gpu_hours)),
         ("storage", size(found.storage_bytes), _bytes(limits.max_storage_bytes)),
     )
-    return _table((f"project {limits.name}", "used", "limit"), rows)
+    return table((f"project {limits.name}", "used", "limit"), rows)
 
 
 def usages(found: Iterable[Usage]) -> Table:
@@ -114,33 +143,33 @@ def usages(found: Iterable[Usage]) -> Table:
         )
         for one in found
     )
-    return _table(("project", "queued", "running", "GPU hours", "storage"), rows)
+    return table(("project", "queued", "running", "GPU hours", "storage"), rows, ("project",))
 
 
 def standings(found: Iterable[Standing]) -> Table:
     """A row for each worker: whether it is drained, and how far."""
     rows = ((one.name, "no, drained" if one.is_drained else "yes", str(one.num_running_jobs)) for one in found)
-    return _table(("worker", "takes jobs", "running jobs"), rows)
+    return table(("worker", "takes jobs", "running jobs"), rows, ("worker",))
 
 
 def garbage(found: Iterable[GarbageItem]) -> Table:
     """A row for each thing that can go."""
-    return _table(("kind", "name", "size"), ((one.kind, one.name, size(one.num_bytes)) for one in found))
+    return table(("kind", "name", "size"), ((one.kind, one.name, size(one.num_bytes)) for one in found), ("name",))
 
 
 def datasets(found: Iterable[Dataset]) -> Table:
     """A row for each dataset."""
     rows = (
-        (one.id, one.filename, str(one.num_rows), str(one.num_images), size(one.num_bytes), moment(one.created_at))
+        (one.id, one.filename, str(one.num_rows), str(one.num_images), size(one.num_bytes), age(one.created_at))
         for one in found
     )
-    return _table(("dataset", "file", "rows", "images", "size", "uploaded"), rows)
+    return table(("dataset", "file", "rows", "images", "size", "age"), rows, ("file",))
 
 
 def images(found: Iterable[Images]) -> Table:
     """A row for each upload of images."""
-    rows = ((one.id, one.filename, str(one.num_images), size(one.num_bytes), moment(one.created_at)) for one in found)
-    return _table(("images", "file", "number", "size", "uploaded"), rows)
+    rows = ((one.id, one.filename, str(one.num_images), size(one.num_bytes), age(one.created_at)) for one in found)
+    return table(("images", "file", "number", "size", "age"), rows, ("file",))
 
 
 def timeline(found: Timeline) -> Table:
@@ -159,37 +188,27 @@ def timeline(found: Timeline) -> Table:
                 attempt.worker if attempt else "",
             )
         )
-    return _table(("began", "where", "how long", "attempt", "worker"), rows)
+    return table(("began", "where", "how long", "attempt", "worker"), rows, ("worker",))
 
 
 def samples(found: Iterable[Evaluation]) -> Table:
     """A row for each held-out row, with its answer at each evaluation below the one before."""
-    columns = ("line", "question", "target", "step", "answer", "scores")
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in _answers(found):
-        table.add_row(*map(escape, row))
-    return table
+    texts = ("question", "target", "answer", "scores")
+    return table(("line", "question", "target", "step", "answer", "scores"), _answers(found), texts)
 
 
 def integrations(found: Iterable[Integration]) -> Table:
     """A row for each tracker."""
-    rows = ((one.target, one.status, one.url or "", one.error or "") for one in found)
-    return _table(("target", "status", "where", "what is wrong"), rows)
+    rows = ((one.name, one.status, one.url or "", one.error or "") for one in found)
+    return table(("target", "status", "where", "what is wrong"), rows, ("where", "what is wrong"))
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:
     """Names and values of one thing."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    found = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
-        table.add_row(name, escape(value))
-    return table
-
-
-def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    table = Table(*(Column(escape(name), no_wrap=True) for name in names), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+        found.add_row(name, escape(value))
+    return found
 
 
 def _answers(found: Iterable[Evaluation]) -> Iterator[tuple[str, ...]]:
@@ -208,8 +227,17 @@ def _numbers(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.5g}" for name, value in metrics.items())
 
 
-def _ends(one: Series) -> tuple[str, str]:
-    return f"{one.values[0]:.5g}", f"{one.values[-1]:.5g} (step {one.steps[-1]})"
+def _step_and_loss(job: Job) -> tuple[str, str]:
+    if job.progress is None:
+        return "", ""
+    loss = "" if job.progress.loss is None else f"{job.progress.loss:.4f}"
+    return f"{job.progress.step}/{job.progress.total_steps}", loss
+
+
+def _extent(one: Series) -> tuple[str, ...]:
+    last = f"{one.values[-1]:.5g} (step {one.steps[-1]})"
+    bounds = (f"{bound:.5g}" for bound in (min(one.values), max(one.values)))
+    return str(one.num_points or len(one.steps)), f"{one.values[0]:.5g}", last, *bounds
 
 
 def _limit(limit: float | None) -> str:

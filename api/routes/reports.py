@@ -59,6 +59,8 @@ def list_log_lines(
         jobs.get(session, job_id)
         if last is not None:
             newest = logs.before(session, job_id, before, last + 1)
+            if not newest and before is None:
+                retention.demand_kept(session, job_id, Kept.LOGS)
             data = [LogLineRead.model_validate(line) for line in reversed(newest[:last])]
             return LogPage(data=data, has_more=len(newest) > last, last_id=data[-1].id if data else after)
         found = logs.after(session, job_id, after, limit + 1)

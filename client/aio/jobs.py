@@ -17,7 +17,7 @@ from client.aio.transport import AsyncTransport
 from client.errors import UnreadableInput
 from client.pieces import OnBytes
 from client.report_views import Evaluation, Integration, SeriesOfJob, Timeline
-from client.streaming import StreamMessage
+from client.streaming import StreamMessage, behind
 from client.views import Artifact, Checkpoint, Event, JobCounts, LogLine, Report, Series
 from trainer_core.contract.spec import JobSpec
 
@@ -25,6 +25,8 @@ _WAIT_SECONDS = 20
 """How long one request waits for a change."""
 FOLLOW_PATIENCE_SECONDS = 60
 """How long the service may be away while a job is followed."""
+_MOST_LINES = 1000
+"""Of a page of events or of the log."""
 P = ParamSpec("P")
 T = TypeVar("T")
 Spec = JobSpec | Mapping[str, Any]
@@ -150,12 +152,30 @@ class AsyncJobs:
             after: Only events with a greater id.
             follow: Go on until the job has ended; a service that restarts is waited for.
         """
-        async for one in self._told(job_id, "event", "events", after, is_followed=follow):
+        told = self._followed(job_id, "event", after) if follow else self._past(job_id, "events", after)
+        async for one in told:
             yield Event.model_validate(one)
 
-    async def logs(self, job_id: str, *, after: int = 0, follow: bool = False) -> AsyncIterator[LogLine]:
-        """What the trainer wrote to stderr, in the same way."""
-        async for one in self._told(job_id, "log", "logs", after, is_followed=follow):
+    async def logs(
+        self, job_id: str, *, after: int = 0, last: int | None = None, follow: bool = False
+    ) -> AsyncIterator[LogLine]:
+        """What the trainer wrote to stderr, in the same way.
+
+        Args:
+            job_id: Which job.
+            after: Only lines with a greater id.
+            last: Of what is past only so many lines, the newest; at most 1000.
+            follow: Go on until the job has ended.
+        """
+        if last is not None:
+            newest = (await self._transport.get(f"/jobs/{job_id}/logs", params={"last": last})).json()
+            for one in newest["data"]:
+                yield LogLine.model_validate(one)
+            if not follow:
+                return
+            after = newest["last_id"]
+        told = self._followed(job_id, "log", after) if follow else self._past(job_id, "logs", after)
+        async for one in told:
             yield LogLine.model_validate(one)
 
     def stream(
@@ -171,18 +191,33 @@ class AsyncJobs:
         return follow(self._transport, f"/jobs/{job_id}/stream", types, last_id, FOLLOW_PATIENCE_SECONDS)
 
     async def metrics(
-        self, job_id: str, name: str | None = None, *, max_points: int | None = None, times: bool = False
+        self,
+        job_id: str,
+        name: str | None = None,
+        *,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        max_points: int | None = None,
+        times: bool = False,
     ) -> tuple[Series, ...]:
         """The numbers of a job by step, one series or all.
 
         Args:
             job_id: Which job.
             name: Only this series.
+            from_step: No steps before this one.
+            to_step: No steps behind this one.
             max_points: A series of more is thinned, its extremes kept, which is quick at any length; None leaves it
                 whole.
             times: Tell as well when each point was written.
         """
-        asked = {"name": name, "max_points": "all" if max_points is None else max_points, "times": times or None}
+        asked = {
+            "name": name,
+            "from_step": from_step,
+            "to_step": to_step,
+            "max_points": "all" if max_points is None else max_points,
+            "times": times or None,
+        }
         found = (await self._transport.get(f"/jobs/{job_id}/metrics", params=asked)).json()
         return tuple(Series.model_validate(one) for one in found["data"])
 
@@ -223,6 +258,11 @@ class AsyncJobs:
         """Trackers that are told of a job, and the hub: where it is to be seen there, and why not if it is not."""
         found = (await self._transport.get(f"/jobs/{job_id}/integrations")).json()
         return tuple(Integration.model_validate(one) for one in found["data"])
+
+    async def retry_integration(self, job_id: str, name: str) -> Integration:
+        """Tell a job at once to a tracker, or the hub, that was given up: `tensorboard`, `mlflow`, `wandb`, `hub`."""
+        answer = await self._transport.ask("POST", f"/jobs/{job_id}/integrations/{name}/retry")
+        return Integration.model_validate_json(answer.content)
 
     async def tensorboard(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring a job's event file, which `tensorboard --logdir` shows if its name holds `tfevents`."""
@@ -274,16 +314,14 @@ class AsyncJobs:
             found = answer.json()
         return Report.model_validate(found["report"])
 
-    async def _told(
-        self, job_id: str, type_: str, noun: str, after: int, *, is_followed: bool
-    ) -> AsyncIterator[dict[str, Any]]:
-        if is_followed:
-            async for message in self.stream(job_id, types=(type_,)):
-                if message.type == type_ and message.data["id"] > after:
-                    yield message.data
-            return
-        async for one in self._transport.pages(f"/jobs/{job_id}/{noun}", after=after):
-            yield one
+    def _past(self, job_id: str, noun: str, after: int) -> AsyncIterator[dict[str, Any]]:
+        return self._transport.pages(f"/jobs/{job_id}/{noun}", limit=_MOST_LINES, after=after)
+
+    async def _followed(self, job_id: str, type_: str, after: int) -> AsyncIterator[dict[str, Any]]:
+        last_id = behind(**{type_: after}) if after else None
+        async for message in self.stream(job_id, types=(type_,), last_id=last_id):
+            if message.type == type_:
+                yield message.data
 
 
 def _of_job(verb: Callable[Concatenate[AsyncJobs, str, P], T]) -> Callable[Concatenate["_Verbs", P], T]:
@@ -319,6 +357,7 @@ class _Verbs:
     samples = _of_job(AsyncJobs.samples)
     sample_image = _of_job(AsyncJobs.sample_image)
     integrations = _of_job(AsyncJobs.integrations)
+    retry_integration = _of_job(AsyncJobs.retry_integration)
     tensorboard = _of_job(AsyncJobs.tensorboard)
     checkpoints = _of_job(AsyncJobs.checkpoints)
     files = _of_job(AsyncJobs.artifact)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from client.cli import app
 from tests.unit.client.samples import CANCELLED, FAILED, JOB, PROJECT, RUNNING, SUCCEEDED, USAGE
-from tests.unit.client.stub_service import StubService, as_json, problem
+from tests.unit.client.stub_service import Answer, StubService, as_json, problem
 
 EVENT = {
     "id": 1,
@@ -124,7 +124,7 @@ def test_list_cuts_no_id(stub: StubService) -> None:
     result = tuneyard(stub, "list")
 
     header, first, second = result.stdout.splitlines()
-    assert header.split() == ["job", "status", "base", "model", "step", "loss", "submitted"]
+    assert header.split() == ["job", "status", "base", "model", "step", "loss", "age"]
     assert first.startswith(job_id)
     assert "12/40" in first
     assert "queued (place 2)" in second
@@ -220,7 +220,12 @@ TIMELINE = {
     ],
     "attempts": [{"number": 1, "worker": "host-1", "slots": ["0"], "started_at": AT.format(8)}],
 }
-INTEGRATION = {"target": "wandb", "status": "failed", "url": None, "error": "no such entity"}
+INTEGRATION = {
+    "target": {"type": "wandb", "project": "digits"},
+    "status": "following",
+    "url": None,
+    "error": "no such entity",
+}
 STANDING = {"name": "host-1", "is_drained": True, "num_running_jobs": 1}
 GARBAGE = {"data": [{"kind": "orphan", "name": "jobs/x", "num_bytes": 10}], "num_bytes": 10, "has_more": False}
 REPORT = {
@@ -235,6 +240,7 @@ REPORT = {
     },
     "preview": [{"line": 1, "num_tokens": 3, "pieces": [{"text": "seven", "is_trained": True}]}],
 }
+STATUSES = ("validating", "queued", "running", "paused", "succeeded", "failed", "cancelled")
 ASKED_FOR = {"id": "report-1", "report": REPORT}
 
 
@@ -260,13 +266,19 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
         (["images", "list"], page(IMAGES), ["file-2", "images.zip", "3"]),
         (["timeline", "ftjob-1"], TIMELINE, ["queued", "8 s", "training", "still there", "host-1"]),
         (["samples", "ftjob-1"], page(), ["has answered nothing yet"]),
-        (["integrations", "ftjob-1"], {"data": [INTEGRATION]}, ["wandb", "failed", "no such entity"]),
-        (["integrations", "ftjob-1"], {"data": []}, ["told to nobody else"]),
+        (["integrations", "list", "ftjob-1"], {"data": [INTEGRATION]}, ["wandb", "following", "no such entity"]),
+        (["integrations", "list", "ftjob-1"], {"data": []}, ["told to nobody else"]),
+        (["integrations", "retry", "ftjob-1", "wandb"], INTEGRATION, ["wandb is told of ftjob-1 again"]),
         (["datasets", "show", "file-1"], DATASET, ["train.jsonl", "300 B"]),
         (["images", "show", "file-2"], IMAGES, ["images.zip"]),
         (["checkpoints", "ftjob-1"], {"data": [CHECKPOINT]}, ["40", "eval_loss 0.5"]),
         (["checkpoints", "ftjob-1"], {"data": []}, ["has saved none yet"]),
         (["metrics", "ftjob-1"], {"data": [LOSS]}, ["loss", "2 (step 3)", "1", "3"]),
+        (["metrics", "ftjob-1", "--from-step", "2"], {"data": []}, ["no such numbers"]),
+        (["compare", "a", "b"], {"data": [LOSS | {"job_id": job} for job in "ab"]}, ["a", "b", "2 (step 3)"]),
+        (["compare", "a"], {"data": []}, ["no such numbers"]),
+        (["counts"], dict.fromkeys(STATUSES, 3), ["queued", "3"]),
+        (["logs", "ftjob-1", "--last", "1"], page({**EVENT, "line": "Out of memory"}), ["Out of memory"]),
         (["events", "ftjob-1"], page(EVENT), ["Job submitted"]),
         (["report", "ftjob-1"], REPORT, ["This job can run.", "seven"]),
         (["estimate", "-"], ASKED_FOR, ["15, 5 an epoch", "2 MB"]),
@@ -288,6 +300,18 @@ def test_people_are_told_in_words_and_programs_in_json(
     assert for_people.exit_code == for_programs.exit_code == 0, for_people.output
     assert [word for word in words if word not in for_people.stdout] == []
     assert json.loads(for_programs.stdout) is not None
+
+
+def test_an_event_file_is_named_as_tensorboard_finds_it(
+    stub: StubService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.answers = [Answer(b"events"), as_json(SUCCEEDED)]
+    monkeypatch.chdir(tmp_path)
+
+    result = tuneyard(stub, "integrations", "tensorboard", "ftjob-1")
+
+    assert result.stdout == "events.out.tfevents.ftjob-1\n"
+    assert (tmp_path / "events.out.tfevents.ftjob-1").read_bytes() == b"events"
 
 
 def test_what_was_not_asked_for_of_a_report_is_left_out(stub: StubService) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from client.cli import app
 from tests.unit.client.samples import CANCELLED, FAILED, JOB, SUCCEEDED
-from tests.unit.client.stub_service import Answer, Asked, StubService, as_json
+from tests.unit.client.stub_service import Answer, Asked, StubService, as_json, problem
 
 SPEC = {"base_model": "starter", "train_dataset": "file-1", "eval_dataset": {"fraction": 0.1}}
 GRID = ("--grid", "hyperparameters.learning_rate=1e-4,2e-4")
@@ -156,6 +156,75 @@ def test_a_sweep_is_found_and_ended_by_its_id(stub: StubService, spec: str) -> N
 
     assert shown.stdout.count("queued") == 2
     assert ended.stdout.count("cancelled") == 2
+
+
+ESTIMATE = {
+    "num_parameters": 100,
+    "num_trainable_parameters": 10,
+    "steps_per_epoch": 5,
+    "total_steps": 15,
+    "memory": {"total_bytes": 1_000_000},
+    "disk_bytes": 2_000_000,
+    "seconds": 60.0,
+}
+REFUSED = {"location": "method.rank", "detail": "Input should be greater than 0"}
+
+
+def looked_at(asked: Asked) -> Answer:
+    """Reports: of points with rank 0 the spec is refused, of those with rank 64 there is too little memory."""
+    if asked.method == "GET":
+        return as_json({"data": [], "has_more": False, "last_id": None})
+    if asked.path.partition("?")[0] == "/jobs":
+        return as_json(SUCCEEDED | {"spec": json.loads(asked.body)}, 201)
+    rank = json.loads(asked.body)["method"]["rank"]
+    if rank == 0:
+        return problem(422, "invalid_request", errors=[REFUSED])
+    wrong = {"code": "out_of_memory", "message": "too large"} if rank == 64 else None
+    report = {"is_valid": wrong is None, "problem": wrong, "estimate": ESTIMATE}
+    return as_json({"id": "report-1", "report": report})
+
+
+def submissions(stub: StubService) -> list[str]:
+    return [asked.path for asked in stub.asked if asked.method == "POST" and not asked.path.startswith("/jobs/")]
+
+
+def test_a_dry_run_tells_what_each_point_takes_and_submits_none(stub: StubService, spec: str) -> None:
+    stub.answers = [looked_at]
+
+    result = sweep(stub, spec, "--grid", "method.rank=8,0,64", "--dry-run")
+
+    assert result.exit_code == 1
+    assert [line.split()[:2] for line in result.stdout.splitlines()[1:4]] == [["8", "15"], ["0", "would"], ["64", "15"]]
+    assert "method.rank=0 would fail: method.rank: Input should be greater than 0 (invalid_request)" in result.stdout
+    assert "method.rank=64 would fail: too large (out_of_memory)" in result.stdout
+    assert submissions(stub) == []
+
+
+def test_a_dry_run_tells_what_all_points_take(stub: StubService, spec: str) -> None:
+    stub.answers = [looked_at]
+
+    for_people, for_programs = (
+        sweep(stub, spec, "--grid", "method.rank=8,16", "--dry-run", *json_) for json_ in ([], ["--json"])
+    )
+
+    assert for_people.exit_code == for_programs.exit_code == 0
+    assert "All 2 points: disk 4 MB; time one after the other about 2:00 min" in for_people.stdout
+    told = json.loads(for_programs.stdout)
+    assert (told["num_failing"], told["seconds"], told["disk_bytes"]) == (0, 120.0, 4_000_000)
+    assert [point["values"] for point in told["points"]] == [{"method.rank": 8}, {"method.rank": 16}]
+
+
+@pytest.mark.parametrize(("ranks", "num_submitted"), [("8,16", 2), ("8,64", 0)])
+def test_a_sweep_that_is_checked_is_submitted_if_every_point_would_run(
+    stub: StubService, spec: str, ranks: str, num_submitted: int
+) -> None:
+    stub.answers = [looked_at]
+
+    result = sweep(stub, spec, "--grid", f"method.rank={ranks}", "--check", "--detach", "--json")
+
+    assert len(submissions(stub)) == num_submitted
+    assert (result.exit_code, bool(result.stdout)) == ((0, True) if num_submitted else (1, False))
+    assert "All 2 points" in result.stderr
 
 
 def test_an_unknown_sweep_is_told(stub: StubService) -> None:

@@ -118,7 +118,7 @@ def test_checkpoints_go_with_their_bytes(database: Database, storage: Storage, s
     assert set(places(storage, lease)) == {"artifact"}
 
 
-@pytest.mark.parametrize(("kept", "path"), [(Kept.LOGS, "logs"), (Kept.METRICS, "metrics")])
+@pytest.mark.parametrize(("kept", "path"), [(Kept.LOGS, "logs"), (Kept.LOGS, "logs?last=1"), (Kept.METRICS, "metrics")])
 def test_rows_go_in_pieces_and_are_told_once(
     database: Database,
     storage: Storage,

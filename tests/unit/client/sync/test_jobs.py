@@ -110,7 +110,7 @@ def test_every_page_is_read(tuneyard: Tuneyard, stub: StubService) -> None:
     lines = [line.line for line in tuneyard.jobs.logs("ftjob-1")]
 
     assert lines == ["line 1", "line 2", "line 3"]
-    assert stub.asked[1].path == "/jobs/ftjob-1/logs?limit=100&after=2"
+    assert stub.asked[1].path == "/jobs/ftjob-1/logs?limit=1000&after=2"
 
 
 def test_filters_go_to_the_service(tuneyard: Tuneyard, stub: StubService) -> None:
@@ -152,6 +152,27 @@ def test_log_is_followed_to_the_last_line(tuneyard: Tuneyard, stub: StubService)
 
     assert lines == ["line 1", "line 2"]
     assert stub.asked[0].path == "/jobs/ftjob-1/stream?types=log"
+
+
+def test_the_newest_lines_are_read_alone(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [page(line(8), line(9), has_more=True, last_id=9)]
+
+    lines = [line.line for line in tuneyard.jobs.logs("ftjob-1", last=2)]
+
+    assert lines == ["line 8", "line 9"]
+    assert [asked.path for asked in stub.asked] == ["/jobs/ftjob-1/logs?last=2"]
+
+
+def test_a_log_is_followed_behind_its_newest_lines(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [
+        page(line(8), line(9), has_more=True, last_id=9),
+        told(("log", "e0-s0-m0-l10", line(10)), ("end", "e", {})),
+    ]
+
+    lines = [line.line for line in tuneyard.jobs.logs("ftjob-1", last=2, follow=True)]
+
+    assert lines == ["line 8", "line 9", "line 10"]
+    assert stub.asked[1].headers["Last-Event-ID"] == "e0-s0-m0-l9"
 
 
 def test_words_of_a_newer_service_are_kept(tuneyard: Tuneyard, stub: StubService) -> None:

@@ -52,6 +52,14 @@ def test_jobs_are_compared_in_one_request(tuneyard: Tuneyard, stub: StubService)
     assert stub.asked[0].path == "/jobs/metrics?job=ftjob-1&job=ftjob-2&name=loss&max_points=1000&times=true"
 
 
+def test_numbers_of_some_steps_are_asked_for(tuneyard: Tuneyard, stub: StubService) -> None:
+    stub.answers = [as_json({"data": []})]
+
+    tuneyard.jobs.metrics("ftjob-1", "loss", from_step=10, to_step=20)
+
+    assert stub.asked[0].path == "/jobs/ftjob-1/metrics?name=loss&from_step=10&to_step=20&max_points=all"
+
+
 def test_every_evaluation_is_read_page_by_page(tuneyard: Tuneyard, stub: StubService) -> None:
     stub.answers = [
         as_json({"data": [evaluation(1)], "has_more": True, "last_id": 1}),
