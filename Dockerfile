@@ -33,6 +33,7 @@ FROM server AS tracking
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --constraint /srv/packages/constraints.txt '/srv/packages[tensorboard,mlflow,wandb]'
 COPY store store
+COPY telemetry telemetry
 COPY trainer_core trainer_core
 COPY worker worker
 USER 1000
