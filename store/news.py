@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store import spans
+from store import jobs, spans
 from store.events import EVALUATION
 from store.lifecycle import ENDED
 from store.tables import Event, Job, Metric
@@ -68,8 +68,12 @@ Reached = Mapping[tuple[str, int], int]
 
 
 def since(session: Session, job_id: str, *, event_id: int, metric_id: int) -> News:
-    """The next news of a job."""
-    job = session.scalars(select(Job).where(Job.id == job_id)).one()
+    """The next news of a job.
+
+    Raises:
+        JobNotFound: It has been deleted.
+    """
+    job = jobs.get(session, job_id)
     last_event = session.scalar(select(func.max(Event.id)).where(Event.job_id == job_id)) or event_id
     rows = _metrics(session, job_id, metric_id)
     events = _evaluations(session, job_id, event_id, last_event)

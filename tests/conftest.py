@@ -1,6 +1,7 @@
 """What tests of every kind train on: the starter model, a text model, pictures and chats, each made once."""
 
 import base64
+import gc
 import json
 import os
 import shutil
@@ -21,6 +22,22 @@ QUESTION = "Which digit is this?"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-families", action="store_true", help="write what was measured into docs/families.md")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    _keep_all_that_is_alive()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    _keep_all_that_is_alive()
+
+
+def _keep_all_that_is_alive() -> None:
+    """Have no later collection look through what stays to the end: pytest and the interpreter end with a dozen."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

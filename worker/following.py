@@ -4,7 +4,6 @@ Whatever a target does is caught here and written down; it is never the job's fa
 """
 
 import logging
-import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,18 +14,17 @@ from huggingface_hub import HfApi
 from store import artifacts, jobs, news, trackings
 from store.database import UNAVAILABLE, Database
 from store.files import Storage
+from store.jobs import JobNotFound
 from store.lifecycle import JobStatus
 from store.news import News
 from store.tables import Job
 from store.trackings import Claim, ClaimLost
+from telemetry.redaction import redacted
 from trainer_core.contract.integrations import PushToHub
 from worker.settings import TrackingSettings
 from worker.trackers import hub
 from worker.trackers.opening import open_run
 from worker.trackers.tracker import Subject, Tracker
-
-_SECRET = re.compile(r"//[^/@\s]+@")
-"""Name and password in an address."""
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +52,8 @@ class Following:
         """Tell; returns once the claim is given up, whatever happens."""
         try:
             self._push() if isinstance(self.claim.target, PushToHub) else self._follow()
-        except ClaimLost:
-            log.info("%s: another goes on with it", self.claim.tracking_id)
+        except (ClaimLost, JobNotFound):
+            log.info("%s: another goes on with it, or its job is deleted", self.claim.tracking_id)
         except UNAVAILABLE as error:
             log.warning("%s: the database does not answer, it is told again: %s", self.claim.tracking_id, error)
         except Exception as error:
@@ -130,7 +128,7 @@ class Following:
         return Subject(self.claim.tracking_id, job, self.claim.memory, url)
 
     def _fail(self, error: Exception) -> None:
-        words = _SECRET.sub("//", f"{type(error).__name__}: {error}")
+        words = redacted(f"{type(error).__name__}: {error}")
         with suppress(ClaimLost, *UNAVAILABLE):
             self._write(trackings.fail, error=words)
 

@@ -114,12 +114,15 @@ class Rescue:
 
     def _sweep_until_stopped(self) -> None:
         while True:
-            self._attempts.warm_up()
             try:
+                self._attempts.warm_up()
                 self.sweep()
             except UNAVAILABLE as error:
                 self._num_missed += 1
                 log.warning("the database does not answer, sweeping again in a moment: %s", error)
+            except Exception:  # a host without memory or files, say: this thread is the only one that looks
+                self._num_missed += 1
+                log.exception("a sweep broke off, sweeping again in a moment")
             if self._stopping.wait(self._settings.sweep_seconds):
                 return
 

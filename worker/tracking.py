@@ -9,6 +9,8 @@ import signal
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -17,6 +19,7 @@ from store import trackings
 from store.database import UNAVAILABLE, Database
 from store.files import Storage
 from store.trackings import Claim
+from telemetry import logs
 from trainer_core.contract.integrations import PushToHub
 from worker.following import Following
 from worker.settings import TrackingSettings
@@ -28,7 +31,9 @@ _CLAIM_SECONDS = 60.0
 _MAX_AT_ONCE = 200
 """Targets told at the same time, each by a thread that waits nearly always."""
 _LEAVE_SECONDS = 30.0
-"""How long what is on its way may take at the end; what is cut off is told again by another."""
+"""How long all that is on its way may take at the end; what is cut off is told again by another."""
+
+_SCRATCH = "tuneyard-tracking-"
 
 ALIVE = Path(tempfile.gettempdir()) / "tuneyard-tracking.alive"
 """Touched by every look that came through: its age tells a container's health."""
@@ -56,8 +61,7 @@ class Trackings:
                 ALIVE.touch()
             except UNAVAILABLE as error:
                 log.warning("the database does not answer, trackers wait for it: %s", error)
-        for _, thread in self._held:
-            thread.join(_LEAVE_SECONDS)
+        leave([thread for _, thread in self._held], _LEAVE_SECONDS)
 
     def stop(self, *_: object) -> None:
         """Let go of everything (a signal handler)."""
@@ -85,6 +89,13 @@ class Trackings:
             return trackings.claim(session, self._kinds, seconds=_CLAIM_SECONDS, limit=room)
 
 
+def leave(threads: Iterable[threading.Thread], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    """Wait for threads to end, for all of them together no longer than `seconds`."""
+    until = clock() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - clock()))
+
+
 def _kinds(settings: TrackingSettings) -> tuple[str, ...]:
     """Whom this process can tell."""
     return (*settings.integrations, *([PushToHub.model_fields["type"].default] if settings.push_namespaces else []))
@@ -92,15 +103,18 @@ def _kinds(settings: TrackingSettings) -> tuple[str, ...]:
 
 def main() -> int:
     """Tell until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = TrackingSettings()
+    logs.configure("tracking", settings.log_format, settings.log_level)
     try:
         opening.check(settings.integrations)
     except opening.NotReady as error:
         log.error("%s", error)  # noqa: TRY400 - its words say all
         return 1
     disable_progress_bars()
-    with tempfile.TemporaryDirectory(prefix="tuneyard-tracking-") as scratch:
+    if settings.scratch_dir:
+        settings.scratch_dir.mkdir(parents=True, exist_ok=True)
+    # Of its own: it deletes copies that a worker of this host may be reading. What hangs at the end may write on.
+    with tempfile.TemporaryDirectory("", _SCRATCH, settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
         storage = Storage(settings.storage_root, Path(scratch))
         folder = Path(os.environ.get("WANDB_DIR") or storage.root / "wandb")
         folder.mkdir(parents=True, exist_ok=True)

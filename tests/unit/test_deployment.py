@@ -44,6 +44,8 @@ SETTINGS: dict[str, type[DatabaseSettings]] = {
 }
 PROGRAMS = ("api", "worker", "tracking")
 """On the shared storage, once the tables are there."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = [pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
 PASSWORD = "made-for-this-test"
 SERVICES: dict[str, dict[str, Any]] = TOP["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
@@ -294,8 +296,7 @@ def test_a_copied_path_exists(path: str) -> None:
     ],
 )
 def test_an_image_holds_all_that_a_program_imports(stage: str, program: str) -> None:
-    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    graph = grimp.build_graph(*tools["importlinter"]["root_packages"], cache_dir=None)
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
 
     needed = {module.split(".")[0] for module in graph.find_upstream_modules(program) | {program}}
 
@@ -310,7 +311,7 @@ def test_an_image_does_not_run_as_root(stage: str) -> None:
 
 
 def test_the_image_of_the_api_holds_no_torch() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = PROJECT["project"]
 
     installed = closure(project["dependencies"] + project["optional-dependencies"]["server"])
 

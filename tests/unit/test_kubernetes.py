@@ -16,12 +16,14 @@ import pytest
 import yaml
 
 from api.settings import Settings
-from worker.settings import WorkerSettings
+from worker.settings import TrackingSettings, WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "deploy/kubernetes"
 FOLDERS = sorted(path.parent.name for path in PLACE.glob("*/kustomization.yaml"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+OURS = sorted(name for name, service in COMPOSE.items() if "build" in service)
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 KUBERNETES = "1.34"
 """The oldest version that is asked for: it has `sleep`, by which a stopping API waits."""
 Document = dict[str, Any]
@@ -59,6 +61,8 @@ PODS = {
     if "template" in document.get("spec", {})
 }
 every_pod = pytest.mark.parametrize("document", PODS.values(), ids=PODS.keys())
+every_service = pytest.mark.parametrize("name", COMPOSE)
+every_service_of_ours = pytest.mark.parametrize("name", OURS)
 
 
 def of_kind(folder: str, kind: str, name: str) -> Document:
@@ -78,6 +82,18 @@ def labels(document: Document) -> dict[str, str]:
 
 def containers(document: Document) -> list[dict[str, Any]]:
     return [*pod(document).get("initContainers", []), *pod(document)["containers"]]
+
+
+def deployed(name: str) -> tuple[dict[str, Any], Document]:
+    """What runs a service of Docker Compose: the container of its name, and the document that has it."""
+    found = [
+        (container, document)
+        for document in PODS.values()
+        for container in containers(document)
+        if container["name"] == name
+    ]
+    assert found, f"deploy/kubernetes has no container {name}"
+    return found[0]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -147,36 +163,88 @@ def test_a_policy_bounds_what_reaches_a_pod_and_what_it_reaches(folder: str) -> 
 
 def test_settings_are_those_of_the_programs() -> None:
     names = of_kind("base", "ConfigMap", "tuneyard")["data"].keys()
-    known = {f"TUNEYARD_{name.upper()}" for kind in (Settings, WorkerSettings) for name in kind.model_fields}
+    programs = (Settings, WorkerSettings, TrackingSettings)
+    known = {f"TUNEYARD_{name.upper()}" for program in programs for name in program.model_fields}
 
     assert names - known == set()
 
 
-@pytest.mark.parametrize("name", ["tuneyard-api", "tuneyard-worker"])
+@every_service
+def test_a_container_has_every_setting_that_docker_compose_gives_it(name: str) -> None:
+    container, _ = deployed(name)
+    settings = of_kind("base", "ConfigMap", "tuneyard")["data"] if "envFrom" in container else {}
+    given = settings.keys() | {one["name"] for one in container.get("env", [])}
+
+    assert COMPOSE[name].get("environment", {}).keys() - given == set()
+
+
+@every_pod
+def test_a_pod_is_given_the_secrets_that_docker_compose_gives_it(document: Document) -> None:
+    services = {container["name"] for container in containers(document)} & COMPOSE.keys()
+    volumes = [one["secret"] for one in pod(document)["volumes"] if one["name"] == "secrets"]
+    given = {item["key"] for volume in volumes for item in volume["items"]}
+
+    assert given == {secret for name in services for secret in COMPOSE[name]["secrets"]}
+    assert all(item["key"] == item["path"] for volume in volumes for item in volume["items"])
+    assert all(volume["secretName"] == "tuneyard" for volume in volumes)
+
+
+@every_service_of_ours
 def test_secrets_are_read_where_they_are_mounted(name: str) -> None:
-    settings = of_kind("base", "ConfigMap", "tuneyard")["data"]
-    kind = "Deployment" if name == "tuneyard-api" else "StatefulSet"
-    [volume] = [one for one in pod(of_kind("base", kind, name))["volumes"] if one["name"] == "secrets"]
+    container, _ = deployed(name)
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
-    for container in containers(of_kind("base", kind, name)):
-        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-        assert mounts["secrets"] == settings["TUNEYARD_SECRETS_DIR"]
-    assert volume["secret"]["secretName"] == "tuneyard"
+    assert mounts["secrets"] == of_kind("base", "ConfigMap", "tuneyard")["data"]["TUNEYARD_SECRETS_DIR"]
 
 
-def test_programs_are_started_as_docker_compose_starts_them() -> None:
-    migrate, api = containers(of_kind("base", "Deployment", "tuneyard-api"))
-    [worker] = containers(of_kind("base", "StatefulSet", "tuneyard-worker"))
-    commands = [COMPOSE[name]["command"] for name in ("migrate", "api", "worker")]
+@every_service_of_ours
+def test_a_program_is_started_as_docker_compose_starts_it(name: str) -> None:
+    container, _ = deployed(name)
 
-    assert [one["command"] for one in (migrate, api, worker)] == commands
+    assert container["command"] == COMPOSE[name]["command"]
+
+
+@every_service
+def test_an_image_is_that_of_docker_compose_and_of_this_version(name: str) -> None:
+    container, _ = deployed(name)
+    image = COMPOSE[name]["image"]
+
+    assert container["image"] == (f"{image}:{VERSION}" if name in OURS else image)
+
+
+@every_service
+def test_a_container_is_looked_at_where_docker_compose_looks_at_it(name: str) -> None:
+    container, _ = deployed(name)
+
+    assert ("readinessProbe" in container) == ("healthcheck" in COMPOSE[name])
+
+
+@pytest.mark.parametrize("name", ["worker", "tracking", "postgres"])
+def test_a_container_is_looked_at_as_docker_compose_does(name: str) -> None:
+    container, _ = deployed(name)
+    kind, *command = COMPOSE[name]["healthcheck"]["test"]
+
+    assert container["readinessProbe"]["exec"]["command"] == (["sh", "-c"] if kind == "CMD-SHELL" else []) + command
+
+
+@every_service
+def test_a_container_that_stops_has_as_long_as_docker_compose_gives_it(name: str) -> None:
+    _, document = deployed(name)
+    seconds = pod(document).get("terminationGracePeriodSeconds", 30)
+
+    assert seconds >= int(COMPOSE[name].get("stop_grace_period", "10s").removesuffix("s"))
+
+
+@every_pod
+def test_somebody_reaps_what_nobody_waits_for(document: Document) -> None:
+    assert all(service["init"] for service in COMPOSE.values())
+    assert pod(document)["shareProcessNamespace"]
 
 
 def test_database_of_the_dev_folder_is_started_as_docker_compose_starts_it() -> None:
     [postgres] = containers(of_kind("dev", "StatefulSet", "postgres"))
 
     assert postgres["args"] == COMPOSE["postgres"]["command"]
-    assert postgres["image"] == COMPOSE["postgres"]["image"]
 
 
 def test_broker_of_the_dev_folder_is_started_as_docker_compose_starts_it() -> None:
@@ -184,20 +252,6 @@ def test_broker_of_the_dev_folder_is_started_as_docker_compose_starts_it() -> No
     ours = COMPOSE["redis"]["command"][2].replace("$$", "$").replace("/run/secrets/", "/run/secrets/tuneyard/")
 
     assert redis["args"][2] == ours
-    assert redis["image"] == COMPOSE["redis"]["image"]
-
-
-def test_a_stopping_worker_has_as_long_as_docker_compose_gives_it() -> None:
-    seconds = pod(of_kind("base", "StatefulSet", "tuneyard-worker"))["terminationGracePeriodSeconds"]
-
-    assert f"{seconds}s" == COMPOSE["worker"]["stop_grace_period"]
-
-
-def test_images_are_of_this_version() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    images = {container["image"] for one in PODS.values() for container in containers(one)}
-
-    assert {f"tuneyard-api:{version}", f"tuneyard-worker:{version}"} <= images
 
 
 def test_a_worker_of_the_gpu_folder_has_a_gpu() -> None:

@@ -1,5 +1,8 @@
 """What a sweep does."""
 
+import shutil
+from collections.abc import Iterator
+
 import pytest
 from sqlalchemy import select, update
 
@@ -17,6 +20,7 @@ from store.workers import Counted
 from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
+from tests.unit.worker.processes import until
 from trainer_core.contract.chat import Chat
 from trainer_core.contract.spec import JobSpec, Resources
 from worker.attempt import Attempts
@@ -39,6 +43,18 @@ def slots(storage: Storage) -> Slots:
 
 
 @pytest.fixture
+def warm(settings: WorkerSettings) -> Warm:
+    return Warm(settings.trainer_command, {}, 0)
+
+
+@pytest.fixture
+def attempts(settings: WorkerSettings, database: Database, slots: Slots, warm: Warm) -> Iterator[Attempts]:
+    attempts = Attempts(settings, database, slots, warm)
+    yield attempts
+    attempts.drain()
+
+
+@pytest.fixture
 def started(
     settings: WorkerSettings,
     database: Database,
@@ -46,10 +62,10 @@ def started(
     doorbell: CountingDoorbell,
     slots: Slots,
     clock: Clock,
+    warm: Warm,
+    attempts: Attempts,
 ) -> Rescue:
     """What sweeps in a worker that has just started."""
-    warm = Warm(settings.trainer_command, {}, 0)
-    attempts = Attempts(settings, database, slots, warm)
     looker = Inspections(settings, database, storage, doorbell, warm)  # type: ignore[arg-type]
     chats = Chats(settings, database, storage, doorbell, warm, attempts, slots)  # type: ignore[arg-type]
     orphans = Orphans(database, storage)
@@ -258,3 +274,20 @@ def test_a_sweep_tells_what_the_worker_counts(started: Rescue, database: Databas
     with database.reading() as session:
         (worker,) = workers.alive(session)
     assert worker.tallies == dict.fromkeys(Counted, 0)
+
+
+@pytest.mark.usefixtures("_runners_are_told")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sweeps_go_on_whatever_breaks_one_off(started: Rescue, database: Database, storage: Storage) -> None:
+    shutil.rmtree(storage.root / "slots")
+
+    started.start()
+
+    until(lambda: missed(database))
+    started.stop()
+
+
+def missed(database: Database) -> int:
+    """Sweeps that the worker has told to have missed."""
+    with database.reading() as session:
+        return sum(worker.tallies[Counted.SWEEPS_MISSED] for worker in workers.alive(session))

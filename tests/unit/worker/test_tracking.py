@@ -1,21 +1,31 @@
 """The process that tells trackers: a thread for each, so that none waits for another."""
 
+import json
+import logging
+import os
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from store.database import Database
 from store.files import Storage
+from store.tables import Job
 from store.tracking_tables import TrackingStatus
-from tests.unit.tracked import rows, run_tracked, tell_steps, told
+from tests.unit.clock import Clock
+from tests.unit.tracked import claim_one, rows, run_tracked, tell_steps, told
 from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import MLflow, TensorBoard
 from trainer_core.contract.spec import JobSpec
+from worker.following import Following
 from worker.settings import TrackingSettings
 from worker.trackers import opening
-from worker.tracking import Trackings
+from worker.tracking import Trackings, leave
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BOTH = (MLflow(), TensorBoard())
@@ -31,15 +41,31 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def tracking(database: Database, storage: Storage, tmp_path: Path) -> Trackings:
-    settings = TrackingSettings(
+def settings(storage: Storage) -> TrackingSettings:
+    return TrackingSettings(
         database_url="sqlite://",
         broker_url="redis://127.0.0.1:1/0",
         storage_root=str(storage.root),
         integrations=("tensorboard", "mlflow"),
         tell_seconds=0.1,
     )
+
+
+@pytest.fixture
+def tracking(settings: TrackingSettings, database: Database, storage: Storage, tmp_path: Path) -> Trackings:
     return Trackings(settings, database, storage, tmp_path)
+
+
+class Hanging(threading.Thread):
+    """A thread that does not end however long it is waited for."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def join(self, timeout: float | None = None) -> None:
+        assert timeout is not None
+        self._clock.now += timeout
 
 
 @ON_SQLITE
@@ -72,6 +98,80 @@ def test_a_job_is_followed_while_it_runs(database: Database, spec: JobSpec, trac
     tracking.stop()
     tracking.run()
     assert rows(database)[0].status == TrackingStatus.FOLLOWING
+
+
+def test_those_that_hang_hold_up_the_end_no_longer_than_one_does() -> None:
+    clock = Clock()
+    begun_at = clock.now
+
+    leave([Hanging(clock) for _ in range(200)], 30, clock)
+
+    assert clock.now - begun_at == 30
+
+
+@ON_SQLITE
+def test_a_job_that_is_deleted_meanwhile_is_let_go(
+    database: Database,
+    spec: JobSpec,
+    storage: Storage,
+    settings: TrackingSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job_id = run_tracked(database, spec).job_id
+    claim = claim_one(database)
+    with database.writing() as session:
+        for table in reversed(Job.metadata.sorted_tables):
+            if "job_id" in table.c:
+                session.execute(delete(table).where(table.c.job_id == job_id))
+        session.execute(delete(Job).where(Job.id == job_id))
+
+    with caplog.at_level(logging.INFO, logger="worker.following"):
+        Following(settings, database, storage, str(tmp_path), claim, threading.Event()).run()
+
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+@ON_SQLITE
+def test_copies_lie_in_the_scratch_folder_and_go_with_the_process(
+    database_url: str, storage: Storage, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    told = {
+        "TUNEYARD_DATABASE_URL": database_url,
+        "TUNEYARD_BROKER_URL": "redis://127.0.0.1:1/0",
+        "TUNEYARD_STORAGE_ROOT": str(storage.root),
+        "TUNEYARD_SCRATCH_DIR": str(scratch),
+        "TUNEYARD_PUSH_NAMESPACES": '["org"]',
+        "TMPDIR": str(tmp_path),
+    }
+    with subprocess.Popen([sys.executable, "-m", "worker.tracking"], env=os.environ | told) as process:
+        until(lambda: list(tmp_path.glob("*.alive")))
+        copies = list(scratch.iterdir())
+        process.terminate()
+
+    assert process.returncode == 0
+    assert len(copies) == 1
+    assert list(scratch.iterdir()) == []
+
+
+@ON_SQLITE
+def test_its_log_is_for_programs_where_that_is_asked_for(database_url: str, storage: Storage) -> None:
+    told = {
+        "TUNEYARD_DATABASE_URL": database_url,
+        "TUNEYARD_BROKER_URL": "redis://127.0.0.1:1/0",
+        "TUNEYARD_STORAGE_ROOT": str(storage.root),
+        "TUNEYARD_INTEGRATIONS": '["mlflow"]',
+        "TUNEYARD_LOG_FORMAT": "json",
+        "MLFLOW_TRACKING_URI": "",
+    }
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "worker.tracking"], env=os.environ | told, capture_output=True, check=False
+    )
+
+    line = json.loads(ended.stderr)
+    assert (ended.returncode, line["program"], line["level"]) == (1, "tracking", "ERROR")
 
 
 def test_a_tracker_that_is_not_installed_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
