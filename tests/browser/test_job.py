@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
 from tests.e2e.live_service import until
+from worker.following import page_of
 
 
 @pytest.fixture
@@ -26,6 +27,12 @@ def loss(page: Page) -> Callable[[], int]:
         return int(told.rpartition("at ")[2].replace(",", ""))
 
     return newest_step
+
+
+def test_the_address_that_trackers_are_told_is_the_jobs_page(dashboard: Dashboard, trained: str, page: Page) -> None:
+    page.goto(page_of(dashboard.service.url, trained))
+
+    page.get_by_role("heading", name="digits").wait_for()
 
 
 def test_curves_are_drawn_while_the_job_trains(dashboard: Dashboard, endless: str, loss: Callable[[], int]) -> None:
