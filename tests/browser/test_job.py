@@ -171,6 +171,29 @@ def test_the_log_is_shown_and_searched(dashboard: Dashboard, trained: str, page:
     expect(log).not_to_contain_text("trainer_core")
 
 
+def test_a_tracker_that_was_told_everything_gives_its_file(
+    dashboard: Dashboard, trained: str, page: Page, tmp_path: Path
+) -> None:
+    dashboard.open(f"#/jobs/{trained}/integrations")
+    target = page.locator(".target")
+    expect(target).to_contain_text("TensorBoard")
+    expect(target.locator(".status")).to_have_text("told")
+
+    with page.expect_download() as download:
+        target.get_by_role("link", name="Event file").click()
+    download.value.save_as(tmp_path / "events")
+
+    assert (tmp_path / "events").stat().st_size > 0
+
+
+def test_a_job_that_is_told_to_nobody_has_no_such_tab(dashboard: Dashboard, failed: str, page: Page) -> None:
+    dashboard.open(f"#/jobs/{failed}")
+
+    tabs = page.get_by_role("navigation", name="Of this job")
+    tabs.get_by_role("link", name="Spec").wait_for()
+    expect(tabs.get_by_role("link", name="Integrations")).to_have_count(0)
+
+
 def test_a_failed_job_says_why_and_which_row_is_wrong(dashboard: Dashboard, failed: str, page: Page) -> None:
     dashboard.open(f"#/jobs/{failed}")
 
