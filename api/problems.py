@@ -47,6 +47,7 @@ from store.remote import StorageFull, StorageUnavailable
 from store.retention import Expired
 from store.stored_files import FileInUse, StoredFileNotFound
 from store.submissions import KeyReused
+from store.trackings import IntegrationNotFound, IntegrationNotGivenUp
 from store.uploads import PartNotFound, TooManyBytes, TooManyParts, UploadNotFound, UploadNotPending
 from store.webhooks import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookEndpointNotFound
 
@@ -115,6 +116,8 @@ CODES: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
     BaseModelNotFound: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_model"),
     IntegrationNotOffered: (HTTPStatus.UNPROCESSABLE_ENTITY, "integration_not_offered"),
     PushNotOffered: (HTTPStatus.UNPROCESSABLE_ENTITY, "push_not_offered"),
+    IntegrationNotFound: (HTTPStatus.NOT_FOUND, "integration_not_found"),
+    IntegrationNotGivenUp: (HTTPStatus.CONFLICT, "integration_not_given_up"),
 }
 """Errors that are told as they are; those with more to say have a function of their own below."""
 _TRIED = re.compile(r"literal\[.*\]|constrained-\w+")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from client import admin, file_commands, job_commands, opening, service_commands, sweep_commands
+from client import admin, file_commands, integration_commands, job_commands, opening, service_commands, sweep_commands
 from client import up as service
 from client.command_line import Commands
 from client.deployment import Deployment
@@ -68,6 +68,7 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(file_commands.app)
 app.add_typer(job_commands.app)
 app.add_typer(sweep_commands.app, name="sweep")
+app.add_typer(integration_commands.app, name="integrations")
 app.add_typer(service_commands.app)
 
 

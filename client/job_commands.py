@@ -202,14 +202,6 @@ def samples(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> No
 
 
 @app.command()
-def integrations(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Show which trackers are told of a job, and the hub: where it is to be seen, or what is wrong."""
-    with ctx.obj() as tuneyard:
-        found = tuneyard.jobs.integrations(job_id)
-    tell(found, tables.integrations(found) if found else f"{job_id} is told to nobody else", as_json=as_json)
-
-
-@app.command()
 def report(ctx: typer.Context, job_id: JobId, *, as_json: AsJson = False) -> None:
     """Show what was found out about a job before it was queued, or why it was not."""
     with ctx.obj() as tuneyard:

@@ -1,6 +1,7 @@
 """What the service answers about how a job went: its times, its curves beside others', and what its model said."""
 
 from datetime import datetime
+from typing import Any
 
 from client.views import Series, View
 
@@ -71,7 +72,8 @@ class Evaluation(View):
 class Integration(View):
     """A tracker, or the hub, that is told of a job."""
 
-    target: str
+    target: dict[str, Any]
+    """As the job's spec has it; its `type` is its name."""
     status: str
     url: str | None = None
     """Where it is to be seen: a run, or the commit that was pushed."""
@@ -79,3 +81,8 @@ class Integration(View):
     """Why the last try was not taken."""
     next_try_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """`tensorboard`, `mlflow`, `wandb` or `hub`."""
+        return str(self.target["type"])

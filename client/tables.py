@@ -173,7 +173,7 @@ def samples(found: Iterable[Evaluation]) -> Table:
 
 def integrations(found: Iterable[Integration]) -> Table:
     """A row for each tracker."""
-    rows = ((one.target, one.status, one.url or "", one.error or "") for one in found)
+    rows = ((one.name, one.status, one.url or "", one.error or "") for one in found)
     return _table(("target", "status", "where", "what is wrong"), rows)
 
 

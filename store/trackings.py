@@ -8,6 +8,7 @@ the database's.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, insert, or_, select, update
@@ -36,6 +37,20 @@ NAMES: Mapping[str, str] = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "w
 
 class ClaimLost(Exception):
     """Another is at it, or it begins anew: what this one still has to say does not count."""
+
+
+class IntegrationNotFound(Exception):
+    """The job's spec names nobody of this kind."""
+
+    def __init__(self, job_id: str, kind: str) -> None:
+        super().__init__(f"job {job_id} is not told to {kind}: its spec does not ask for it")
+
+
+class IntegrationNotGivenUp(Exception):
+    """It is still told, or has been told everything."""
+
+    def __init__(self, job_id: str, kind: str) -> None:
+        super().__init__(f"{kind} of job {job_id} was not given up: it is told by itself, or has been told everything")
 
 
 @dataclass(frozen=True)
@@ -79,16 +94,32 @@ def begin(session: Session, job_id: str, spec: JobSpec) -> None:
 
 def reopen(session: Session, job_id: str) -> None:
     """Follow a job that is tried again; whoever follows it still has lost its claim."""
-    again = {
-        "status": TrackingStatus.FOLLOWING,
-        "num_claims": Tracking.num_claims + 1,
-        "num_failures": 0,
-        "failing_since": None,
-        "next_try_at": from_now(),
-        "claimed_until": from_now(),
-        "finished_at": None,
-    }
-    session.execute(update(Tracking).where(Tracking.job_id == job_id).values(**again))
+    session.execute(update(Tracking).where(Tracking.job_id == job_id).values(**_afresh()))
+
+
+def retry(session: Session, job_id: str, kind: str) -> Tracking:
+    """Tell a job at once to a target that was given up, and try it for three days anew.
+
+    Where the spec names several of a kind, all that were given up; the first of them is returned.
+
+    Raises:
+        IntegrationNotFound: The job is told to nobody of this kind.
+        IntegrationNotGivenUp: There is nothing to ask for again.
+    """
+    attempt = _hold_job(session, job_id)
+    given_up = (Tracking.job_id == job_id, Tracking.kind == kind, Tracking.status == TrackingStatus.GIVEN_UP)
+    asked = session.scalars(
+        update(Tracking)
+        .where(*given_up)
+        .values(**_afresh(), error=None)
+        .returning(Tracking)
+        .execution_options(populate_existing=True)
+    ).all()
+    if not asked:
+        is_told = any(one.kind == kind for one in of_job(session, job_id))
+        raise (IntegrationNotGivenUp if is_told else IntegrationNotFound)(job_id, kind)
+    _record(session, asked[0], attempt, "tracking_retried", f"{NAMES[kind]} is told of the job again, as was asked for")
+    return min(asked, key=attrgetter("id"))
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Tracking]:
@@ -132,7 +163,7 @@ def tell(
         ClaimLost: Another is at it.
     """
     is_first = _tracking(session, claim).event_id == 0 and claim.target.type != _HUB
-    attempt = _hold_job(session, claim) if is_first else 0
+    attempt = _hold_job(session, claim.job_id) if is_first else 0
     place = {"event_id": event_id, "metric_id": metric_id, "memory": dict(memory), "url": url}
     _write(session, claim, **place, failing_since=None, num_failures=0)
     if is_first:
@@ -156,7 +187,7 @@ def finish_push(session: Session, claim: Claim, *, url: str, commit: str) -> Non
     Raises:
         ClaimLost: Another is at it, or the job is tried again.
     """
-    attempt = _hold_job(session, claim)
+    attempt = _hold_job(session, claim.job_id)
     taken = {"url": url, "memory": {"commit": commit}, "failing_since": None, "num_failures": 0}
     _write(session, claim, **taken, status=TrackingStatus.TOLD, finished_at=from_now(), claimed_until=from_now())
     message = f"The trained model is on the hub: {url}"
@@ -174,7 +205,7 @@ def fail(session: Session, claim: Claim, error: str) -> None:
     Raises:
         ClaimLost: Another is at it.
     """
-    attempt = _hold_job(session, claim)
+    attempt = _hold_job(session, claim.job_id)
     tracking = _tracking(session, claim)
     at = now(session)
     since = tracking.failing_since or at
@@ -200,6 +231,19 @@ def fail(session: Session, claim: Claim, error: str) -> None:
         _record(session, claim, attempt, "tracking_failed", message)
 
 
+def _afresh() -> dict[str, Any]:
+    """Of what is told as if it had never failed; whoever is at it has lost it."""
+    return {
+        "status": TrackingStatus.FOLLOWING,
+        "num_claims": Tracking.num_claims + 1,
+        "num_failures": 0,
+        "failing_since": None,
+        "next_try_at": from_now(),
+        "claimed_until": from_now(),
+        "finished_at": None,
+    }
+
+
 def _tracking(session: Session, claim: Claim) -> Tracking:
     found = session.scalar(select(Tracking).where(*_held(claim)), execution_options={"populate_existing": True})
     if found is None:
@@ -212,15 +256,15 @@ def _write(session: Session, claim: Claim, **values: Any) -> None:
         raise ClaimLost(claim.tracking_id)
 
 
-def _hold_job(session: Session, claim: Claim) -> int:
+def _hold_job(session: Session, job_id: str) -> int:
     """Hold the job's row, as whoever tells an event must, before any other; its attempt."""
-    attempt = session.scalar(select(Job.attempt).where(Job.id == claim.job_id).with_for_update())
+    attempt = session.scalar(select(Job.attempt).where(Job.id == job_id).with_for_update())
     assert attempt is not None
     return attempt
 
 
-def _record(session: Session, claim: Claim, attempt: int, type_: str, message: str, **data: Any) -> None:
-    events.record(session, claim.job_id, attempt, type_, message, {"target": claim.target.type, **data})
+def _record(session: Session, of: Claim | Tracking, attempt: int, type_: str, message: str, **data: Any) -> None:
+    events.record(session, of.job_id, attempt, type_, message, {"target": of.target.type, **data})
 
 
 def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:

@@ -1,8 +1,9 @@
 """/jobs/{id}/integrations: how far a job was told to trackers and to the hub, and what TensorBoard reads of it."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
@@ -21,6 +22,18 @@ def list_integrations(job_id: str, caller: CallerDep) -> IntegrationList:
         jobs.get(session, job_id)
         found = trackings.of_job(session, job_id)
     return IntegrationList(data=[IntegrationRead.of(one) for one in found])
+
+
+@router.post("/integrations/{name}/retry")
+def retry_integration(
+    job_id: str,
+    name: Annotated[str, Path(description="`type` of its target: `tensorboard`, `mlflow`, `wandb` or `hub`")],
+    caller: CallerDep,
+) -> IntegrationRead:
+    """Tell the job at once to a target that was given up; if it still takes nothing, it is tried for three days."""
+    with caller.writing() as session:
+        jobs.get(session, job_id)
+        return IntegrationRead.of(trackings.retry(session, job_id, name))
 
 
 @router.get("/tensorboard", response_class=FileResponse, responses=REDIRECTED)

@@ -224,6 +224,11 @@ class AsyncJobs:
         found = (await self._transport.get(f"/jobs/{job_id}/integrations")).json()
         return tuple(Integration.model_validate(one) for one in found["data"])
 
+    async def retry_integration(self, job_id: str, name: str) -> Integration:
+        """Tell a job at once to a tracker, or the hub, that was given up: `tensorboard`, `mlflow`, `wandb`, `hub`."""
+        answer = await self._transport.ask("POST", f"/jobs/{job_id}/integrations/{name}/retry")
+        return Integration.model_validate_json(answer.content)
+
     async def tensorboard(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring a job's event file, which `tensorboard --logdir` shows if its name holds `tfevents`."""
         await download_file(self._transport, f"/jobs/{job_id}/tensorboard", Path(path), on_bytes)
@@ -319,6 +324,7 @@ class _Verbs:
     samples = _of_job(AsyncJobs.samples)
     sample_image = _of_job(AsyncJobs.sample_image)
     integrations = _of_job(AsyncJobs.integrations)
+    retry_integration = _of_job(AsyncJobs.retry_integration)
     tensorboard = _of_job(AsyncJobs.tensorboard)
     checkpoints = _of_job(AsyncJobs.checkpoints)
     files = _of_job(AsyncJobs.artifact)

@@ -219,6 +219,11 @@ class Jobs:
         found = (self._transport.get(f"/jobs/{job_id}/integrations")).json()
         return tuple(Integration.model_validate(one) for one in found["data"])
 
+    def retry_integration(self, job_id: str, name: str) -> Integration:
+        """Tell a job at once to a tracker, or the hub, that was given up: `tensorboard`, `mlflow`, `wandb`, `hub`."""
+        answer = self._transport.ask("POST", f"/jobs/{job_id}/integrations/{name}/retry")
+        return Integration.model_validate_json(answer.content)
+
     def tensorboard(self, job_id: str, path: Path | str, on_bytes: OnBytes = lambda _: None) -> None:
         """Bring a job's event file, which `tensorboard --logdir` shows if its name holds `tfevents`."""
         download_file(self._transport, f"/jobs/{job_id}/tensorboard", Path(path), on_bytes)
@@ -310,6 +315,7 @@ class _Verbs:
     samples = _of_job(Jobs.samples)
     sample_image = _of_job(Jobs.sample_image)
     integrations = _of_job(Jobs.integrations)
+    retry_integration = _of_job(Jobs.retry_integration)
     tensorboard = _of_job(Jobs.tensorboard)
     checkpoints = _of_job(Jobs.checkpoints)
     files = _of_job(Jobs.artifact)

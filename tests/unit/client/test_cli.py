@@ -220,7 +220,12 @@ TIMELINE = {
     ],
     "attempts": [{"number": 1, "worker": "host-1", "slots": ["0"], "started_at": AT.format(8)}],
 }
-INTEGRATION = {"target": "wandb", "status": "failed", "url": None, "error": "no such entity"}
+INTEGRATION = {
+    "target": {"type": "wandb", "project": "digits"},
+    "status": "following",
+    "url": None,
+    "error": "no such entity",
+}
 STANDING = {"name": "host-1", "is_drained": True, "num_running_jobs": 1}
 GARBAGE = {"data": [{"kind": "orphan", "name": "jobs/x", "num_bytes": 10}], "num_bytes": 10, "has_more": False}
 REPORT = {
@@ -260,8 +265,9 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
         (["images", "list"], page(IMAGES), ["file-2", "images.zip", "3"]),
         (["timeline", "ftjob-1"], TIMELINE, ["queued", "8 s", "training", "still there", "host-1"]),
         (["samples", "ftjob-1"], page(), ["has answered nothing yet"]),
-        (["integrations", "ftjob-1"], {"data": [INTEGRATION]}, ["wandb", "failed", "no such entity"]),
-        (["integrations", "ftjob-1"], {"data": []}, ["told to nobody else"]),
+        (["integrations", "list", "ftjob-1"], {"data": [INTEGRATION]}, ["wandb", "following", "no such entity"]),
+        (["integrations", "list", "ftjob-1"], {"data": []}, ["told to nobody else"]),
+        (["integrations", "retry", "ftjob-1", "wandb"], INTEGRATION, ["wandb is told of ftjob-1 again"]),
         (["datasets", "show", "file-1"], DATASET, ["train.jsonl", "300 B"]),
         (["images", "show", "file-2"], IMAGES, ["images.zip"]),
         (["checkpoints", "ftjob-1"], {"data": [CHECKPOINT]}, ["40", "eval_loss 0.5"]),

@@ -131,3 +131,24 @@ def test_the_client_knows_no_field_that_the_service_does_not_tell(
     told = document["components"]["schemas"][name]["properties"]
 
     assert view.model_fields.keys() - told.keys() == set()
+
+
+def kinds(schema: Any, definitions: Any) -> set[str]:
+    """Which of JSON's types a value may have; where nothing is said, any."""
+    if "$ref" in schema:
+        return kinds(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if options := schema.get("anyOf") or schema.get("oneOf"):
+        return set[str]().union(*(kinds(option, definitions) for option in options))
+    return {schema["type"]} if "type" in schema else {"any"}
+
+
+@pytest.mark.parametrize(("name", "view"), SHOWN.items(), ids=SHOWN.keys())
+def test_the_client_reads_every_type_that_the_service_tells(document: Any, name: str, view: type[views.View]) -> None:
+    schemas = document["components"]["schemas"]
+    read = view.model_json_schema()
+
+    for field in view.model_fields:
+        accepted = kinds(read["properties"][field], read.get("$defs", {}))
+        told = kinds(schemas[name]["properties"][field], schemas)
+        more = {"integer"} if "number" in accepted else set()
+        assert accepted == {"any"} or told - accepted - more == set(), field

@@ -6,7 +6,7 @@ from store import jobs, leases, trackings
 from store.database import Database
 from store.leases import Failure
 from store.tracking_tables import TrackingStatus
-from store.trackings import TRIED_FOR, Claim, ClaimLost
+from store.trackings import TRIED_FOR, Claim, ClaimLost, IntegrationNotFound, IntegrationNotGivenUp
 from tests.unit.queued import submit_queued
 from tests.unit.tracked import (
     TWO,
@@ -21,7 +21,7 @@ from tests.unit.tracked import (
     tracked,
 )
 from trainer_core.contract.errors import FailureCode
-from trainer_core.contract.integrations import PushToHub, TensorBoard
+from trainer_core.contract.integrations import PushToHub, TensorBoard, Wandb
 from trainer_core.contract.spec import JobSpec
 
 HOUR = 3600.0
@@ -135,6 +135,68 @@ def test_a_target_that_takes_nothing_for_three_days_is_given_up(database: Databa
     have_failed_for(database, HOUR)
     tell_steps(database, lease, [1])
     assert claim_all(database) == []
+
+
+def give_up(database: Database) -> None:
+    """Have everything that is claimed fail for three days."""
+    for claim in claim_all(database):
+        fail(database, claim)
+    have_failed_for(database, TRIED_FOR.total_seconds() + 1)
+    for claim in claim_all(database):
+        fail(database, claim)
+
+
+def retry(database: Database, job_id: str, kind: str) -> None:
+    with database.writing() as session:
+        trackings.retry(session, job_id, kind)
+
+
+def test_what_was_given_up_is_told_at_once_when_it_is_asked_again(database: Database, spec: JobSpec) -> None:
+    lease = run_tracked(database, spec)
+    tell_steps(database, lease, [1])
+    give_up(database)
+
+    retry(database, lease.job_id, "tensorboard")
+
+    assert claim_one(database).target == TensorBoard()
+    assert [event.message for event in told(database, "tracking_retried")] == [
+        "TensorBoard is told of the job again, as was asked for"
+    ]
+
+
+def test_what_is_asked_again_has_three_days_anew_and_its_failure_is_told(database: Database, spec: JobSpec) -> None:
+    lease = run_tracked(database, spec)
+    give_up(database)
+
+    retry(database, lease.job_id, "tensorboard")
+    fail(database, claim_one(database))
+
+    [row] = rows(database)
+    assert (row.status, row.num_failures) == (TrackingStatus.FOLLOWING, 1)
+    assert [event.type for event in told(database)][2:] == ["tracking_retried", "tracking_failed"]
+
+
+def test_all_of_a_kind_that_were_given_up_are_asked_again_and_no_others(database: Database, spec: JobSpec) -> None:
+    lease = run_tracked(database, spec, TensorBoard(), Wandb(project="digits"), Wandb(project="more"))
+    give_up(database)
+
+    retry(database, lease.job_id, "wandb")
+
+    assert [row.status for row in rows(database)] == ["given_up", "following", "following"]
+
+
+def test_what_was_not_given_up_is_not_asked_again(database: Database, spec: JobSpec) -> None:
+    lease = run_tracked(database, spec)
+
+    with pytest.raises(IntegrationNotGivenUp, match="tensorboard of job ftjob"):
+        retry(database, lease.job_id, "tensorboard")
+
+
+def test_what_a_spec_does_not_name_is_not_asked_again(database: Database, spec: JobSpec) -> None:
+    lease = run_tracked(database, spec)
+
+    with pytest.raises(IntegrationNotFound, match="is not told to wandb"):
+        retry(database, lease.job_id, "wandb")
 
 
 def test_what_is_taken_again_counts_three_days_anew(database: Database, spec: JobSpec) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from store.clock import from_now
 from store.database import Database
 from store.files import Storage
+from store.tracking_tables import Tracking, TrackingStatus
 from tests.unit.api.offering import offer
 from tests.unit.tracked import evaluate, run_tracked, tell_steps
 from tests.unit.worker.following import follow
@@ -89,6 +92,37 @@ def test_a_spec_that_names_nobody_is_the_same_as_before(client: TestClient, spec
     again = {name: value for name, value in told.items() if name not in ("integrations", "push_to_hub")}
 
     assert client.post("/jobs", json=again, headers=key).json()["id"] == first
+
+
+@ON_SQLITE
+def test_a_tracker_that_was_given_up_is_asked_again_once(client: TestClient, database: Database, spec: JobSpec) -> None:
+    path = f"/jobs/{run_tracked(database, spec).job_id}/integrations"
+    with database.writing() as session:
+        session.execute(update(Tracking).values(status=TrackingStatus.GIVEN_UP, finished_at=from_now()))
+
+    first, second = (client.post(f"{path}/tensorboard/retry") for _ in range(2))
+
+    assert first.status_code == 200
+    assert client.get(path).json()["data"] == [first.json()]
+    assert (first.json()["status"], first.json()["finished_at"]) == ("following", None)
+    assert (second.status_code, second.json()["code"]) == (409, "integration_not_given_up")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("name", ["wandb", "nobody"])
+def test_a_tracker_that_a_job_does_not_name_is_not_found(
+    client: TestClient, database: Database, spec: JobSpec, name: str
+) -> None:
+    answer = client.post(f"/jobs/{run_tracked(database, spec).job_id}/integrations/{name}/retry")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "integration_not_found")
+
+
+@ON_SQLITE
+def test_no_tracker_is_asked_again_of_a_job_that_is_not_there(client: TestClient) -> None:
+    answer = client.post("/jobs/ftjob-x/integrations/wandb/retry")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
 
 
 @ON_SQLITE
