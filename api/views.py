@@ -339,6 +339,8 @@ class WorkerRead(View):
     gpus: tuple[GpuRead, ...]
     started_at: datetime
     last_seen_at: datetime
+    draining_since: datetime | None
+    """Since when it is asked to take nothing new; null if it takes jobs."""
     running: tuple[OccupiedRead, ...]
     """Jobs that it carries out now."""
 

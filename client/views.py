@@ -330,6 +330,8 @@ class Worker(View):
     gpus: tuple[Gpu, ...]
     started_at: datetime
     last_seen_at: datetime
+    draining_since: datetime | None = None
+    """Since when it is asked to take nothing new."""
     running: tuple[Occupied, ...] = ()
     """Jobs that it carries out now."""
 

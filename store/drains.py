@@ -1,7 +1,8 @@
 """Wishes that workers take nothing new, as rows: they hold over hosts and restarts, until they are withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -46,6 +47,12 @@ def withdraw(session: Session, worker: str) -> None:
 def every(session: Session) -> Sequence[Drain]:
     """What is asked for."""
     return session.scalars(select(Drain).order_by(Drain.worker)).all()
+
+
+def since(session: Session) -> Callable[[str], datetime | None]:
+    """Tells of each worker since when it is to take nothing new."""
+    asked = {one.worker: one.asked_at for one in every(session)}
+    return lambda worker: asked.get(worker, asked.get(EVERY_WORKER))
 
 
 def applies(session: Session, worker: str) -> bool:

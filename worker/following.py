@@ -29,6 +29,11 @@ from worker.trackers.tracker import Subject, Tracker
 log = logging.getLogger(__name__)
 
 
+def page_of(public_url: str, job_id: str) -> str:
+    """A job's page of the dashboard, where people are led; the API's `/jobs/{id}` wants a key of them."""
+    return f"{public_url.rstrip('/')}/#/jobs/{job_id}"
+
+
 class Following:
     """Tells what is claimed until there is no more of it for now."""
 
@@ -124,8 +129,7 @@ class Following:
 
     def _subject(self, job: Job) -> Subject:
         base = self._settings.public_url
-        url = f"{base.rstrip('/')}/jobs/{job.id}" if base else None
-        return Subject(self.claim.tracking_id, job, self.claim.memory, url)
+        return Subject(self.claim.tracking_id, job, self.claim.memory, page_of(base, job.id) if base else None)
 
     def _fail(self, error: Exception) -> None:
         words = redacted(f"{type(error).__name__}: {error}")

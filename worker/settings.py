@@ -70,4 +70,4 @@ class TrackingSettings(StoreSettings):
     """Of the Hugging Face hub, one that may write. None: the one that huggingface_hub finds, `HF_TOKEN` say, which
     trainers see too where they share the environment."""
     public_url: str | None = None
-    """Where people reach this service, `https://tuneyard.example.com`: trackers are told a job's address."""
+    """Where people reach this service, `https://tuneyard.example.com`: trackers lead to a job's page there."""

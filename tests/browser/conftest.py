@@ -22,8 +22,10 @@ def browser() -> Iterator[Browser]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     if CHROMIUM is None:
         pytest.skip("no chromium: `make chromium` installs it where apt-get and root are")
-    with running(tmp_path_factory.mktemp("service")) as service:
-        yield service
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNEYARD_INTEGRATIONS", '["tensorboard"]')
+        with running(tmp_path_factory.mktemp("service")) as service:
+            yield service
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +35,8 @@ def dataset_id(service: Service, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture(scope="session")
 def trained(service: Service, dataset_id: str) -> str:
-    """A job that was paused once and has succeeded, with evaluations, samples and checkpoints."""
-    job_id = service.submit(dataset_id, LEARNING, suffix="digits", **EVALUATED)
+    """A job that was paused once and has succeeded, with evaluations, samples, checkpoints and a tracker."""
+    job_id = service.submit(dataset_id, LEARNING, suffix="digits", integrations=[{"type": "tensorboard"}], **EVALUATED)
     service.until_trains(job_id)
     service.tuneyard.jobs.pause(job_id)
     until(lambda: service.tuneyard.jobs.retrieve(job_id).status == "paused")

@@ -9,7 +9,7 @@ from tests.browser.chromium import Dashboard
 PAGES = (
     "jobs",
     "jobs/{trained}",
-    *(f"jobs/{{trained}}/{tab}" for tab in ("samples", "checkpoints", "logs", "events", "spec")),
+    *(f"jobs/{{trained}}/{tab}" for tab in ("samples", "checkpoints", "logs", "events", "integrations", "spec")),
     "jobs/{failed}",
     "compare?jobs={trained},{failed}",
     "submit?from={trained}",

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
 from tests.e2e.live_service import until
+from worker.following import page_of
 
 
 @pytest.fixture
@@ -26,6 +27,12 @@ def loss(page: Page) -> Callable[[], int]:
         return int(told.rpartition("at ")[2].replace(",", ""))
 
     return newest_step
+
+
+def test_the_address_that_trackers_are_told_is_the_jobs_page(dashboard: Dashboard, trained: str, page: Page) -> None:
+    page.goto(page_of(dashboard.service.url, trained))
+
+    page.get_by_role("heading", name="digits").wait_for()
 
 
 def test_curves_are_drawn_while_the_job_trains(dashboard: Dashboard, endless: str, loss: Callable[[], int]) -> None:
@@ -162,6 +169,29 @@ def test_the_log_is_shown_and_searched(dashboard: Dashboard, trained: str, page:
     page.get_by_label("Find in the log").fill("nothing holds this")
 
     expect(log).not_to_contain_text("trainer_core")
+
+
+def test_a_tracker_that_was_told_everything_gives_its_file(
+    dashboard: Dashboard, trained: str, page: Page, tmp_path: Path
+) -> None:
+    dashboard.open(f"#/jobs/{trained}/integrations")
+    target = page.locator(".target")
+    expect(target).to_contain_text("TensorBoard")
+    expect(target.locator(".status")).to_have_text("told")
+
+    with page.expect_download() as download:
+        target.get_by_role("link", name="Event file").click()
+    download.value.save_as(tmp_path / "events")
+
+    assert (tmp_path / "events").stat().st_size > 0
+
+
+def test_a_job_that_is_told_to_nobody_has_no_such_tab(dashboard: Dashboard, failed: str, page: Page) -> None:
+    dashboard.open(f"#/jobs/{failed}")
+
+    tabs = page.get_by_role("navigation", name="Of this job")
+    tabs.get_by_role("link", name="Spec").wait_for()
+    expect(tabs.get_by_role("link", name="Integrations")).to_have_count(0)
 
 
 def test_a_failed_job_says_why_and_which_row_is_wrong(dashboard: Dashboard, failed: str, page: Page) -> None:

@@ -3,14 +3,16 @@ import { read, Unreachable } from "./api.js";
 import { useEffect, useSignal } from "./html.js";
 
 /**
- * @param {string} path
+ * @param {string | null} path  Null looks at nothing.
  * @param {number} seconds  Between two looks.
+ * @param {number} [turn]  Another number looks at once: something was changed.
  * @returns {import("./vendor/signals.js").Signal<{path?: string, data?: any, error?: Error}>}
  *   What was read last; an error if the service refused. While it does not answer, the last answer stays.
  */
-export function usePolled(path, seconds) {
+export function usePolled(path, seconds, turn = 0) {
   const found = useSignal(/** @type {{path?: string, data?: any, error?: Error}} */ ({}));
   useEffect(() => {
+    if (path === null) return;
     const abort = new AbortController();
     let timer = 0;
     if (found.value.error) found.value = {};
@@ -27,7 +29,7 @@ export function usePolled(path, seconds) {
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", lookIfSeen);
     };
-  }, [path, seconds]);
+  }, [path, seconds, turn]);
   return found;
 }
 

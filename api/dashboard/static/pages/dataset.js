@@ -3,6 +3,7 @@ import { read, send } from "../api.js";
 import { counted, moment, size } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useKeys } from "../keyboard.js";
+import { useAsking } from "../parts/asking.js";
 import { CopyButton } from "../parts/copy.js";
 import { Confirm } from "../parts/dialog.js";
 import { Icon } from "../parts/icons.js";
@@ -41,15 +42,13 @@ function useRows(path, place) {
 
 function Head({ dataset, path }) {
   const [isAsked, ask] = useState(false);
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
-  const remove = async () => {
+  const { error, act } = useAsking();
+  const remove = () => {
     ask(false);
-    try {
+    act(async () => {
       await send("DELETE", path);
       go(href(["datasets"]));
-    } catch (refused) {
-      setError(refused);
-    }
+    }, `${dataset.filename} is deleted`);
   };
   const facts = {
     Rows: dataset.num_rows.toLocaleString("en"),

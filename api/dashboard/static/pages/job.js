@@ -1,7 +1,7 @@
 /** One job: what it is doing, and all that it has told. */
 import { announce } from "../announcing.js";
 import { ahead, ago, duration, moment, number } from "../format.js";
-import { html, useEffect, useMemo } from "../html.js";
+import { html, useEffect, useMemo, useRef } from "../html.js";
 import { useJobState } from "../job_state.js";
 import { useNow } from "../now.js";
 import { Actions } from "../parts/actions.js";
@@ -11,6 +11,7 @@ import { CurvesPanel } from "../parts/curves_panel.js";
 import { EventsList } from "../parts/events_list.js";
 import { Failure } from "../parts/failure.js";
 import { Gallery } from "../parts/gallery.js";
+import { Integrations, numTargets } from "../parts/integrations.js";
 import { LogsPanel } from "../parts/logs_panel.js";
 import { Skeleton, Trouble } from "../parts/notes.js";
 import { Progress } from "../parts/progress.js";
@@ -21,12 +22,13 @@ import { href } from "../router.js";
 import { resumes } from "../timeline.js";
 import { Place, taken } from "./jobs.js";
 
-const TABS = { curves: "Curves", samples: "Samples", checkpoints: "Checkpoints", logs: "Logs", events: "Events", spec: "Spec" };
+const TABS = { curves: "Curves", samples: "Samples", checkpoints: "Checkpoints", logs: "Logs", events: "Events", integrations: "Integrations", spec: "Spec" };
 
 /** @param {{id: string, tab: string}} props */
 export function JobPage({ id, tab }) {
   const state = useJobState(id);
   const [job, error] = [state.job.value, state.error.value];
+  const tabs = useCurrentSeen(tab, Boolean(job));
   useStatusTold(job);
   if (!job) return error ? html`<${Trouble} error=${error} />` : html`<${Skeleton} rows=${8} label="Loading the job" />`;
   return html`
@@ -35,8 +37,8 @@ export function JobPage({ id, tab }) {
     ${job.failure && html`<${Failure} failure=${job.failure} />`}
     <${Facts} job=${job} />
     <${TimelineBar} events=${state.events.value ?? []} />
-    <nav class="tabs" aria-label="Of this job">
-      ${Object.entries(TABS).map(([name, title]) => html`
+    <nav class="tabs" aria-label="Of this job" ref=${tabs}>
+      ${Object.entries(TABS).filter(([name]) => name !== "integrations" || numTargets(job.spec) > 0).map(([name, title]) => html`
         <a key=${name} href=${href(["jobs", id, name])} aria-current=${tab === name ? "page" : null}>${title} <${Count} state=${state} name=${name} /></a>
       `)}
     </nav>
@@ -51,6 +53,7 @@ function Tab({ state, tab }) {
   if (tab === "checkpoints") return html`<${Checkpoints} state=${state} />`;
   if (tab === "logs") return html`<${LogsPanel} state=${state} />`;
   if (tab === "events") return html`<${EventsList} events=${events} />`;
+  if (tab === "integrations") return html`<${Integrations} state=${state} />`;
   if (tab === "spec") return html`<${SpecView} job=${state.job.value} />`;
   return html`<${CurvesPanel} state=${state} marks=${marks} />`;
 }
@@ -90,8 +93,18 @@ function Facts({ job }) {
 }
 
 function Count({ state, name }) {
-  const counts = { checkpoints: state.checkpoints.value?.length, events: state.events.value?.length };
+  const counts = { checkpoints: state.checkpoints.value?.length, events: state.events.value?.length, integrations: numTargets(state.job.value.spec) };
   return counts[name] ? html`<span class="count">${counts[name]}</span>` : null;
+}
+
+/** On phones the tabs are wider than the window: the current one is brought into it. */
+function useCurrentSeen(tab, isThere) {
+  const tabs = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    const current = /** @type {HTMLElement | null} */ (tabs.current?.querySelector("[aria-current]"));
+    if (current) tabs.current.scrollLeft = current.offsetLeft - (tabs.current.clientWidth - current.offsetWidth) / 2;
+  }, [tab, isThere]);
+  return tabs;
 }
 
 /** Changes of status are told to screen readers and in the window's title. */

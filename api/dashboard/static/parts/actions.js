@@ -1,8 +1,8 @@
 /** What may be asked of a job, by its status. */
 import { send } from "../api.js";
-import { announce } from "../announcing.js";
 import { html, useState } from "../html.js";
 import { href } from "../router.js";
+import { useAsking } from "./asking.js";
 import { Confirm } from "./dialog.js";
 import { Icon } from "./icons.js";
 import { Trouble } from "./notes.js";
@@ -34,31 +34,22 @@ const ACTIONS = [
 /** @param {{job: any, path: string, took: (job: any) => void}} props */
 export function Actions({ job, path, took }) {
   const [asked, ask] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {Error | null} */ (null));
-  const [isBusy, setBusy] = useState(false);
-  const act = async ({ verb, title }) => {
+  const { isBusy, error, act } = useAsking();
+  const go = ({ verb, title }) => {
     ask(null);
-    setBusy(true);
-    try {
-      took(await send("POST", `${path}/${verb}`));
-      setError(null);
-      announce(`${title}: asked for`);
-    } catch (refused) {
-      setError(refused);
-    }
-    setBusy(false);
+    act(async () => took(await send("POST", `${path}/${verb}`)), `${title}: asked for`);
   };
   return html`
     <div class="actions">
       <div class="buttons">
         ${ACTIONS.filter(({ when }) => when(job)).map((action) => html`
           <button type="button" key=${action.verb} disabled=${isBusy} class=${`button ${action.verb === "cancel" ? "danger-quiet" : ""}`}
-            onClick=${() => (action.question ? ask(action) : act(action))}><${Icon} name=${action.icon} /> ${action.title}</button>
+            onClick=${() => (action.question ? ask(action) : go(action))}><${Icon} name=${action.icon} /> ${action.title}</button>
         `)}
         <a class="button" href=${href(["submit"], { from: job.id })}><${Icon} name="copy" /> Clone</a>
       </div>
       ${error && html`<${Trouble} error=${error} />`}
-      ${asked && html`<${Confirm} title=${asked.question} verb=${asked.title} act=${() => act(asked)} close=${() => ask(null)}><p>${asked.words}</p></${Confirm}>`}
+      ${asked && html`<${Confirm} title=${asked.question} verb=${asked.title} act=${() => go(asked)} close=${() => ask(null)}><p>${asked.words}</p></${Confirm}>`}
     </div>
   `;
 }

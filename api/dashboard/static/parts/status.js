@@ -15,6 +15,9 @@ export function Status({ job }) {
   `;
 }
 
+/** How something else than a job stands, in the look of a job's status. @param {{look: string, words: string}} props */
+export const Badge = ({ look, words }) => html`<span class=${`status status-${look}`}><${Icon} name=${look} /><span>${words}</span></span>`;
+
 /** What somebody has asked and what has not come yet, in a word. @param {any} job */
 export function pending(job) {
   if (job.status !== "running") return null;

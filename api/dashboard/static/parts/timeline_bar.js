@@ -27,7 +27,7 @@ export function TimelineBar({ events }) {
             ${stretched.filter((one) => end(one) - one.began > whole / MOST_SHOWN).map((one) => html`
               <li key=${`${one.what}${one.began}`} class=${`phase phase-${one.what}`}
                 style=${{ insetInlineStart: share(began, one.began), width: share(one.began, end(one)) }}
-                title=${describe(one, end(one))}><span>${title(one.what)}</span><span class="unseen">: ${duration((end(one) - one.began) / 1000)}</span></li>
+                title=${describe(one, end(one))}><span class="phase-name" aria-hidden="true">${title(one.what)}</span><span class="unseen">${title(one.what)}: ${duration((end(one) - one.began) / 1000)}</span></li>
             `)}
           </ol>
         </div>

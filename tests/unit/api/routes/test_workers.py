@@ -1,8 +1,9 @@
 """/workers."""
 
+import pytest
 from fastapi.testclient import TestClient
 
-from store import jobs, leases, workers
+from store import drains, jobs, leases, workers
 from store.database import Database
 from store.leases import Lease
 from store.tables import Gpu
@@ -20,6 +21,19 @@ def test_workers_are_told_with_what_they_have(client: TestClient, database: Data
 
     assert (worker["name"], worker["num_slots"], worker["memory_bytes"]) == ("w", 2, 100)
     assert worker["gpus"] == [{"uuid": "GPU-1", "name": "one", "num_bytes": 80}]
+
+
+@pytest.mark.parametrize("asked", ["w", drains.EVERY_WORKER])
+def test_a_worker_tells_since_when_it_takes_nothing_new(client: TestClient, database: Database, asked: str) -> None:
+    with database.writing() as session:
+        workers.see(session, "w", num_slots=1, memory_bytes=100, gpus=[])
+    (before,) = client.get("/workers").json()["data"]
+    client.put(f"/drains/{asked}")
+
+    (worker,) = client.get("/workers").json()["data"]
+
+    assert before["draining_since"] is None
+    assert worker["draining_since"] == client.get("/drains").json()["data"][0]["asked_at"]
 
 
 def test_a_worker_tells_what_runs_on_which_slot(client: TestClient, database: Database, lease: Lease) -> None:

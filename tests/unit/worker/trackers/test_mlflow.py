@@ -70,6 +70,14 @@ def test_the_run_is_that_of_the_spec(database: Database, storage: Storage, lease
     assert run.info.status == "RUNNING"
 
 
+def test_the_run_leads_to_the_jobs_page(
+    database: Database, storage: Storage, lease: Lease, mlflow: MlflowClient
+) -> None:
+    follow(database, storage, public_url="https://tuneyard.example.com/")
+
+    assert the_run(mlflow).data.tags["tuneyard.url"] == f"https://tuneyard.example.com/#/jobs/{lease.job_id}"
+
+
 def test_points_stand_at_their_steps_and_times(
     database: Database, storage: Storage, lease: Lease, mlflow: MlflowClient
 ) -> None:
