@@ -1,10 +1,12 @@
 """The service over HTTP: composition root, `uvicorn --factory api.app:create_app`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
 
 from api import problems, service
 from api.dashboard import pages
@@ -111,27 +113,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         max_body_size=_MAX_BODY_BYTES,
         telemetry=native(parts.traces),
+        routes=_routes(open_metrics=settings.open_metrics),
     )
     app.state.parts = parts
     problems.install(app)
     app.add_exception_handler(ChatRefused, refusal)
     app.add_middleware(KnownHosts, names=settings.allowed_hosts)
-    _include_routes(app, settings)
     service.finish(app, parts.meters, parts.traces)
     return app
 
 
-def _include_routes(app: FastAPI, settings: Settings) -> None:
+@cache
+def _routes(*, open_metrics: bool) -> Sequence[BaseRoute]:
+    """Every route, made once a process: they know no parts, and what FastAPI works out of them takes a while."""
+    router = APIRouter(max_body_size=_MAX_BODY_BYTES)
     for routes in _GUARDED:
         model = errors.Failed if errors.is_for_openai(routes.router.prefix) else problems.ProblemDetails
-        app.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
+        router.include_router(routes.router, dependencies=[Depends(caller)], responses={"4XX": {"model": model}})
     for open_routes in (health, session):
-        app.include_router(open_routes.router, responses={"4XX": {"model": problems.ProblemDetails}})
-    app.include_router(document.router)
-    app.include_router(pages.router)
-    app.mount(pages.PATH, pages.FILES)
-    readers = [] if settings.open_metrics else [Depends(members_of_the_first_project)]
-    app.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.ProblemDetails}})
+        router.include_router(open_routes.router, responses={"4XX": {"model": problems.ProblemDetails}})
+    router.include_router(document.router)
+    router.include_router(pages.router)
+    router.mount(pages.PATH, pages.FILES)
+    readers = [] if open_metrics else [Depends(members_of_the_first_project)]
+    router.include_router(metrics.router, dependencies=readers, responses={"4XX": {"model": problems.ProblemDetails}})
+    return router.routes
 
 
 def _make_parts(settings: Settings) -> Parts:

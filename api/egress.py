@@ -7,6 +7,7 @@ that a name which resolves to something else a moment later leads nowhere. It kn
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import httpx2
@@ -40,7 +41,7 @@ class Egress:
     ) -> None:
         self._is_allowed = is_allowed or is_public
         self._private_hosts = private_hosts
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _trusted()
         self._lookups = CapacityLimiter(_MAX_LOOKUPS)
 
     def client(self, max_seconds: float) -> httpx2.AsyncClient:
@@ -122,3 +123,9 @@ def _wrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     last = IPv4Address(int(address) & 0xFFFFFFFF) if any(address in one for one in _WITH_IPV4) else None
     found = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()), last)
     return [one for one in found if one is not None]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """What this machine trusts, read once a process: there are a hundred certificates and more."""
+    return ssl.create_default_context()
