@@ -57,7 +57,7 @@ class Arrival:
 
 @asynccontextmanager
 async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
-    """The body of a request as a file; whatever has not been moved elsewhere in the end is deleted.
+    """The body of a request as a file.
 
     Raises:
         BodyIsAForm: Nothing of it was read.
@@ -66,13 +66,19 @@ async def arrival(request: Request, caller: Caller) -> AsyncIterator[Arrival]:
     """
     if request.headers.get("content-type", "").lower().startswith(_FORMS):
         raise BodyIsAForm("send the file itself as the body, not a form: curl -T FILE, not -F")
-    parts = caller.parts
     most_bytes = await run_in_threadpool(room_bytes, caller)
     file_id = ids.file_id()
-    folder = parts.storage.upload_dir(file_id)
-    folder.mkdir()
-    try:
+    async with incoming(caller.parts.storage, file_id) as folder:
         yield Arrival(file_id, folder, await receive(request.stream(), folder / "file", most_bytes))
+
+
+@asynccontextmanager
+async def incoming(storage: Storage, file_id: str) -> AsyncIterator[Path]:
+    """Folder of a file while it comes in; whatever has not been moved elsewhere in the end is deleted."""
+    folder = storage.upload_dir(file_id)
+    await run_in_threadpool(folder.mkdir)
+    try:
+        yield folder
     finally:
         await run_in_threadpool(shutil.rmtree, folder)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 import store.drain_tables
 import store.file_tables
 import store.permission_tables
+import store.project_tables
 import store.tracking_tables
 import store.webhook_tables  # noqa: F401 - their tables join the others
 from store.database import make_engine

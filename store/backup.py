@@ -37,6 +37,7 @@ from sqlalchemy import (
 
 from store.clock import UtcDateTime
 from store.columns import DEFAULT_PROJECT
+from store.database import still
 from store.doctor import connected
 from store.settings import StoreSettings
 from trainer_core.contract.check import NotInOrder
@@ -149,9 +150,7 @@ def demand_empty(connection: Connection) -> None:
 
 def snapshot(engine: Engine) -> Connection:
     """A connection to which the database stands still."""
-    # Of SQLite every transaction is one, from its first read on.
-    level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    return engine.execution_options(**level).connect()
+    return still(engine).connect()
 
 
 def revision_of(connection: Connection) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from store import workers
 from store.clock import from_now, now
 from store.lifecycle import ENDED, JobStatus
-from store.tables import WAITS, Attempt, Completion, Inspection, Job, UsedHours, Worker
+from store.project_tables import UsedHours
+from store.tables import WAITS, Attempt, Completion, Inspection, Job, Worker
 from store.webhook_tables import DeliveryStatus, WebhookDelivery
 
 MOST = 100_000

@@ -18,7 +18,6 @@ from sqlalchemy import (
     event,
     func,
     make_url,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
@@ -59,7 +58,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
-        self._read = sessionmaker(self.engine, expire_on_commit=False)
+        self._read = sessionmaker(still(self.engine), expire_on_commit=False)
         self._write = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
         # Threads take turns: left to SQLite, those that wait look again at longer and longer intervals.
         self._turn: AbstractContextManager[Any] = (
@@ -68,7 +67,7 @@ class Database:
 
     @contextmanager
     def reading(self, project_id: str | None = None) -> Iterator[Session]:
-        """A consistent view, of one project if it is named; nothing is written."""
+        """What there is at one moment, in one project if it is named; nothing is written."""
         with self._read(info={_PROJECT: project_id}) as session:
             yield session
 
@@ -78,11 +77,6 @@ class Database:
         # Not `sessionmaker.begin`: it would take no `info`.
         with self._turn, self._write(info={_PROJECT: project_id}) as session, session.begin():
             yield session
-
-    def ping(self) -> None:
-        """Ask the database for a sign of life; raises SQLAlchemyError."""
-        with self.reading() as session:
-            session.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close every connection."""
@@ -109,7 +103,8 @@ def upserting(session: Session, table: type[Table]) -> Any:
 
 def json_pairs(session: Session, told: ColumnElement[Any]) -> TableValuedAlias:
     """Rows of `key` and `value` for an object in JSON; a path into it would not find every key."""
-    return _PAIRS[session.get_bind().dialect.name](told).table_valued("key", "value")
+    pairs: TableValuedAlias = _PAIRS[session.get_bind().dialect.name](told).table_valued("key", "value")
+    return pairs
 
 
 def touched(session: Session, statement: Update) -> int:
@@ -127,6 +122,13 @@ def make_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def still(engine: Engine) -> Engine:
+    """The same engine, whose transactions read what there is at one moment, whatever others write meanwhile."""
+    if engine.dialect.name == "sqlite":  # every transaction does, from its first read on
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

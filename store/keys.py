@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from store.clock import from_now
 from store.database import touched
+from store.project_tables import ApiKey
 from store.scopes import Scope
-from store.tables import ApiKey
 
 PREFIX = "ty"
 _ID_BYTES = 5

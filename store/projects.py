@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from store import ids
 from store.clock import from_now
-from store.tables import Project
+from store.project_tables import Project
 
 
 class ProjectNotFound(Exception):

@@ -12,7 +12,8 @@ from store.clock import from_now
 from store.database import owner
 from store.file_tables import StoredFile, Upload, UploadPart, UploadStatus
 from store.lifecycle import JobStatus
-from store.tables import Artifact, Attempt, Checkpoint, Job, Project, UsedHours
+from store.project_tables import Project, UsedHours
+from store.tables import Artifact, Attempt, Checkpoint, Job
 
 _WAITING = (JobStatus.VALIDATING, JobStatus.QUEUED)
 

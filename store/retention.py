@@ -18,24 +18,16 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store import artifacts, events, permissions, stored_files
 from store.clock import from_now
-from store.columns import Table
 from store.database import Database
 from store.file_tables import Purpose, StoredFile, Submission
 from store.files import Storage
 from store.lifecycle import ENDED
+from store.project_tables import Project
 from store.stored_files import FileInUse, StoredFileNotFound
-from store.tables import (
-    Artifact,
-    Attempt,
-    Checkpoint,
-    Event,
-    Job,
-    LogLine,
-    Metric,
-    MetricSpan,
-    Project,
-)
+from store.tables import Artifact, Attempt, Checkpoint, Event, Inspection, Job, LogLine, Metric, MetricSpan
+from store.tracking_tables import Tracking
 from store.trained_models import ModelName
+from store.webhook_tables import WebhookDelivery
 
 MAX_DUE = 20
 """Jobs and datasets in one go: whoever collects has other work."""
@@ -272,8 +264,7 @@ def _forget_job(database: Database, storage: Storage, job_id: str) -> None:
             return
         permissions.forget(session, job.project_id, str(ModelName.of(job)))
         session.execute(delete(Submission).where(Submission.answer_id == job_id))
-        for table in reversed(Table.metadata.sorted_tables):
-            if "job_id" in table.c:
-                session.execute(delete(table).where(table.c.job_id == job_id))
+        for table in (WebhookDelivery, Tracking, StoredFile, Inspection, Event, Attempt):
+            session.execute(delete(table).where(table.job_id == job_id))
         session.execute(delete(Job).where(Job.id == job_id))
     storage.forget_job(job_id)

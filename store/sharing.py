@@ -14,8 +14,9 @@ from store import projects
 from store.clock import from_now
 from store.database import upserting
 from store.lifecycle import JobStatus
+from store.project_tables import Project, UsedHours
 from store.resources import Offer
-from store.tables import Attempt, Job, Project, UsedHours
+from store.tables import Attempt, Job
 from store.waiting import CLAIM_ORDER
 
 LATELY_DAYS = 1

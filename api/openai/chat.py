@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from api.base_models import check_base_model
 from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
 from api.intake import UNBOUNDED
@@ -16,7 +17,7 @@ from api.openai.chat_body import ChatBody
 from api.openai.chat_images import with_images
 from api.openai.chat_refusals import TooLarge, UnknownModel
 from api.openai.errors import Failed
-from store import completions, trained_models
+from store import completions
 from store.doorbell import Bell
 from store.files import BaseModelNotFound
 from trainer_core.contract.chat import Chat
@@ -83,11 +84,7 @@ async def _content(request: Request) -> bytes:
 
 def _check_model(name: str, caller: Caller) -> None:
     try:
-        if trained_models.is_trained(name):
-            with caller.reading() as session:
-                trained_models.find(session, name)
-        else:
-            caller.parts.storage.base_model(name, hub_models=False)
+        check_base_model(name, caller, hub_models=False)
     except BaseModelNotFound as error:
         raise UnknownModel(str(error), "model") from error
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.intake import UNBOUNDED, Arrival, room_bytes
+from api.intake import UNBOUNDED, Arrival, incoming, room_bytes
 from api.openai.file_views import FileDeleted, FileRead
 from api.openai.filing import Filed, Label, put, record, withdraw
 from api.openai.multipart import read_form
@@ -68,12 +67,9 @@ BODY: dict[str, Any] = {
 @router.post("", openapi_extra=BODY, max_body_size=UNBOUNDED)
 async def create_file(request: Request, caller: CallerDep, repeat: RepeatDep) -> FileRead:
     """Upload a file. One for fine-tuning is checked row by row; with faults it is kept with the status `error`."""
-    parts = caller.parts
     most_bytes = await run_in_threadpool(room_bytes, caller)
     file_id = ids.file_id()
-    folder = parts.storage.upload_dir(file_id)
-    folder.mkdir()
-    try:
+    async with incoming(caller.parts.storage, file_id) as folder:
         form = await read_form(request, "file", folder / "file", most_bytes)
         label = _label(form.fields, form.filename)
         arrived = Arrival(file_id, folder, form.received)
@@ -82,8 +78,6 @@ async def create_file(request: Request, caller: CallerDep, repeat: RepeatDep) ->
             return FileRead.of(found)
         filed = await put(arrived, label, caller)
         return FileRead.of(await run_in_threadpool(_keep, caller, repeat, digest, filed))
-    finally:
-        await run_in_threadpool(shutil.rmtree, folder)
 
 
 def _label(fields: Mapping[str, str], filename: str) -> Label:

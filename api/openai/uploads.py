@@ -4,7 +4,6 @@ Parts lie in the storage until then, so that each may come to another process of
 """
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller, CallerDep
-from api.intake import UNBOUNDED, Arrival, room_bytes
+from api.intake import UNBOUNDED, Arrival, incoming, room_bytes
 from api.openai.file_views import PartRead, UploadRead
 from api.openai.files import LivesSeconds, UploadPurpose
 from api.openai.filing import Filed, Label, put, record, withdraw
@@ -102,15 +101,10 @@ async def create_part(upload_id: str, request: Request, caller: CallerDep) -> Pa
     """Send a part of at most 64 MiB; parts may come in any order and at the same time."""
     most_bytes = await run_in_threadpool(_part_room, caller, upload_id)
     storage, part_id = caller.parts.storage, ids.part_id()
-    folder = storage.upload_dir(part_id)
-    folder.mkdir()
-    try:
+    async with incoming(storage, part_id) as folder:
         form = await read_form(request, "data", folder / "part", most_bytes)
         await run_in_threadpool(storage.publish, folder / "part", storage.file_path(part_id))
-        part = await run_in_threadpool(_add_part, caller, upload_id, part_id, form.received.num_bytes)
-    finally:
-        await run_in_threadpool(shutil.rmtree, folder)
-    return PartRead.of(part)
+        return PartRead.of(await run_in_threadpool(_add_part, caller, upload_id, part_id, form.received.num_bytes))
 
 
 def _part_room(caller: Caller, upload_id: str) -> int:
@@ -154,15 +148,11 @@ async def _make(upload_id: str, asked: Completion, caller: Caller) -> UploadRead
     storage = caller.parts.storage
     upload, chosen = await run_in_threadpool(_chosen, caller, upload_id, asked)
     file_id = ids.file_id()
-    folder = storage.upload_dir(file_id)
-    folder.mkdir()
-    try:
+    async with incoming(storage, file_id) as folder:
         received = await run_in_threadpool(_join, caller, chosen, folder / "file", asked.md5)
         label = Label(upload.purpose, upload.filename, upload.lives_seconds)
         filed = await put(Arrival(file_id, folder, received), label, caller)
         told = await run_in_threadpool(_complete, caller, upload_id, filed)
-    finally:
-        await run_in_threadpool(shutil.rmtree, folder)
     await run_in_threadpool(_clear, storage, [one.id for one in chosen])
     return told
 

@@ -63,7 +63,7 @@ def _prepare(barrier: Barrier) -> None:
 
 def _claim_all(url: str, worker: str) -> Claimed:
     database = Database(url)
-    database.ping()
+    database.engine.connect().close()
     claimed = Claimed([], [])
     _barrier.wait(_PATIENCE_SECONDS)
     while True:

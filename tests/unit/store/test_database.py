@@ -82,6 +82,15 @@ def test_a_statement_that_reckons_with_the_clock_is_compiled_once(database: Data
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_read_is_of_one_moment(database: Database) -> None:
+    with database.reading() as session:
+        before = workers.alive(session)
+        with database.writing() as other:
+            workers.see(other, "w", num_slots=1, memory_bytes=1, gpus=())
+
+        assert workers.alive(session) == before == []
+
+
 def test_threads_that_write_take_turns(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.database._BUSY_SECONDS", 0)  # SQLite itself lets nobody wait
     database = Database(database_url)
@@ -104,7 +113,7 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeyp
         database = Database(f"postgresql+psycopg://user@127.0.0.1:{silent.getsockname()[1]}/tuneyard")
 
         with pytest.raises(OperationalError, match="timeout"):
-            database.ping()
+            database.engine.connect()
 
         database.close()
 

@@ -9,8 +9,8 @@ from store import keys
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.keys import KeyNotFound
+from store.project_tables import ApiKey
 from store.scopes import Scope
-from store.tables import ApiKey
 
 
 def make(database: Database, scope: Scope = Scope.READ, lives_seconds: float | None = None) -> str:

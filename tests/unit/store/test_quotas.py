@@ -8,8 +8,9 @@ from store.clock import from_now
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.file_tables import Purpose
+from store.project_tables import UsedHours
 from store.quotas import QuotaExceeded
-from store.tables import Attempt, UsedHours
+from store.tables import Attempt
 from tests.unit.queued import claim_submitted
 from trainer_core.contract.spec import JobSpec
 

@@ -1,12 +1,13 @@
 """What projects keep no longer goes, is told, and is never what somebody still needs."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, update
 
-from store import checkpoints, events, jobs, leases, logs, metrics, permissions, projects, retention, trackings
+from store import checkpoints, events, jobs, leases, logs, metrics, permissions, projects, results, retention
 from store.clock import from_now
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
@@ -19,11 +20,13 @@ from store.retention import Due, Kept
 from store.series import Point
 from store.tables import Artifact, Attempt, Job
 from store.trained_models import ModelName
+from tests.unit.hooked import add_endpoint
 from tests.unit.kinds import EVERY_KIND
 from tests.unit.leaving import leave_artifact
 from tests.unit.queued import claim_submitted
 from tests.unit.tracked import tracked
 from trainer_core.contract.events import CheckpointSaved
+from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec
 
 
@@ -250,23 +253,36 @@ def test_datasets_go_once_no_job_has_used_them_for_long(database: Database, stor
 def test_the_record_of_a_job_goes_with_everything_that_names_it(
     database: Database, storage: Storage, spec: JobSpec, service: TestClient
 ) -> None:
-    lease, other = train(database, storage, spec), train(database, storage, spec, days_ago=1)
+    add_endpoint(database)
+    lease, other = train(database, storage, tracked(spec)), train(database, storage, spec, days_ago=1)
+    with database.writing() as session:
+        results.record(session, jobs.get(session, lease.job_id), PurePosixPath("artifact"), Manifest(files=()))
     keep(database, keep_jobs_days=7)
+    assert tables_that_do_not_name(database, lease.job_id) == []
 
     retention.collect(database, storage)
 
     assert service.get(f"/jobs/{lease.job_id}").status_code == 404
     assert places(storage, lease) == []
     assert service.get(f"/jobs/{other.job_id}/artifacts").status_code == 200
+    assert tables_that_do_not_name(database, lease.job_id) == tables_of_jobs()
+
+
+def tables_of_jobs() -> list[Any]:
+    return [table for table in Job.metadata.sorted_tables if "job_id" in table.c]
+
+
+def tables_that_do_not_name(database: Database, job_id: str) -> list[Any]:
     with database.reading() as session:
-        for table in Job.metadata.tables.values():
-            if "job_id" in table.c:
-                named = select(func.count()).select_from(table).where(table.c.job_id == lease.job_id)
-                assert (table.name, session.scalar(named)) == (table.name, 0)
+        named = {
+            table: session.scalar(select(func.count()).select_from(table).where(table.c.job_id == job_id))
+            for table in tables_of_jobs()
+        }
+    return [table for table, number in named.items() if not number]
 
 
 @EVERY_KIND
-def test_the_record_of_a_job_takes_its_trackers_rows_and_its_event_file_along(
+def test_the_record_of_a_job_takes_its_event_file_along(
     database: Database, storage: Storage, spec: JobSpec, tmp_path: Path
 ) -> None:
     lease = train(database, storage, tracked(spec))
@@ -279,9 +295,6 @@ def test_the_record_of_a_job_takes_its_trackers_rows_and_its_event_file_along(
     retention.collect(database, storage)
 
     assert storage.files(storage.root / "tensorboard") == []
-    with database.reading() as session:
-        assert session.get(Job, lease.job_id) is None
-        assert trackings.of_job(session, lease.job_id) == []
 
 
 def test_the_record_of_a_job_takes_along_who_may_use_its_models(
