@@ -79,8 +79,10 @@ app.add_typer(admin.app, name="admin")
 
 def _add(commands: typer.Typer, title: str) -> None:
     """Add a module's commands, below a title of their own in the help."""
-    for one in (*commands.registered_commands, *commands.registered_groups):
-        one.rich_help_panel = title
+    for command in commands.registered_commands:
+        command.rich_help_panel = title
+    for group in commands.registered_groups:
+        group.rich_help_panel = title
     app.add_typer(commands)
 
 
