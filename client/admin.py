@@ -1,6 +1,5 @@
 """`tuneyard admin`: what whoever runs a service does with it."""
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from client import admin_records, tables
+from client.assignments import split, value_of
 from client.command_line import AsJson, tell
 from client.endpoint import default_data_dir
-from client.errors import UnreadableInput
 from client.operation_views import EVERY_WORKER, DrainList
 from client.printing import print_table, size
 from client.tenant_views import Project
@@ -202,20 +201,12 @@ def _folder(data_dir: Path | None) -> Path:
 
 def _assigned(limits: Iterable[str] | None) -> dict[str, Any]:
     """`keep_logs_days=30`, `max_gpu_hours=none`, `name=vision`."""
-    values = {}
-    for given in limits or ():
-        name, separator, value = given.partition("=")
-        if not separator:
-            raise UnreadableInput(f"{given!r} is not of the form NAME=VALUE")
-        values[name] = value if name == "name" else _number(value)
-    return values
+    given = dict(map(split, limits or ()))
+    return {name: value if name == "name" else _limit(value) for name, value in given.items()}
 
 
-def _number(value: str) -> Any:
-    try:
-        return None if value == "none" else json.loads(value)
-    except ValueError:
-        return value  # the service says what is wrong with it
+def _limit(value: str) -> Any:
+    return None if value == "none" else value_of(value)
 
 
 def _num_running(told: DrainList, worker: str) -> int:

@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from client import admin, file_commands, integration_commands, job_commands, opening, service_commands, sweep_commands
+from client import (
+    admin,
+    file_commands,
+    integration_commands,
+    job_commands,
+    job_record_commands,
+    opening,
+    service_commands,
+    sweep_commands,
+)
 from client import up as service
+from client.assignments import split
 from client.command_line import Commands
 from client.deployment import Deployment
 from client.doctor import doctor
@@ -45,7 +55,7 @@ def up(
     is_shown: Annotated[bool, typer.Option("--open", help="Show it in a browser once it is ready")] = False,
 ) -> None:
     """Run the service on this machine until Ctrl-C."""
-    models = dict(_named_folder(one) for one in model or ())
+    models = {name: Path(folder) for name, folder in (split(one, "NAME=FOLDER") for one in model or ())}
     deployment = Deployment((data_dir or default_data_dir()).resolve(), num_slots=slots, models=models)
     service.run(deployment, host, port, _say, is_shown=is_shown)
 
@@ -65,20 +75,25 @@ def open_dashboard(
 
 app.command()(doctor)
 app.add_typer(admin.app, name="admin")
-app.add_typer(file_commands.app)
-app.add_typer(job_commands.app)
-app.add_typer(sweep_commands.app, name="sweep")
-app.add_typer(integration_commands.app, name="integrations")
-app.add_typer(service_commands.app)
+
+
+def _add(commands: typer.Typer, title: str) -> None:
+    """Add a module's commands, below a title of their own in the help."""
+    for command in commands.registered_commands:
+        command.rich_help_panel = title
+    for group in commands.registered_groups:
+        group.rich_help_panel = title
+    app.add_typer(commands)
+
+
+_add(file_commands.app, "Rows and images")
+_add(job_commands.app, "Jobs")
+_add(job_record_commands.app, "What a job tells and leaves")
+app.add_typer(sweep_commands.app, name="sweep", rich_help_panel="Jobs")
+app.add_typer(integration_commands.app, name="integrations", rich_help_panel="What a job tells and leaves")
+_add(service_commands.app, "What the service has")
 
 
 def _say(words: str) -> None:
     with suppress(OSError):  # a terminal that was closed, or a pipe, must not keep the service from stopping in order
         typer.echo(words)
-
-
-def _named_folder(given: str) -> tuple[str, Path]:
-    name, separator, folder = given.partition("=")
-    if not (name and separator and folder):
-        raise typer.BadParameter(f"{given!r} is not of the form NAME=FOLDER", param_hint="--model")
-    return name, Path(folder)

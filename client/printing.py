@@ -89,10 +89,19 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "status", state(job)
     yield "base model", str(job.spec.get("base_model"))
     yield "train dataset", str(job.spec.get("train_dataset"))
-    yield "attempt", str(job.attempt)
+    if suffix := job.spec.get("suffix"):
+        yield "suffix", str(suffix)
+    yield "attempt", f"{job.attempt} on {job.worker}" if job.worker else str(job.attempt)
     if job.progress:
         yield "progress", numbers(job)
-    for name, at in (("submitted", job.created_at), ("started", job.started_at), ("ended", job.finished_at)):
+    moments = {
+        "submitted": job.created_at,
+        "started": job.started_at,
+        "ended": job.finished_at,
+        "expected start": job.expected_start_at,
+        "expected end": job.expected_end_at,
+    }
+    for name, at in moments.items():
         if at:
             yield name, moment(at)
     if job.artifact:

@@ -161,7 +161,7 @@ def _there(tuneyard: Tuneyard, sweep_id: str, points: Sequence[Values]) -> dict[
 def _uploaded(tuneyard: Tuneyard, asked: dict[str, Any], there: Mapping[int, Job]) -> dict[str, Any]:
     """The spec with ids in place of local files; those of a child that is there already are not uploaded again."""
     if not there:
-        return with_uploads(asked, lambda path: transfers.upload(tuneyard, path).id)
+        return with_uploads(asked, lambda path: transfers.dataset_of(tuneyard, path).id)
     known = next(iter(there.values())).spec
     return asked | {name: known[name] for name in DATASETS if name in asked}
 

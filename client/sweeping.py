@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from client.assignments import split, value_of
 from client.errors import UnreadableInput
 from client.specs import DATASETS
 from client.views import Job, Series
@@ -39,8 +40,8 @@ class Axis:
         Raises:
             UnreadableInput: It is not of this form.
         """
-        path, values = _split(given, "PATH=VALUE,VALUE,…")
-        return cls(path, tuple(_value(one) for one in values.split(",")))
+        path, values = split(given, "PATH=VALUE,VALUE,…")
+        return cls(path, tuple(value_of(one) for one in values.split(",")))
 
     @classmethod
     def of_bounds(cls, given: str, *, is_logarithmic: bool) -> "Axis":
@@ -49,7 +50,7 @@ class Axis:
         Raises:
             UnreadableInput: It is not of this form, or the bounds are no interval.
         """
-        path, bounds = _split(given, "PATH=LOW:HIGH")
+        path, bounds = split(given, "PATH=LOW:HIGH")
         try:
             low, high = (float(one) for one in bounds.split(":"))
         except ValueError as error:
@@ -175,17 +176,3 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(inner, f"{path}.{name}" if path else name)
     else:
         yield path, value
-
-
-def _split(given: str, form: str) -> tuple[str, str]:
-    path, separator, rest = given.partition("=")
-    if not (path and separator and rest):
-        raise UnreadableInput(f"{given!r} is not of the form {form}")
-    return path, rest
-
-
-def _value(given: str) -> Any:
-    try:
-        return json.loads(given)
-    except json.JSONDecodeError:
-        return given

@@ -367,6 +367,15 @@ def test_lists_are_of_jobs_of_several_statuses_that_are_called_so(stub: StubServ
     assert stub.asked[0].path == "/jobs?limit=100&status=queued&status=running&search=invoices"
 
 
+def test_help_has_every_command_below_a_title(stub: StubService) -> None:
+    shown = tuneyard(stub, "--help").stdout
+
+    titles = ["Commands", "Rows and images", "Jobs", "What a job tells and leaves", "What the service has"]
+    places = [shown.index(f" {title} ") for title in titles]
+    assert places == sorted(places)
+    assert places[2] < shown.index(" sweep ") < places[3] < shown.index(" integrations ") < places[4]
+
+
 def test_ctrl_c_exits_with_130(stub: StubService, monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
