@@ -59,6 +59,7 @@ def _carry_out(order: Order, line: socket) -> int:
     if isinstance(order, ChatOrder):
         from trainer_core.answerer import Answerer  # noqa: PLC0415 - it is there already
 
+        confine()
         die_with_line(line)
         _log_to_stderr()
         _quieten()

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import torch
 
-from trainer_core.contract.chat import SAID, Answered, Question, RefusalCode, Refused, TextWritten, Told
+from trainer_core.contract.chat import SAID, Answered, Question, RefusalCode, Refused, Said, TextWritten, Told
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.sources import ModelSource
 from trainer_core.data.asking import NotAsked
@@ -47,16 +47,20 @@ class Answerer:
             yield question
 
     def _hear(self) -> None:
-        with Path("/dev/stdin").open("rb") as lines:
-            for line in lines:
-                said = SAID.validate_json(line)
-                if isinstance(said, Question):
-                    self._is_unwanted.clear()  # who asks has heard the end of the answer before
-                    self._asked.put(said)
-                else:
-                    self._is_unwanted.set()
-        self._is_unwanted.set()
-        self._asked.put(None)
+        try:
+            with Path("/dev/stdin").open("rb") as lines:
+                for line in lines:
+                    self._take(SAID.validate_json(line))
+        finally:  # else nobody would hear a question any more, and whoever asks would wait for ever
+            self._is_unwanted.set()
+            self._asked.put(None)
+
+    def _take(self, said: Said) -> None:
+        if isinstance(said, Question):
+            self._is_unwanted.clear()  # who asks has heard the end of the answer before
+            self._asked.put(said)
+        else:
+            self._is_unwanted.set()
 
     def _outcome(self, question: Question) -> Answered | Refused:
         try:

@@ -1,9 +1,7 @@
 """The process that answers chats: asked on stdin, heard on stdout, and gone for certain. It knows no database."""
 
 import logging
-import os
 import queue
-import signal
 import socket
 import threading
 import time
@@ -15,13 +13,16 @@ from pydantic import ValidationError
 
 from trainer_core.contract.chat import TOLD, Question, Said, Stop, Told
 from trainer_core.contract.line import hear
+from worker.rations import kill
 from worker.reporter import BrokenDown
-from worker.starting import Forked, Process
+from worker.starting import Forked, Process, hear_out, pieces
 from worker.warm import NotThere, Warm
 
 _LOOK_SECONDS = 0.2
 _FORK_SECONDS = 300.0
 """How long it may take to import everything and fork."""
+_MAX_TOLD_CHARACTERS = 4 << 20
+_MAX_PIECE_CHARACTERS = 1 << 16
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,10 @@ class Answerer:
 
     def end(self) -> None:
         """End it, and whatever it has started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        kill(self._process)
         self._process.wait()
         self._to_say.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._process.close()
+        hear_out(self._process, self._threads)
 
     def _say_all(self, stdin: IO[str]) -> None:
         while (said := self._to_say.get()) is not None:
@@ -79,11 +77,11 @@ class Answerer:
                 stdin.flush()
 
     def _hear_told(self, lines: IO[str]) -> None:
-        for line in lines:
+        for line in pieces(lines, _MAX_TOLD_CHARACTERS):
             try:
                 self._told.put(TOLD.validate_json(line))
             except ValidationError:
-                log.warning("not understood: %s", line.rstrip("\n"))
+                log.warning("not understood: %s", line[:_MAX_PIECE_CHARACTERS].rstrip("\n"))
         self._told.put(None)
 
 
@@ -132,5 +130,5 @@ def _begin(work: Callable[..., None], *arguments: object) -> threading.Thread:
 
 
 def _log(lines: IO[str]) -> None:
-    for line in lines:
+    for line in pieces(lines, _MAX_PIECE_CHARACTERS):
         log.info("%s", line.rstrip("\n"))

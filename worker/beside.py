@@ -1,6 +1,7 @@
 """Something that takes long, and what must go on meanwhile."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from threading import Thread
@@ -20,6 +21,13 @@ def beside(work: Callable[[], Result], meanwhile: Callable[[], None]) -> Result:
     while not wait([done], _LOOK_SECONDS).done:
         meanwhile()
     return done.result()
+
+
+def await_all(threads: Iterable[Thread], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    """Wait for threads to end, for all of them together no longer than `seconds`."""
+    until = clock() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - clock()))
 
 
 def _do(work: Callable[[], Result], done: Future[Result]) -> None:

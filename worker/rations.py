@@ -18,6 +18,7 @@ import psutil
 from store.leases import Failure
 from trainer_core.contract.errors import FailureCode
 from worker.settings import WorkerSettings
+from worker.starting import Process
 
 _FAMILY_SECONDS = 0.5
 """How often its processes are looked for, which takes milliseconds."""
@@ -127,6 +128,14 @@ def family(pid: int) -> list[psutil.Process]:
         first = psutil.Process(pid)
         return [first, *first.children(recursive=True)]
     return []
+
+
+def kill(process: Process) -> None:
+    """End a process, its group, and whatever descends from it, even if that has left the group."""
+    if not process.has_ended():
+        kill_family(process.pid)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, SIGKILL)
 
 
 def kill_family(pid: int) -> None:

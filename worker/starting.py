@@ -4,15 +4,21 @@ import os
 import select
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from signal import SIGKILL
+from threading import Thread
 from typing import IO, Literal, Protocol
 
 from trainer_core.contract.environment import allowed
 from trainer_core.contract.line import hear, say
 from trainer_core.contract.orders import ChatOrder, RunOrder
 from trainer_core.contract.role import ROLE_VARIABLE
+from worker.beside import await_all
+
+_REST_SECONDS = 30.0
+"""How long the last words of a process that has ended may take."""
 
 
 class Process(Protocol):
@@ -31,7 +37,7 @@ class Process(Protocol):
         """Its exit code, below 0 if a signal ended it."""
 
     def close(self) -> None:
-        """Let go of its pipes."""
+        """Say nothing more to it; what it says is closed by whoever reads it to its end."""
 
 
 class Started:
@@ -69,8 +75,9 @@ class Started:
         return self._process.wait()
 
     def close(self) -> None:
-        """Let go of its pipes."""
-        _close(self)
+        """Say nothing more to it."""
+        with suppress(BrokenPipeError):
+            self.stdin.close()
 
 
 class Forked:
@@ -100,6 +107,8 @@ class Forked:
             order = _order(arguments, _seen(environment))
             say(line, order.model_dump_json(), [stdin, stdout, stderr, *locks])
         except OSError:
+            self.stdout.close()
+            self.stderr.close()
             self.close()
             raise
         finally:
@@ -119,8 +128,9 @@ class Forked:
         return -SIGKILL
 
     def close(self) -> None:
-        """Let go of its pipes."""
-        _close(self)
+        """Say nothing more to it; it ends, should it still be there."""
+        with suppress(BrokenPipeError):
+            self.stdin.close()
         os.close(self._pidfd)
         self._line.close()
 
@@ -141,15 +151,24 @@ def hear_of(line: socket.socket, seconds: float) -> int | None:
     return int(message) if message else None
 
 
+def pieces(said: IO[str], most: int) -> Iterator[str]:
+    """Lines as they come, one that is longer than `most` characters in pieces: a line without end fills no memory."""
+    with said:
+        yield from iter(partial(said.readline, most), "")
+
+
+def hear_out(process: Process, readers: Sequence[Thread]) -> None:
+    """Have those who read what a process says, which has ended, read the rest.
+
+    What it has started, and what has left its family, may hold the pipes for ever: then they are left to it.
+    """
+    await_all(readers, _REST_SECONDS)
+    process.close()
+
+
 def _seen(environment: Mapping[str, str]) -> dict[str, str]:
     return {**allowed(environment), ROLE_VARIABLE: "trainer"}
 
 
 def _opened(file: int, mode: Literal["r", "w"]) -> IO[str]:
     return os.fdopen(file, mode, encoding="utf-8", errors="replace")
-
-
-def _close(process: Process) -> None:
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        with suppress(BrokenPipeError):
-            pipe.close()

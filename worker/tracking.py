@@ -9,8 +9,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -21,6 +19,7 @@ from store.files import Storage
 from store.trackings import Claim
 from telemetry import logs
 from trainer_core.contract.integrations import PushToHub
+from worker.beside import await_all
 from worker.following import Following
 from worker.settings import TrackingSettings
 from worker.trackers import opening
@@ -61,7 +60,7 @@ class Trackings:
                 ALIVE.touch()
             except UNAVAILABLE as error:
                 log.warning("the database does not answer, trackers wait for it: %s", error)
-        leave([thread for _, thread in self._held], _LEAVE_SECONDS)
+        await_all([thread for _, thread in self._held], _LEAVE_SECONDS)
 
     def stop(self, *_: object) -> None:
         """Let go of everything (a signal handler)."""
@@ -87,13 +86,6 @@ class Trackings:
             trackings.renew(session, [claim for claim, _ in self._held], _CLAIM_SECONDS)
             room = _MAX_AT_ONCE - len(self._held)
             return trackings.claim(session, self._kinds, seconds=_CLAIM_SECONDS, limit=room)
-
-
-def leave(threads: Iterable[threading.Thread], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-    """Wait for threads to end, for all of them together no longer than `seconds`."""
-    until = clock() + seconds
-    for thread in threads:
-        thread.join(max(0.0, until - clock()))
 
 
 def _kinds(settings: TrackingSettings) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from trainer_core.contract.control import LEASE, Control
 from trainer_core.contract.events import RUN_EVENT, RunEvent
 from worker.cap import shortened
-from worker.rations import kill_family
-from worker.starting import Process
+from worker.rations import kill
+from worker.starting import Process, hear_out, pieces
 
 _TRUST_STEP_SECONDS = 0.5
 """A trainer is told of a renewed lease if it gains so much."""
@@ -71,19 +71,18 @@ class Trainer:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to its whole group; SIGKILL reaches those of its family too that have left it."""
-        if number == signal.SIGKILL and not self.has_ended():
-            kill_family(self.pid)
+        if number == signal.SIGKILL:
+            kill(self._process)
+            return
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
     def end(self) -> int:
         """End whatever is left of its family, hear the rest of what it said, and tell its exit code."""
         self._is_ending.set()
-        self.signal(signal.SIGKILL)
+        kill(self._process)
         exit_code = self._process.wait()
-        for reader in self._readers:
-            reader.join()
-        self._process.close()
+        hear_out(self._process, self._readers)
         return exit_code
 
     def _hear_events(self, lines: IO[str]) -> None:
@@ -99,7 +98,7 @@ class Trainer:
 
     def _heard(self, lines: IO[str], most: int) -> Iterator[str]:
         """Lines, a very long one in pieces; no more than can be taken, so that who says too much has to wait."""
-        while line := lines.readline(most):
+        for line in pieces(lines, most):
             yield line
             while self.said.qsize() > _MAX_UNHEARD and not self._is_ending.wait(_PAUSE_SECONDS):
                 pass

@@ -12,7 +12,14 @@ from transformers import AutoModelForImageTextToText
 
 from tests.integration.runs import series
 from trainer_core.contract.control import ExitCode
-from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEvent, StepCompleted
+from trainer_core.contract.events import (
+    RUN_EVENT,
+    CheckpointSaved,
+    EvaluationCompleted,
+    RunEvent,
+    RunStopped,
+    StepCompleted,
+)
 from trainer_core.contract.spec import (
     Checkpointing,
     Dpo,
@@ -24,6 +31,8 @@ from trainer_core.contract.spec import (
     Method,
     Resources,
 )
+
+_PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +54,21 @@ def spec(
     )
 
 
-def run(spec: JobSpec, folder: Path, resources: Resources, *more: str) -> list[RunEvent]:
+def run(
+    spec: JobSpec,
+    folder: Path,
+    resources: Resources,
+    *more: str,
+    program: str = "trainer_core",
+    exit_code: ExitCode = ExitCode.SUCCEEDED,
+) -> list[RunEvent]:
     """What a trainer with these resources tells."""
     folder.mkdir(exist_ok=True)
     path = folder / "spec.json"
     path.write_text(spec.model_copy(update={"resources": resources}).model_dump_json())
-    command = [sys.executable, "-m", "trainer_core", str(path), "--run-dir", str(folder / "run"), *more]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == ExitCode.SUCCEEDED, done.stderr
+    command = [sys.executable, "-m", program, str(path), "--run-dir", str(folder / "run"), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS)
+    assert done.returncode == exit_code, done.stderr
     return [RUN_EVENT.validate_json(line) for line in done.stdout.splitlines()]
 
 
@@ -127,6 +143,14 @@ def test_two_ranks_go_on_from_a_checkpoint(
 
     assert series(resumed) == [one for one in series(together[1]) if one[0] > 6]
     assert weights(tmp_path) == weights(together[0])
+
+
+def test_ranks_that_are_asked_to_end_while_they_evaluate_save_and_end(
+    spec: JobSpec, resources: Resources, tmp_path: Path
+) -> None:
+    told = run(spec, tmp_path, resources, program="tests.integration.asked_trainer", exit_code=ExitCode.STOPPED)
+
+    assert [event.step for event in told if isinstance(event, CheckpointSaved | RunStopped)][-2:] == [4, 4]
 
 
 def weights(folder: Path) -> bytes:

@@ -13,7 +13,7 @@ class Teller:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._untold: queue.SimpleQueue[RunEvent | None] = queue.SimpleQueue()
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._thread = Thread(target=self._write, name="teller", daemon=True)
         self._thread.start()
 
@@ -21,7 +21,7 @@ class Teller:
         """Have an event written soon.
 
         Raises:
-            OSError: An earlier one could not be.
+            Exception: Whatever kept an earlier one from being written.
         """
         if self._error is not None:
             raise self._error
@@ -39,5 +39,5 @@ class Teller:
                 if self._untold.empty():
                     self._out.flush()
             self._out.flush()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whoever tells the next raises it
             self._error = error

@@ -127,6 +127,10 @@ def act(script: str, run_dir: Path) -> int:  # noqa: C901, PLR0911 - one return 
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             print(f"child {child.pid}", file=sys.stderr, flush=True)
             time.sleep(600)
+        case "leave":
+            left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+            (run_dir / "left").write_text(str(left.pid))
+            return succeed(run_dir)
         case "resume":
             resumed = sys.argv[sys.argv.index("--resume") + 1] if "--resume" in sys.argv else "nothing"
             print(f"resumed from {resumed}", file=sys.stderr, flush=True)

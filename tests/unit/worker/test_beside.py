@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from tests.unit.clock import Clock
 from worker import beside as module
-from worker.beside import beside
+from worker.beside import await_all, beside
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,24 @@ def test_an_error_of_the_other_is_raised_although_the_work_goes_on() -> None:
     with pytest.raises(ZeroDivisionError):
         beside(lambda: enough.wait(30), lambda: 1 / 0)  # type: ignore[arg-type]
     enough.set()
+
+
+class Hanging(threading.Thread):
+    """A thread that does not end however long it is waited for."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def join(self, timeout: float | None = None) -> None:
+        assert timeout is not None
+        self._clock.now += timeout
+
+
+def test_threads_that_hang_are_waited_for_no_longer_than_one() -> None:
+    clock = Clock()
+    begun_at = clock.now
+
+    await_all([Hanging(clock) for _ in range(200)], 30, clock)
+
+    assert clock.now - begun_at == 30

@@ -1,5 +1,6 @@
 """What a worker does to have chats answered, with a process that answers as a test says."""
 
+import logging
 import math
 import os
 import signal
@@ -32,7 +33,7 @@ from worker.slots import Slots
 from worker.warm import Warm
 
 SCRIPT = """
-import os, sys
+import os, subprocess, sys
 from pathlib import Path
 from trainer_core.contract.chat import SAID, Answered, Question, TextWritten
 from trainer_core.training.lifeline import die_with_line
@@ -54,6 +55,11 @@ def carry_out(order, line):
         text = question.chat.messages[-1]["content"]
         if text == "die":
             os._exit(3)
+        if text == "leave":
+            left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+            text = str(left.pid)
+        if text == "shout":
+            print("!" * 200_000, file=sys.stderr, flush=True)
         tell(TextWritten(text=Path(question.source.base_model).name + " "))
         if text == "go on":
             hear()
@@ -274,3 +280,26 @@ def test_a_claim_is_kept_while_an_answer_takes_long(make: Make, database: Databa
         until(lambda: news(database, asked).is_claimed)
         with database.writing() as session:
             completions.forget(session, asked)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nothing_is_left_of_who_answered(make: Make, database: Database) -> None:
+    asked = ask(database, "leave")
+
+    make().run_due()
+
+    pid = "".join(news(database, asked).texts).split()[-1]
+    assert not is_running(int(pid))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_line_without_end_is_logged_in_pieces(
+    make: Make, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(database, "shout")
+
+    with caplog.at_level(logging.INFO, logger="worker.answerer"):
+        make().run_due()
+
+    assert sum(record.getMessage().count("!") for record in caplog.records) == 200_000
+    assert max(len(record.getMessage()) for record in caplog.records) < 100_000

@@ -17,7 +17,6 @@ from store.database import Database
 from store.files import Storage
 from store.tables import Job
 from store.tracking_tables import TrackingStatus
-from tests.unit.clock import Clock
 from tests.unit.tracked import claim_one, rows, run_tracked, tell_steps, told
 from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import MLflow, TensorBoard
@@ -25,7 +24,7 @@ from trainer_core.contract.spec import JobSpec
 from worker.following import Following
 from worker.settings import TrackingSettings
 from worker.trackers import opening
-from worker.tracking import Trackings, leave
+from worker.tracking import Trackings
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BOTH = (MLflow(), TensorBoard())
@@ -54,18 +53,6 @@ def settings(storage: Storage) -> TrackingSettings:
 @pytest.fixture
 def tracking(settings: TrackingSettings, database: Database, storage: Storage, tmp_path: Path) -> Trackings:
     return Trackings(settings, database, storage, tmp_path)
-
-
-class Hanging(threading.Thread):
-    """A thread that does not end however long it is waited for."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def join(self, timeout: float | None = None) -> None:
-        assert timeout is not None
-        self._clock.now += timeout
 
 
 @ON_SQLITE
@@ -98,15 +85,6 @@ def test_a_job_is_followed_while_it_runs(database: Database, spec: JobSpec, trac
     tracking.stop()
     tracking.run()
     assert rows(database)[0].status == TrackingStatus.FOLLOWING
-
-
-def test_those_that_hang_hold_up_the_end_no_longer_than_one_does() -> None:
-    clock = Clock()
-    begun_at = clock.now
-
-    leave([Hanging(clock) for _ in range(200)], 30, clock)
-
-    assert clock.now - begun_at == 30
 
 
 @ON_SQLITE

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from trainer_core.contract.events import RUN_EVENT, RunEvent, RunStopped
+from trainer_core.contract.errors import FailureCode
+from trainer_core.contract.events import RUN_EVENT, RunEvent, RunFailed, RunStopped
 from trainer_core.training.telling import Teller
 
 EVENTS = [RunStopped(step=step) for step in range(1000)]
@@ -48,3 +49,12 @@ def test_a_reader_that_is_gone_is_told_of() -> None:
         teller.tell(EVENTS[1])
     with pytest.raises(BrokenPipeError):
         out.close()
+
+
+def test_an_event_that_cannot_be_written_is_told_of() -> None:
+    teller = Teller(io.StringIO())
+    teller.tell(RunFailed.model_construct(code=FailureCode.INTERNAL_ERROR, message="half a letter: \ud800", faults=()))
+    teller.close()
+
+    with pytest.raises(ValueError, match="surrogates"):
+        teller.tell(EVENTS[0])
