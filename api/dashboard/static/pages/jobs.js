@@ -106,7 +106,7 @@ function List({ page, query, isBusy }) {
 const Row = ({ job, now }) => html`
   <tr>
     <td class="cell-select"><input type="checkbox" aria-label=${`Compare ${nameOf(job)}`} checked=${selected.value.includes(job.id)} onChange=${() => toggle(job.id)} /></td>
-    <th scope="row"><a class="job-link" href=${href(["jobs", job.id])}>${nameOf(job)}</a><span class="quiet job-id">${job.spec.suffix ? shortId(job.id) : ""}</span></th>
+    <th scope="row"><a class="job-link" href=${href(["jobs", job.id])}>${nameOf(job)}</a><span class="quiet id">${job.spec.suffix ? shortId(job.id) : ""}</span></th>
     <td><${Status} job=${job} /></td>
     <td class="cell-progress">${job.queue_position ? html`<${Place} job=${job} now=${now} />` : html`<${Progress} job=${job} />`}</td>
     <td class="numeric cell-loss">${lossOf(job)}</td>

@@ -1,5 +1,5 @@
 /** What is known about a job before it is submitted. */
-import { counted, duration, size } from "../format.js";
+import { counted, duration, size, title } from "../format.js";
 import { html } from "../html.js";
 import { Failure } from "./failure.js";
 import { Icon } from "./icons.js";
@@ -40,7 +40,7 @@ function Estimate({ estimate }) {
         ${parts.map((name) => html`<i key=${name} class=${`memory-${PARTS.indexOf(name) + 1}`} style=${{ flexGrow: memory[`${name}_bytes`] }}></i>`)}
         ${memory.device_bytes !== null && html`<span style=${{ flexGrow: Math.max(0, memory.device_bytes - memory.total_bytes) }}></span>`}
       </div>
-      <p class="legend">${parts.map((name) => html`<span class=${`legend-entry series-${PARTS.indexOf(name) + 1}`} key=${name}><i></i>${name} <b>${size(memory[`${name}_bytes`])}</b></span>`)}</p>
+      <p class="legend">${parts.map((name) => html`<span class=${`legend-entry series-${PARTS.indexOf(name) + 1}`} key=${name}><i></i>${title(name)} <b>${size(memory[`${name}_bytes`])}</b></span>`)}</p>
     </section>
   `;
 }
