@@ -74,7 +74,7 @@ def test_words_of_ones_own_are_names_and_values(page: Page) -> None:
     page.get_by_role("group", name="Metadata").get_by_role("button", name="Add").click()
     page.get_by_label("Name 1", exact=True).fill("team")
     page.get_by_label("Value 1", exact=True).fill("reading")
-    page.get_by_label("Seed", exact=True).focus()
+    page.get_by_label("Priority", exact=True).focus()
     assert spec_of(page)["metadata"] == {"team": "reading"}
 
     page.get_by_role("button", name="Remove team").click()

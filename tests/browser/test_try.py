@@ -81,8 +81,9 @@ def test_who_finds_no_slot_is_told_and_can_ask_again(dashboard: Dashboard, page:
     dashboard.faults[:] = [fault for fault in dashboard.faults if "503" not in fault]
 
 
-def test_a_checkpoint_is_tried_from_its_job(dashboard: Dashboard, trained: str) -> None:
+def test_a_checkpoint_is_tried_from_its_job(dashboard: Dashboard, trained: str, newest_step: int) -> None:
     dashboard.open(f"#/jobs/{trained}/checkpoints")
-    dashboard.page.get_by_role("link", name="Try the checkpoint of step 24").click()
+    dashboard.page.get_by_role("link", name=f"Try the checkpoint of step {newest_step}").click()
 
-    expect(dashboard.page.get_by_label("Model", exact=True)).to_have_value(re.compile(r"^ft:starter:.*:ckpt-step-24$"))
+    model = re.compile(rf"^ft:starter:.*:ckpt-step-{newest_step}$")
+    expect(dashboard.page.get_by_label("Model", exact=True)).to_have_value(model)
