@@ -83,7 +83,7 @@ def test_words_of_ones_own_are_names_and_values(page: Page) -> None:
 
 
 def test_trackers_are_ticked_and_told_where(page: Page) -> None:
-    page.get_by_role("group", name="Trackers").get_by_text("Trackers").last.click()
+    page.get_by_role("group", name="Trackers").locator("summary").click()
     page.get_by_label("mlflow", exact=True).check()
     page.get_by_label("Experiment", exact=True).fill("digits")
     page.get_by_label("Run name", exact=True).focus()
