@@ -33,7 +33,7 @@ function List({ page, after }) {
   if (!page.data.length) return html`<${NoneYet} />`;
   return html`
     <div class="scroller" tabindex="0" role="region" aria-label="Datasets">
-      <table class="table datasets">
+      <table class="table">
         <thead><tr><th scope="col">Dataset</th><th scope="col" class="numeric">Rows</th><th scope="col" class="numeric if-wide">Images</th>
           <th scope="col" class="numeric if-wide">Size</th><th scope="col" class="if-wide">Form</th><th scope="col">Uploaded</th></tr></thead>
         <tbody>
@@ -50,7 +50,7 @@ function List({ page, after }) {
         </tbody>
       </table>
     </div>
-    <div class="buttons end paging">
+    <div class="buttons end">
       ${after && html`<a class="button" href=${href(["datasets"])}>Newest datasets</a>`}
       ${page.has_more && html`<a class="button" href=${href(["datasets"], { after: page.last_id })}>Older datasets</a>`}
     </div>

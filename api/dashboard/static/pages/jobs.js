@@ -96,7 +96,7 @@ function List({ page, query, isBusy }) {
       </tr></thead>
       <tbody>${data.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
     </table>
-    <div class="buttons end paging">
+    <div class="buttons end">
       ${query.get("after") && html`<a class="button" href=${href(["jobs"], { status, search })}>Newest jobs</a>`}
       ${has_more && html`<a class="button" href=${href(["jobs"], { status, search, after: last_id })}>Older jobs</a>`}
     </div>

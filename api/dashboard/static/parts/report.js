@@ -37,7 +37,7 @@ function Estimate({ estimate }) {
       <dl class="facts">${Object.entries(facts).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       <p class=${isTooLarge ? "fault" : ""}>Memory: <b>${size(memory.total_bytes)}</b>${memory.device_bytes !== null && ` of ${size(memory.device_bytes)}`}${isTooLarge && ", more than the device has"}</p>
       <div class="memory-bar" aria-hidden="true">
-        ${parts.map((name) => html`<i key=${name} class=${`memory-${PARTS.indexOf(name) + 1}`} style=${{ flexGrow: memory[`${name}_bytes`] }}></i>`)}
+        ${parts.map((name) => html`<i key=${name} class=${`series-${PARTS.indexOf(name) + 1}`} style=${{ flexGrow: memory[`${name}_bytes`] }}></i>`)}
         ${memory.device_bytes !== null && html`<span style=${{ flexGrow: Math.max(0, memory.device_bytes - memory.total_bytes) }}></span>`}
       </div>
       <p class="legend">${parts.map((name) => html`<span class=${`legend-entry series-${PARTS.indexOf(name) + 1}`} key=${name}><i></i>${title(name)} <b>${size(memory[`${name}_bytes`])}</b></span>`)}</p>

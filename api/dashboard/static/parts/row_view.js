@@ -12,7 +12,7 @@ export function RowView({ row, name }) {
   `;
 }
 
-export const Messages = ({ messages, name }) => messages.map((message, at) => html`
+const Messages = ({ messages, name }) => messages.map((message, at) => html`
   <div class=${`message message-${message.role}`} key=${at}>
     <b class="message-role">${message.role}${message.weight === 0 && html` <span class="quiet">not learned</span>`}</b>
     ${partsOf(message.content).map((part, place) => html`<${Part} key=${place} part=${part} name=${`Image ${place + 1} of message ${at + 1} of ${name}`} />`)}
