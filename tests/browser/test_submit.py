@@ -48,6 +48,18 @@ def test_json_that_cannot_be_read_is_not_submitted(page: Page) -> None:
     expect(page.get_by_role("button", name="Submit")).to_be_disabled()
 
 
+def test_json_that_no_spec_is_leaves_the_form_there(page: Page) -> None:
+    page.get_by_role("group", name="Metadata").get_by_role("button", name="Add").click()
+    page.get_by_label("Name 1", exact=True).fill("team")
+    odd = {"metadata": None, "integrations": [{"type": "nobody"}, 5], "method": {"type": "none"}, "hyperparameters": 3}
+
+    page.get_by_label(JSON).fill(json.dumps(odd))
+
+    expect(page.get_by_label("Name 1", exact=True)).to_have_count(0)
+    expect(page.get_by_role("group", name="Trackers")).to_be_visible()
+    assert spec_of(page) == odd
+
+
 def test_a_check_tells_what_is_known_and_queues_nothing(dashboard: Dashboard, page: Page) -> None:
     before = len(list(dashboard.service.tuneyard.jobs.list()))
 

@@ -40,9 +40,15 @@ function one(schemas, property, value, path) {
 function union(schemas, schema, value, field) {
   const { mapping, propertyName } = schema.discriminator;
   const preset = field.preset?.[propertyName] ?? null;
-  const chosen = resolved(schemas, { $ref: mapping[value?.[propertyName] ?? preset] ?? mapping[preset] });
+  const chosen = branch(schemas, schema, value) ?? branch(schemas, schema, field.preset);
   const choice = { ...field, path: [...field.path, propertyName], words: chosen.description, kind: "choice", choices: Object.keys(mapping).toSorted(), preset };
   return [choice, ...inside(schemas, chosen, value, field.path)];
+}
+
+/** The schema of the type that a value of a union has; of none, if there is no such type. */
+function branch(schemas, { discriminator: { mapping, propertyName } }, value) {
+  const type = value?.[propertyName];
+  return Object.hasOwn(mapping, type) ? resolved(schemas, { $ref: mapping[type] }) : undefined;
 }
 
 function kindOf(schemas, schema) {
@@ -56,12 +62,11 @@ function kindOf(schemas, schema) {
 function listOf(schemas, items) {
   if (items.enum) return { kind: "checks", choices: items.enum };
   if (!items.discriminator) return { kind: "list" };
-  const { mapping } = items.discriminator;
-  return {
-    kind: "targets",
-    choices: Object.keys(mapping),
-    fieldsOf: (item) => inside(schemas, resolved(schemas, { $ref: mapping[item.type] }), item, []),
+  const fieldsOf = (item) => {
+    const chosen = branch(schemas, items, item);
+    return chosen ? inside(schemas, chosen, item, []) : [];
   };
+  return { kind: "targets", choices: Object.keys(items.discriminator.mapping), fieldsOf };
 }
 
 /** What a property is besides null. */

@@ -127,7 +127,8 @@ const Checks = (props) => html`
 function Pairs(props) {
   const [typed, setTyped] = useState(/** @type {[string, string][]} */ ([]));
   const named = (rows) => Object.fromEntries(rows.filter(([name]) => name));
-  const rows = same(named(typed), props.value ?? {}) ? typed : Object.entries(props.value);
+  const value = props.value ?? {};
+  const rows = same(named(typed), value) ? typed : Object.entries(value);
   const change = (next) => {
     setTyped(next);
     props.set(unless(named(next), props.field));
@@ -151,11 +152,11 @@ function Pairs(props) {
 function Targets(props) {
   const items = Array.isArray(props.value) ? props.value : [];
   const set = (next) => props.set(unless(next, props.field));
-  const toggle = (type, isWanted) => set(isWanted ? [...items, { type }] : items.filter((item) => item.type !== type));
+  const toggle = (type, isWanted) => set(isWanted ? [...items, { type }] : items.filter((item) => item?.type !== type));
   return html`
     <div class="targets" role="group" aria-label=${props.field.title} ...${told(props)}>
       ${props.field.choices.map((type) => html`
-        <label class="check" key=${type}><input type="checkbox" checked=${items.some((item) => item.type === type)} onChange=${(event) => toggle(type, event.target.checked)} /> ${type}</label>
+        <label class="check" key=${type}><input type="checkbox" checked=${items.some((item) => item?.type === type)} onChange=${(event) => toggle(type, event.target.checked)} /> ${type}</label>
       `)}
       ${items.map((item, at) => props.field.fieldsOf(item).length > 0 && html`
         <fieldset class="targeted" key=${at}><legend>${item.type}</legend>
