@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import FilePayload
 
@@ -17,7 +18,7 @@ from tests.e2e.live_service import ENDLESS, Service, running
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 _MOST_BYTES = 200_000
 _WIDTHS = {"wide": 1440, "phone": 390}
-_LOOKS = (("wide", "light"), ("wide", "dark"), ("phone", "dark"))
+_LOOKS: tuple[tuple[str, Literal["light", "dark"]], ...] = (("wide", "light"), ("wide", "dark"), ("phone", "dark"))
 _LEARNING = {"num_epochs": 5, "batch_size": 32, "learning_rate": 0.002, "warmup_ratio": 0.1}
 _EVALUATED = {
     "eval_dataset": {"fraction": 0.1},
