@@ -25,7 +25,7 @@ export function JobsPage() {
     document.title = counts?.running ? `(${counts.running}) Jobs – Tuneyard` : "Jobs – Tuneyard";
   }, [counts?.running]);
   return html`
-    <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
+    <div class="page-head"><h1>Jobs</h1><${Counts} counts=${counts} /><${Comparing} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
     <${Filters} query=${query} counts=${counts} />
     ${found.error && html`<${Trouble} error=${found.error} />`}
     ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} isBusy=${found.path !== path} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
