@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from store.forecast import UNKNOWN, Expected
 from store.lifecycle import JobStatus
@@ -196,6 +196,12 @@ class EventRead(View):
     type: str
     message: str
     data: dict[str, Any]
+
+    @field_validator("data")
+    @classmethod
+    def _has_no_answers(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Those of an evaluation are told by `/samples`, images by address: of many evaluations they are megabytes."""
+        return {name: told for name, told in data.items() if name != "predictions"}
 
 
 class EventPage(Paged[EventRead, int]):

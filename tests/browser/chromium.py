@@ -35,6 +35,16 @@ class Dashboard:
         self.open(f"#key={self.service.endpoint().api_key}")
         self.page.get_by_role("heading", name="Jobs", exact=True).wait_for()
 
+    def until_answered(self) -> None:
+        """Wait for a chat's answer; the slot of a job that has just ended may not be free at once, so ask again."""
+        again = self.page.get_by_role("button", name="Ask again")
+        asks = expect(self.page.get_by_role("button", name="Ask", exact=True))
+        asks.to_be_visible()
+        while again.is_visible():
+            again.click()
+            asks.to_be_visible()
+        self.faults[:] = [fault for fault in self.faults if "503" not in fault]
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:

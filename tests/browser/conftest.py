@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
-from tests.browser.jobs import EVALUATED, LEARNING, digits_in
-from tests.e2e.live_service import ENDLESS, Service, running, until
+from tests.browser.jobs import EVALUATED, digits_in
+from tests.e2e.live_service import ENDLESS, QUICK, Service, running, until
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,25 @@ def dataset_id(service: Service, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture(scope="session")
 def trained(service: Service, dataset_id: str) -> str:
-    """A job that was paused once and has succeeded, with evaluations, samples, checkpoints and a tracker."""
-    job_id = service.submit(dataset_id, LEARNING, suffix="digits", integrations=[{"type": "tensorboard"}], **EVALUATED)
+    """A job that was paused once and has succeeded, with evaluations, samples, checkpoints and a tracker.
+
+    It would not end by itself: it is paused while it trains, and stopped once it has been evaluated again.
+    """
+    job_id = service.submit(dataset_id, ENDLESS, suffix="digits", integrations=[{"type": "tensorboard"}], **EVALUATED)
     service.until_trains(job_id)
     service.tuneyard.jobs.pause(job_id)
     until(lambda: service.tuneyard.jobs.retrieve(job_id).status == "paused")
     service.tuneyard.jobs.resume(job_id)
+    until(lambda: [one.attempt for one in service.tuneyard.jobs.samples(job_id)][1:].count(2))
+    service.tuneyard.jobs.stop_and_save(job_id)
     assert service.ended(job_id).has_succeeded
     return job_id
+
+
+@pytest.fixture(scope="session")
+def newest_step(service: Service, trained: str) -> int:
+    """Of its checkpoints."""
+    return service.tuneyard.jobs.checkpoints(trained)[0].step
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +64,7 @@ def failed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
     row = json.loads(second)
     row["messages"][-1]["content"] = "7 " * 20_000
     rows.write_text(f"{first}\n{json.dumps(row)}\n")
-    job_id = service.submit(service.tuneyard.datasets.upload(rows).id, LEARNING, suffix="wrong")
+    job_id = service.submit(service.tuneyard.datasets.upload(rows).id, QUICK, suffix="wrong")
     service.ended(job_id)
     return job_id
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 _EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "dataset.py"
-LEARNING = {"max_steps": 24, "batch_size": 16, "learning_rate": 0.001}
 EVALUATED = {
     "eval_dataset": {"fraction": 0.1},
     "evaluation": {"every": 6, "generation": {"max_new_tokens": 4, "num_samples": 4}},

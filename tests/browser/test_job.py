@@ -1,6 +1,7 @@
 """One job's page: what it shows, and what is asked of a job there."""
 
 import re
+import sqlite3
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
-from tests.e2e.live_service import until
+from tests.e2e.live_service import Service, until
 from worker.following import page_of
 
 
@@ -66,7 +67,9 @@ def test_a_chart_tells_its_numbers_and_where_attempts_went_on(dashboard: Dashboa
     figure = page.get_by_role("figure", name="Loss")
     figure.get_by_text("Numbers", exact=True).click()
 
-    expect(figure).to_contain_text("at 24")
+    last = dashboard.service.tuneyard.jobs.retrieve(trained).progress
+    assert last is not None
+    expect(figure).to_contain_text(f"at {last.step}")
     expect(figure).to_contain_text("Attempt 2 went on behind step")
 
 
@@ -117,6 +120,18 @@ def test_samples_show_image_question_target_and_answers(dashboard: Dashboard, tr
     until(lambda: image.evaluate("image => image.naturalWidth > 0"))
 
 
+def test_answers_are_read_only_by_who_looks_at_them(dashboard: Dashboard, trained: str, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    dashboard.open(f"#/jobs/{trained}")
+    assert not [url for url in asked if "/samples" in url]
+
+    page.get_by_role("link", name="Samples").click()
+
+    page.locator(".sample").first.wait_for()
+    assert [url for url in asked if "/samples?" in url]
+
+
 def test_answers_of_each_evaluation_can_be_seen(dashboard: Dashboard, trained: str, page: Page) -> None:
     dashboard.open(f"#/jobs/{trained}/samples")
     page.get_by_label("Evaluation at step").fill("0")
@@ -142,11 +157,11 @@ def test_the_model_is_downloaded_with_one_click(dashboard: Dashboard, trained: s
 
 
 def test_a_checkpoint_is_downloaded_with_one_click(
-    dashboard: Dashboard, trained: str, page: Page, tmp_path: Path
+    dashboard: Dashboard, trained: str, newest_step: int, page: Page, tmp_path: Path
 ) -> None:
     dashboard.open(f"#/jobs/{trained}/checkpoints")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download the checkpoint of step 24").click()
+        page.get_by_role("link", name=f"Download the checkpoint of step {newest_step}").click()
     download.value.save_as(tmp_path / "checkpoint.tar")
 
     with tarfile.open(tmp_path / "checkpoint.tar") as archive:
@@ -184,6 +199,26 @@ def test_a_tracker_that_was_told_everything_gives_its_file(
     download.value.save_as(tmp_path / "events")
 
     assert (tmp_path / "events").stat().st_size > 0
+
+
+@pytest.fixture
+def given_up(service: Service, trained: str) -> str:
+    """A job whose tracker took nothing for three days, as its row says."""
+    given_up = "UPDATE trackings SET status = 'given_up', error = 'OSError: no space', failing_since = created_at"
+    until(lambda: service.tuneyard.jobs.integrations(trained)[0].status == "told")
+    with sqlite3.connect(service.data_dir / "tuneyard.db") as database:
+        database.execute(f"{given_up} WHERE job_id = ?", [trained])
+    return trained
+
+
+def test_a_tracker_that_was_given_up_is_asked_again(dashboard: Dashboard, given_up: str, page: Page) -> None:
+    dashboard.open(f"#/jobs/{given_up}/integrations")
+    target = page.locator(".target")
+    expect(target).to_contain_text("OSError: no space")
+
+    target.get_by_role("button", name="Try again").click()
+
+    expect(target.locator(".status")).to_have_text("told")
 
 
 def test_a_job_that_is_told_to_nobody_has_no_such_tab(dashboard: Dashboard, failed: str, page: Page) -> None:

@@ -48,6 +48,18 @@ def test_json_that_cannot_be_read_is_not_submitted(page: Page) -> None:
     expect(page.get_by_role("button", name="Submit")).to_be_disabled()
 
 
+def test_json_that_no_spec_is_leaves_the_form_there(page: Page) -> None:
+    page.get_by_role("group", name="Metadata").get_by_role("button", name="Add").click()
+    page.get_by_label("Name 1", exact=True).fill("team")
+    odd = {"metadata": None, "integrations": [{"type": "nobody"}, 5], "method": {"type": "none"}, "hyperparameters": 3}
+
+    page.get_by_label(JSON).fill(json.dumps(odd))
+
+    expect(page.get_by_label("Name 1", exact=True)).to_have_count(0)
+    expect(page.get_by_role("group", name="Trackers")).to_be_visible()
+    assert spec_of(page) == odd
+
+
 def test_a_check_tells_what_is_known_and_queues_nothing(dashboard: Dashboard, page: Page) -> None:
     before = len(list(dashboard.service.tuneyard.jobs.list()))
 
@@ -60,14 +72,35 @@ def test_a_check_tells_what_is_known_and_queues_nothing(dashboard: Dashboard, pa
 
 
 def test_what_is_submitted_is_what_the_form_says(dashboard: Dashboard, page: Page) -> None:
-    page.get_by_label("Suffix", exact=True).fill("by-form")
-    page.get_by_label("Max steps", exact=True).fill("1")
+    page.get_by_label("Name", exact=True).fill("by-form")
+    page.get_by_label("Most steps", exact=True).fill("1")
     page.get_by_role("button", name="Submit").click()
 
     page.get_by_role("heading", name="by-form").wait_for()
     [job, *_] = dashboard.service.tuneyard.jobs.list()
     dashboard.service.tuneyard.jobs.cancel(job.id)
     assert (job.spec["suffix"], job.spec["hyperparameters"]["max_steps"]) == ("by-form", 1)
+
+
+def test_words_of_ones_own_are_names_and_values(page: Page) -> None:
+    page.get_by_role("group", name="Metadata").get_by_role("button", name="Add").click()
+    page.get_by_label("Name 1", exact=True).fill("team")
+    page.get_by_label("Value 1", exact=True).fill("reading")
+    page.get_by_label("Priority", exact=True).focus()
+    assert spec_of(page)["metadata"] == {"team": "reading"}
+
+    page.get_by_role("button", name="Remove team").click()
+
+    assert "metadata" not in spec_of(page)
+
+
+def test_trackers_are_ticked_and_told_where(page: Page) -> None:
+    page.get_by_role("group", name="Trackers").locator("summary").click()
+    page.get_by_label("mlflow", exact=True).check()
+    page.get_by_label("Experiment", exact=True).fill("digits")
+    page.get_by_label("Run name", exact=True).focus()
+
+    assert spec_of(page)["integrations"] == [{"type": "mlflow", "experiment": "digits"}]
 
 
 def test_what_is_wrong_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
@@ -83,8 +116,8 @@ def test_what_is_wrong_stands_at_its_field(dashboard: Dashboard, page: Page) -> 
 def test_enter_in_a_field_submits_nothing(dashboard: Dashboard, page: Page) -> None:
     before = len(list(dashboard.service.tuneyard.jobs.list()))
 
-    page.get_by_label("Suffix", exact=True).fill("too-early")
-    page.get_by_label("Suffix", exact=True).press("Enter")
+    page.get_by_label("Name", exact=True).fill("too-early")
+    page.get_by_label("Name", exact=True).press("Enter")
 
     assert spec_of(page)["suffix"] == "too-early"
     assert len(list(dashboard.service.tuneyard.jobs.list())) == before

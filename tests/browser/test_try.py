@@ -34,16 +34,6 @@ def answer_of(service: Service) -> str:
     return str(told["choices"][0]["message"]["content"]).strip()
 
 
-def until_answered(dashboard: Dashboard) -> None:
-    """The slot of a job that has just ended may not be free at once; who is told so asks again."""
-    again = dashboard.page.get_by_role("button", name="Ask again")
-    expect(dashboard.page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
-    while again.is_visible():
-        again.click()
-        expect(dashboard.page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
-    dashboard.faults[:] = [fault for fault in dashboard.faults if "503" not in fault]
-
-
 @pytest.fixture
 def page(dashboard: Dashboard) -> Page:
     dashboard.open("#/try")
@@ -57,7 +47,7 @@ def test_a_model_is_asked_about_a_dropped_image(dashboard: Dashboard, page: Page
     page.get_by_label("Question").fill("Which digit is this?")
     page.get_by_label("Question").press("Enter")
 
-    until_answered(dashboard)
+    dashboard.until_answered()
     answer = page.locator(".turn .message-assistant .message-text")
     assert answer.inner_text().strip() == (answer_of(dashboard.service) or "(nothing)")
 
@@ -81,8 +71,9 @@ def test_who_finds_no_slot_is_told_and_can_ask_again(dashboard: Dashboard, page:
     dashboard.faults[:] = [fault for fault in dashboard.faults if "503" not in fault]
 
 
-def test_a_checkpoint_is_tried_from_its_job(dashboard: Dashboard, trained: str) -> None:
+def test_a_checkpoint_is_tried_from_its_job(dashboard: Dashboard, trained: str, newest_step: int) -> None:
     dashboard.open(f"#/jobs/{trained}/checkpoints")
-    dashboard.page.get_by_role("link", name="Try the checkpoint of step 24").click()
+    dashboard.page.get_by_role("link", name=f"Try the checkpoint of step {newest_step}").click()
 
-    expect(dashboard.page.get_by_label("Model", exact=True)).to_have_value(re.compile(r"^ft:starter:.*:ckpt-step-24$"))
+    model = re.compile(rf"^ft:starter:.*:ckpt-step-{newest_step}$")
+    expect(dashboard.page.get_by_label("Model", exact=True)).to_have_value(model)

@@ -65,7 +65,7 @@ class PushToHub(Closed):
     """Of a repository that is made for this."""
     revision: Annotated[str, StringConstraints(max_length=128, pattern=REVISION)] = "main"
     """The branch; made if it is not there."""
-    merged: bool = False
+    merged: Annotated[bool, Field(title="Push the merged model")] = False
     """Push the model that the adapter is merged into, in place of the adapter."""
 
 

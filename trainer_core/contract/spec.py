@@ -171,11 +171,11 @@ class Evaluation(Closed):
     batch_size: PositiveInt | None = None
     """Rows in one forward pass; None means the training batch size."""
     generation: Generation | None = None
-    """None measures the loss alone."""
+    """Without it the loss alone is measured."""
     metric: EvaluationMetric = "loss"
     """By which the best checkpoint is chosen and early stopping decides; all but loss need `generation`, or pairs."""
     early_stopping: EarlyStopping | None = None
-    """None trains to the end."""
+    """Without it every step is trained."""
 
     @model_validator(mode="after")
     def _metric_is_measured(self) -> Self:

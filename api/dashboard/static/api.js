@@ -29,6 +29,9 @@ export class Unreachable extends Error {
   }
 }
 
+/** An address that the service has told, relative to the page as all of its own are. @param {string} url */
+export const here = (url) => url.replace(/^\/(?!\/)/, "");
+
 /** @param {string} path  @param {AbortSignal} [abort] */
 export const read = (path, abort) => ask(path, { signal: abort });
 

@@ -24,7 +24,7 @@ export function number(value) {
   if (!Number.isFinite(value)) return String(value);
   const amount = Math.abs(value);
   if (value === 0) return "0";
-  if (amount >= 1e6 || amount < 1e-3) return value.toExponential(2).replace("e+", "e");
+  if (amount >= 1e6 || amount < 1e-3) return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
   if (Number.isInteger(value)) return value.toLocaleString("en");
   return amount >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
 }
@@ -73,4 +73,12 @@ export function title(name) {
   if (short in SPELLED) return SPELLED[short];
   const words = short.replaceAll("/", ": ").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A trained model's name, `ft:<base>:<project>:<suffix>:<job>`, perhaps with `:ckpt-step-<N>`, for who knows the job. @param {string} id */
+export function modelInWords(id) {
+  const found = /^ft:(.+):[^:]*:([^:]*):(\w+)(?::ckpt-step-(\d+))?$/.exec(id);
+  if (!found) return id;
+  const [, base, suffix, job, step] = found;
+  return `${suffix || "a model"}${step ? `, step ${step}` : ""}, from ${base} (…${job.slice(-6)})`;
 }

@@ -3,7 +3,7 @@ import { read, Unreachable } from "./api.js";
 import { withPoints } from "./curves.js";
 import { useEffect, useMemo } from "./html.js";
 import { follow } from "./live.js";
-import { computed, signal } from "./vendor/signals.js";
+import { signal } from "./vendor/signals.js";
 
 const MAX_POINTS = 1000;
 const DRAW_MILLISECONDS = 250;
@@ -32,7 +32,7 @@ export class JobState {
     this.series = signal(/** @type {Record<string, import("./curves.js").Series> | null} */ (null));
     this.lines = signal(/** @type {any[] | null} */ (null));
     this.hasEarlierLines = signal(false);
-    this.samples = computed(() => this.events.value?.filter(({ data }) => data.predictions?.length).map(asSample) ?? null);
+    this.samples = signal(/** @type {import("./samples.js").Sample[] | null} */ (null));
     this.checkpoints = signal(/** @type {any[] | null} */ (null));
     this.points = /** @type {import("./curves.js").Points[]} */ ([]);
     this.heard = /** @type {import("./curves.js").Points[] | null} */ (null);
@@ -114,6 +114,13 @@ export class JobState {
     this.checkpoints.value = (await read(`${this.path}/checkpoints`, this.abort?.signal)).data;
   }
 
+  /** Answers to held-out rows behind those that are known: only who looks at them needs them. */
+  async readSamples() {
+    const known = this.samples.value ?? [];
+    const found = await this.readAll("samples?limit=100", known.at(-1)?.event_id ?? 0);
+    this.samples.value = [...known, ...found];
+  }
+
   takeEvent(event) {
     this.events.value = union(this.events.value ?? [], [event]);
     if (event.type.startsWith("checkpoint_")) this.tell(() => this.readCheckpoints());
@@ -142,13 +149,18 @@ export class JobState {
   }
 
   async readEvents() {
+    this.events.value = union(await this.readAll(`events?limit=${PAGE}`, 0), this.events.value ?? []);
+  }
+
+  /** Page by page. @param {string} what  @param {number} after  @returns {Promise<any[]>} */
+  async readAll(what, after) {
     const found = [];
-    for (let [after, hasMore] = [0, true]; hasMore; ) {
-      const page = await read(`${this.path}/events?limit=${PAGE}&after=${after}`, this.abort?.signal);
+    for (let hasMore = true; hasMore; ) {
+      const page = await read(`${this.path}/${what}&after=${after}`, this.abort?.signal);
       found.push(...page.data);
       [after, hasMore] = [page.last_id, page.has_more];
     }
-    this.events.value = union(found, this.events.value ?? []);
+    return found;
   }
 
   /** Do something with the service; where it does not answer, again. @param {() => Promise<void>} work */
@@ -162,8 +174,6 @@ export class JobState {
     }
   }
 }
-
-const asSample = ({ id, attempt, created_at, data }) => ({ event_id: id, attempt, created_at, ...data });
 
 /** Rows by id, each once. */
 function union(some, others) {

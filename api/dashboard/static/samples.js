@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{line: number, question: string, target: string, output: string, scores: Record<string, number>,
- *   thumbnails?: string[]}} Prediction
+ *   images: string[]}} Prediction
  * @typedef {{event_id: number, attempt: number, step: number, predictions: Prediction[]}} Sample
  * @typedef {{step: number, output: string, scores: Record<string, number>, isRight: boolean, hasChanged: boolean}} Answer
  * @typedef {{line: number, question: string, target: string, images: string[], answers: Answer[]}} Row
@@ -22,9 +22,9 @@ export function byRows(samples) {
   /** @type {Map<number, Row>} */
   const rows = new Map();
   for (const { step, predictions } of bySteps(samples)) {
-    for (const { line, question, target, output, scores, thumbnails = [] } of predictions) {
+    for (const { line, question, target, output, scores, images } of predictions) {
       /** @type {Row} */
-      const row = rows.get(line) ?? { line, question, target, images: thumbnails, answers: [] };
+      const row = rows.get(line) ?? { line, question, target, images, answers: [] };
       const before = row.answers.at(-1);
       const hasChanged = before !== undefined && before.output !== output;
       row.answers.push({ step, output, scores, isRight: output.trim() === target.trim(), hasChanged });

@@ -13,11 +13,18 @@ export function fields(value, path = "") {
  */
 export function compared(specs) {
   const each = specs.map((spec) => new Map(fields(spec)));
-  const paths = [...new Set(each.flatMap((known) => [...known.keys()]))];
+  const all = [...new Set(each.flatMap((known) => [...known.keys()]))];
+  const paths = all.filter((path) => !isSaidBelow(path, each, all));
   return paths.map((path) => {
     const values = each.map((known) => (known.has(path) ? inWords(known.get(path)) : null));
     return { path, values, differs: values.some((value) => value !== values[0]) };
   });
+}
+
+/** Whether a group is empty wherever it is a value, and its fields in other specs say so. */
+function isSaidBelow(path, each, all) {
+  const isEmpty = each.every((known) => Object.keys(known.get(path) ?? {}).length === 0);
+  return isEmpty && all.some((other) => other.startsWith(`${path}.`));
 }
 
 const inWords = (/** @type {unknown} */ value) => (typeof value === "string" ? value : JSON.stringify(value));

@@ -1,13 +1,14 @@
 /** The fields of a spec, as the service's OpenAPI document has them: no field, default or choice is written here again. */
 
 /**
- * @typedef {"choice" | "check" | "integer" | "number" | "text" | "interval" | "list" | "checks" | "held_out"} Kind
- * @typedef {{path: string[], kind: Kind, words: string, preset: any, choices?: string[], opens?: boolean}} Field
- *   `opens`: a group that is null unless it is wanted; its value is then a JSON object.
+ * @typedef {"choice" | "check" | "integer" | "number" | "text" | "interval" | "list" | "checks" | "held_out" | "pairs" | "targets"} Kind
+ * @typedef {{path: string[], kind: Kind, title: string, words: string, preset: any, choices?: string[], opens?: boolean,
+ *   fieldsOf?: (item: any) => Field[]}} Field
+ *   `opens`: a group that is null unless it is wanted; its value is then a JSON object. `fieldsOf`: those of an item of a list.
  */
 
-/** Told otherwise than by a field: what a map holds, and what is the same in each spec. */
-const NOT_ASKED = new Set(["version", "metadata"]);
+/** The same in each spec. */
+const NOT_ASKED = new Set(["version"]);
 
 /**
  * Every field that a spec has now: of unions, those of the branch that is chosen; of groups that may be null, theirs once
@@ -18,37 +19,54 @@ export function fieldsOf(schemas, spec) {
   return inside(schemas, schemas.JobSpec, spec ?? {}, []);
 }
 
-function inside(schemas, group, value, path) {
-  const properties = Object.entries(group.properties).filter(([name]) => !NOT_ASKED.has(name) && !(name === "type" && path.length));
+function inside(schemas, schema, value, path) {
+  const properties = Object.entries(schema.properties).filter(([name]) => !NOT_ASKED.has(name) && name !== "type");
   return properties.flatMap(([name, property]) => one(schemas, property, value?.[name], [...path, name]));
 }
 
 function one(schemas, property, value, path) {
   const { schema, isNullable } = plain(schemas, property);
-  const field = { path, words: property.description ?? "", preset: property.default ?? null };
+  const field = { path, title: property.title, words: property.description ?? "", preset: property.default ?? null };
   if (schema.discriminator) return union(schemas, schema, value, field);
   if (schema.properties && !isNullable) return inside(schemas, schema, value, path);
   if (schema.properties) {
     const fields = value ? inside(schemas, schema, value, path) : [];
     return [{ ...field, kind: "check", opens: true }, ...fields];
   }
-  return [{ ...field, ...kindOf(schema) }];
+  return [{ ...field, ...kindOf(schemas, schema) }];
 }
 
-/** A choice of its types, then the fields of the one that is chosen. */
+/** A choice of its types, then the fields of the one that is chosen, whose words say what was chosen. */
 function union(schemas, schema, value, field) {
   const { mapping, propertyName } = schema.discriminator;
   const preset = field.preset?.[propertyName] ?? null;
-  const chosen = resolved(schemas, { $ref: mapping[value?.[propertyName] ?? preset] });
-  const choice = { ...field, path: [...field.path, propertyName], kind: "choice", choices: Object.keys(mapping).toSorted(), preset };
+  const chosen = branch(schemas, schema, value) ?? branch(schemas, schema, field.preset);
+  const choice = { ...field, path: [...field.path, propertyName], words: chosen.description, kind: "choice", choices: Object.keys(mapping).toSorted(), preset };
   return [choice, ...inside(schemas, chosen, value, field.path)];
 }
 
-function kindOf(schema) {
+/** The schema of the type that a value of a union has; of none, if there is no such type. */
+function branch(schemas, { discriminator: { mapping, propertyName } }, value) {
+  const type = value?.[propertyName];
+  return Object.hasOwn(mapping, type) ? resolved(schemas, { $ref: mapping[type] }) : undefined;
+}
+
+function kindOf(schemas, schema) {
   if (schema.anyOf) return { kind: schema.anyOf.some(({ $ref }) => $ref) ? "held_out" : "interval" };
   if (schema.enum) return { kind: "choice", choices: schema.enum };
-  if (schema.type === "array") return schema.items.enum ? { kind: "checks", choices: schema.items.enum } : { kind: "list" };
+  if (schema.type === "array") return listOf(schemas, schema.items);
+  if (schema.type === "object") return { kind: "pairs", preset: {} };
   return { kind: { boolean: "check", integer: "integer", number: "number" }[schema.type] ?? "text" };
+}
+
+function listOf(schemas, items) {
+  if (items.enum) return { kind: "checks", choices: items.enum };
+  if (!items.discriminator) return { kind: "list" };
+  const fieldsOf = (item) => {
+    const chosen = branch(schemas, items, item);
+    return chosen ? inside(schemas, chosen, item, []) : [];
+  };
+  return { kind: "targets", choices: Object.keys(items.discriminator.mapping), fieldsOf };
 }
 
 /** What a property is besides null. */
@@ -62,7 +80,7 @@ function plain(schemas, property) {
 const resolved = (schemas, schema) => (schema.$ref ? schemas[schema.$ref.split("/").at(-1)] : schema);
 
 /** @param {any} spec  @param {string[]} path */
-export const at = (spec, path) => path.reduce((value, name) => value?.[name], spec);
+export const valueAt = (spec, path) => path.reduce((value, name) => value?.[name], spec);
 
 /** A spec with one value changed; undefined leaves the field, and groups that hold nothing then, out. */
 export function changed(spec, path, value) {
@@ -75,15 +93,15 @@ export function changed(spec, path, value) {
 
 /** A spec that was submitted, without what it would be anyhow. @param {Record<string, any>} schemas  @param {any} spec */
 export function told(schemas, spec) {
-  const kept = Object.keys(spec.metadata ?? {}).length ? { metadata: spec.metadata } : {};
   return fieldsOf(schemas, spec).reduce((found, { path, preset, opens }) => {
-    const value = at(spec, path) ?? null;
+    const value = valueAt(spec, path) ?? null;
     if (same(value, preset)) return found;
     return changed(found, path, opens ? {} : value);
-  }, kept);
+  }, {});
 }
 
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+/** Whether two values are written alike. @param {unknown} one  @param {unknown} other */
+export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 /** The path of a field that a problem names: without the branch of a union. @param {string} location  @param {Field[]} fields */
 export function named(location, fields) {

@@ -81,7 +81,7 @@ const Heads = ({ jobs }) => {
               <td><${Status} job=${job} /></td>
               <td class="numeric">${lossOf(job)}</td>
               <td>${taken(job, now)}</td>
-              <td><a class="button ghost icon-only" href=${href(["compare"], { jobs: without(job.id) })} aria-label=${`Leave ${nameOf(job)} out`}><${Icon} name="failed" /></a></td>
+              <td class="numeric"><a class="button ghost icon-only" href=${href(["compare"], { jobs: without(job.id) })} aria-label=${`Leave ${nameOf(job)} out`}><${Icon} name="failed" /></a></td>
             </tr>
           `)}
         </tbody>

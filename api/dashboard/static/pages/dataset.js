@@ -6,6 +6,7 @@ import { useKeys } from "../keyboard.js";
 import { useAsking } from "../parts/asking.js";
 import { CopyButton } from "../parts/copy.js";
 import { Confirm } from "../parts/dialog.js";
+import { Facts } from "../parts/facts.js";
 import { Icon } from "../parts/icons.js";
 import { Skeleton, Trouble } from "../parts/notes.js";
 import { RowView } from "../parts/row_view.js";
@@ -71,7 +72,7 @@ function Head({ dataset, path }) {
       </div>
     </div>
     ${error && html`<${Trouble} error=${error} />`}
-    <dl class="facts">${Object.entries(facts).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <${Facts} facts=${Object.entries(facts)} />
     ${isAsked && html`
       <${Confirm} title="Delete this dataset?" verb="Delete" act=${remove} close=${() => ask(false)}>
         <p>Its ${counted(dataset.num_rows, "row")} are gone then. Jobs that have ended keep what they have learned.</p>

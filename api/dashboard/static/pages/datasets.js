@@ -33,24 +33,24 @@ function List({ page, after }) {
   if (!page.data.length) return html`<${NoneYet} />`;
   return html`
     <div class="scroller" tabindex="0" role="region" aria-label="Datasets">
-      <table class="table datasets">
-        <thead><tr><th scope="col">Dataset</th><th scope="col" class="numeric">Rows</th><th scope="col" class="numeric">Images</th>
-          <th scope="col" class="numeric">Size</th><th scope="col">Form</th><th scope="col">Uploaded</th></tr></thead>
+      <table class="table">
+        <thead><tr><th scope="col">Dataset</th><th scope="col" class="numeric">Rows</th><th scope="col" class="numeric if-wide">Images</th>
+          <th scope="col" class="numeric if-wide">Size</th><th scope="col" class="if-wide">Form</th><th scope="col">Uploaded</th></tr></thead>
         <tbody>
           ${page.data.map((one) => html`
             <tr key=${one.id}>
-              <th scope="row"><a class="job-link" href=${href(["datasets", one.id])}>${one.filename}</a> <span class="quiet">${shortId(one.id)}</span></th>
+              <th scope="row"><a class="job-link" href=${href(["datasets", one.id])}>${one.filename}</a><span class="quiet id">${shortId(one.id)}</span></th>
               <td class="numeric">${one.num_rows.toLocaleString("en")}</td>
-              <td class="numeric">${one.num_images.toLocaleString("en")}</td>
-              <td class="numeric">${size(one.num_bytes)}</td>
-              <td>${one.form}</td>
+              <td class="numeric if-wide">${one.num_images.toLocaleString("en")}</td>
+              <td class="numeric if-wide">${size(one.num_bytes)}</td>
+              <td class="if-wide">${one.form}</td>
               <td title=${moment(one.created_at)}>${ago(one.created_at, now)}</td>
             </tr>
           `)}
         </tbody>
       </table>
     </div>
-    <div class="buttons end paging">
+    <div class="buttons end">
       ${after && html`<a class="button" href=${href(["datasets"])}>Newest datasets</a>`}
       ${page.has_more && html`<a class="button" href=${href(["datasets"], { after: page.last_id })}>Older datasets</a>`}
     </div>

@@ -9,6 +9,7 @@ import { Checkpoints } from "../parts/checkpoints.js";
 import { CopyButton } from "../parts/copy.js";
 import { CurvesPanel } from "../parts/curves_panel.js";
 import { EventsList } from "../parts/events_list.js";
+import { Facts } from "../parts/facts.js";
 import { Failure } from "../parts/failure.js";
 import { Gallery } from "../parts/gallery.js";
 import { Integrations, numTargets } from "../parts/integrations.js";
@@ -35,7 +36,7 @@ export function JobPage({ id, tab }) {
     <${Head} job=${job} state=${state} />
     ${error && html`<${Trouble} error=${error} />`}
     ${job.failure && html`<${Failure} failure=${job.failure} />`}
-    <${Facts} job=${job} />
+    <${JobFacts} job=${job} />
     <${TimelineBar} events=${state.events.value ?? []} />
     <nav class="tabs" aria-label="Of this job" ref=${tabs}>
       ${Object.entries(TABS).filter(([name]) => name !== "integrations" || numTargets(job.spec) > 0).map(([name, title]) => html`
@@ -71,8 +72,7 @@ function Head({ job, state }) {
   `;
 }
 
-/** What one wants to know at first sight. */
-function Facts({ job }) {
+function JobFacts({ job }) {
   const now = useNow();
   const { spec, progress } = job;
   const facts = [
@@ -89,7 +89,7 @@ function Facts({ job }) {
     job.worker && ["Worker", job.worker],
     ...Object.entries(spec.metadata),
   ].filter(Boolean);
-  return html`<dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<${Facts} facts=${facts} />`;
 }
 
 function Count({ state, name }) {

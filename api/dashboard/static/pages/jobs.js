@@ -25,7 +25,7 @@ export function JobsPage() {
     document.title = counts?.running ? `(${counts.running}) Jobs – Tuneyard` : "Jobs – Tuneyard";
   }, [counts?.running]);
   return html`
-    <div class="page-head"><h1>Jobs</h1><${Comparing} /><${Counts} counts=${counts} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
+    <div class="page-head"><h1>Jobs</h1><${Counts} counts=${counts} /><${Comparing} /><a class="button primary" href=${href(["submit"])}>New job</a></div>
     <${Filters} query=${query} counts=${counts} />
     ${found.error && html`<${Trouble} error=${found.error} />`}
     ${!found.error && (found.data ? html`<${List} page=${found.data} query=${query} isBusy=${found.path !== path} />` : html`<${Skeleton} rows=${8} label="Loading jobs" />`)}
@@ -96,7 +96,7 @@ function List({ page, query, isBusy }) {
       </tr></thead>
       <tbody>${data.map((job) => html`<${Row} key=${job.id} job=${job} now=${now} />`)}</tbody>
     </table>
-    <div class="buttons end paging">
+    <div class="buttons end">
       ${query.get("after") && html`<a class="button" href=${href(["jobs"], { status, search })}>Newest jobs</a>`}
       ${has_more && html`<a class="button" href=${href(["jobs"], { status, search, after: last_id })}>Older jobs</a>`}
     </div>
@@ -106,7 +106,7 @@ function List({ page, query, isBusy }) {
 const Row = ({ job, now }) => html`
   <tr>
     <td class="cell-select"><input type="checkbox" aria-label=${`Compare ${nameOf(job)}`} checked=${selected.value.includes(job.id)} onChange=${() => toggle(job.id)} /></td>
-    <th scope="row"><a class="job-link" href=${href(["jobs", job.id])}>${nameOf(job)}</a><span class="quiet job-id">${job.spec.suffix ? shortId(job.id) : ""}</span></th>
+    <th scope="row"><a class="job-link" href=${href(["jobs", job.id])}>${nameOf(job)}</a><span class="quiet id">${job.spec.suffix ? shortId(job.id) : ""}</span></th>
     <td><${Status} job=${job} /></td>
     <td class="cell-progress">${job.queue_position ? html`<${Place} job=${job} now=${now} />` : html`<${Progress} job=${job} />`}</td>
     <td class="numeric cell-loss">${lossOf(job)}</td>

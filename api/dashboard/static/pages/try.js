@@ -1,6 +1,7 @@
 /** Trying a model: a chat with it, an image dropped in, and what another model says beside it. */
 import { announce } from "../announcing.js";
 import { ask, messagesFor } from "../chat.js";
+import { modelInWords } from "../format.js";
 import { html, useEffect, useId, useRef, useState } from "../html.js";
 import { useCheckpoints, useModels } from "../parts/model_choice.js";
 import { Empty, Skeleton, Trouble } from "../parts/notes.js";
@@ -88,7 +89,7 @@ function ModelField({ label, ids, value, choose }) {
   const id = useId();
   return html`
     <div class="try-field"><label for=${id}>${label}</label>
-      <select id=${id} value=${value} onChange=${(event) => choose(event.target.value)}>${ids.map((one) => html`<option key=${one} value=${one} selected=${one === value}>${one || "nothing"}</option>`)}</select>
+      <select id=${id} value=${value} onChange=${(event) => choose(event.target.value)}>${ids.map((one) => html`<option key=${one} value=${one} selected=${one === value} title=${one}>${one ? modelInWords(one) : "nothing"}</option>`)}</select>
     </div>
   `;
 }
@@ -113,8 +114,8 @@ function Turn({ turn, again }) {
       <div class="answers">
         ${Object.entries(turn.answers).map(([name, { text, isAsked, isStopped, error }]) => html`
           <div class="card message message-assistant" key=${name}>
-            <b class="message-role">${name}</b>
-            <p class="message-text">${text || (isAsked || isStopped || error ? "" : "(nothing)")}${isAsked && html`<span class="quiet">${text ? " …" : "waits for the model …"}</span>`}</p>
+            <b class="message-role" title=${name}>${modelInWords(name)}</b>
+            <p class="message-text">${text}${!text && !isAsked && !isStopped && !error && html`<span class="quiet">(nothing)</span>`}${isAsked && html`<span class="quiet">${text ? " …" : "waits for the model …"}</span>`}</p>
             ${isStopped && html`<p class="quiet">Stopped.</p>`}
             ${error && html`<${Trouble} error=${error} />`}
           </div>

@@ -5,6 +5,7 @@ import { html, useEffect, useState } from "../html.js";
 import { useNow } from "../now.js";
 import { useAsking } from "../parts/asking.js";
 import { Dialog } from "../parts/dialog.js";
+import { Facts } from "../parts/facts.js";
 import { Icon } from "../parts/icons.js";
 import { Empty, Skeleton, Trouble } from "../parts/notes.js";
 import { Badge, shortId } from "../parts/status.js";
@@ -57,7 +58,7 @@ function One({ worker, drains }) {
   };
   return html`
     <div class="card-head"><h2>${worker.name}</h2><${Standing} worker=${worker} /></div>
-    <dl class="facts">${Object.entries(facts).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <${Facts} facts=${Object.entries(facts)} />
     ${worker.gpus.length > 0 && html`
       <h3>GPUs</h3>
       <ul>${worker.gpus.map((gpu) => html`<li key=${gpu.uuid} title=${gpu.uuid}>${gpu.name} <span class="quiet">${size(gpu.num_bytes)}</span></li>`)}</ul>

@@ -63,7 +63,7 @@ export function LookBar({ look, setLook, changeAxis, range, setRange }) {
         choose=${(scale) => setLook({ isLog: scale === "log" })} />
       ${look.by === "step" && html`<${Stretch} range=${range} setRange=${setRange} />`}
       ${range && html`<button type="button" class="button small" onClick=${() => setRange(null)}>Whole run</button>`}
-      <span class="quiet look-hint">Drag across a chart to zoom, double-click for the whole run.</span>
+      <span class="quiet look-hint">Drag to zoom, double-click for the whole run.</span>
     </div>
   `;
 }
@@ -88,7 +88,7 @@ function Stretch({ range, setRange }) {
   `;
   return html`
     <form class="field-inline" onChange=${change} onSubmit=${(event) => event.preventDefault()}>
-      ${field("from", range?.[0])} ${field("to", range?.[1])}
+      Steps ${field("from", range?.[0])} ${field("to", range?.[1])}
     </form>
   `;
 }

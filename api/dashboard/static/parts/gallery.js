@@ -1,6 +1,7 @@
 /** Answers to held-out rows: image, question, target, and what the model said at each evaluation. */
+import { here } from "../api.js";
 import { counted, number, title } from "../format.js";
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { byRows, bySteps } from "../samples.js";
 import { Dialog } from "./dialog.js";
 import { Empty, Skeleton } from "./notes.js";
@@ -10,6 +11,10 @@ export function Gallery({ state }) {
   const [chosen, choose] = useState(/** @type {number | null} */ (null));
   const [isOnlyChanged, setOnlyChanged] = useState(false);
   const samples = state.samples.value;
+  const numEvaluations = state.events.value?.filter(({ type }) => type === "evaluation_completed").length;
+  useEffect(() => {
+    if (numEvaluations !== undefined) state.tell(() => state.readSamples());
+  }, [numEvaluations]);
   if (!samples) return html`<${Skeleton} label="Loading samples" />`;
   if (!samples.length) return html`<${NoSamples} spec=${state.job.value?.spec} />`;
   const steps = bySteps(samples).map(({ step }) => step);
@@ -39,7 +44,7 @@ function Card({ row, step }) {
     <li class="card sample">
       ${row.images.length > 0 && html`
         <button type="button" class="sample-images" aria-label=${`Enlarge the images of row ${row.line}`} onClick=${() => setLarge(true)}>
-          ${row.images.map((url, at) => html`<img key=${at} src=${url} alt=${alt(at)} />`)}
+          ${row.images.map((url, at) => html`<img key=${at} src=${here(url)} alt=${alt(at)} loading="lazy" />`)}
         </button>
       `}
       <p class="sample-question">${row.question}</p>
@@ -56,7 +61,7 @@ function Card({ row, step }) {
       ${row.answers.length > 1 && html`<${Changes} row=${row} step=${step} />`}
       ${isLarge && html`
         <${Dialog} title=${`Row ${row.line}`} close=${() => setLarge(false)}>
-          ${row.images.map((url, at) => html`<img class="large" key=${at} src=${url} alt=${alt(at)} />`)}
+          ${row.images.map((url, at) => html`<img class="large" key=${at} src=${here(url)} alt=${alt(at)} />`)}
           <p>${row.question}</p>
           <div class="buttons end"><button type="button" class="button" onClick=${() => setLarge(false)}>Close</button></div>
         </${Dialog}>

@@ -37,16 +37,12 @@ export function Integrations({ state }) {
 }
 
 function One({ told, state, isBusy, retry }) {
-  const { target, status, url, error, finished_at } = told;
+  const { target, status, url, error } = told;
   const now = useNow();
   return html`
     <div class="card-head"><h3>${NAMES[target.type]} <span class="quiet">${target[PLACES[target.type]]}</span></h3><${Standing} told=${told} /></div>
-    ${status === "following" && !error && html`<p class="quiet">${target.type === "hub" ? "The model is pushed once the job has succeeded." : "It is told what is new, as the job goes on."}</p>`}
-    ${status === "told" && html`<p class="quiet">${target.type === "hub" && !url ? "Nothing was pushed: the job did not succeed." : `It was told everything, ${moment(finished_at)}.`}</p>`}
-    ${error && html`
-      <p class="quiet">${status === "given_up" ? `It took nothing for three days, and was given up ${moment(finished_at)}.` : `It did not take what it was told, and is asked again ${ahead(told.next_try_at, now)}.`}</p>
-      <pre class="words" tabindex="0" aria-label=${`What ${NAMES[target.type]} answered`}>${error}</pre>
-    `}
+    <p class="quiet">${inWords(told, now)}</p>
+    ${error && html`<pre class="words" tabindex="0" aria-label=${`What ${NAMES[target.type]} answered`}>${error}</pre>`}
     <div class="buttons">
       ${/^https?:/.test(url ?? "") && html`<a class="button small" href=${url} target="_blank" rel="noopener">Open in ${NAMES[target.type]} <${Icon} name="away" /></a>`}
       ${target.type === "tensorboard" && hasBegun(state.events.value, target) && html`
@@ -55,6 +51,14 @@ function One({ told, state, isBusy, retry }) {
       ${status === "given_up" && html`<button type="button" class="button small" disabled=${isBusy} onClick=${retry}><${Icon} name="retry" /> Try again</button>`}
     </div>
   `;
+}
+
+function inWords({ target, status, url, error, finished_at, next_try_at }, now) {
+  const isHub = target.type === "hub";
+  if (status === "given_up") return `It took nothing for three days, and was given up ${moment(finished_at)}.`;
+  if (status === "told") return isHub && !url ? "Nothing was pushed: the job did not succeed." : `It was told everything, ${moment(finished_at)}.`;
+  if (error) return `It did not take what it was told, and is asked again ${ahead(next_try_at, now)}.`;
+  return isHub ? "The model is pushed once the job has succeeded." : "It is told what is new, as the job goes on.";
 }
 
 /** Whether there is something of the job there. */

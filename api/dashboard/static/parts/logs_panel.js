@@ -1,6 +1,7 @@
 /** What the trainer wrote, as it writes it. It follows as long as one is at its end. */
 import { clock } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
+import { ENDED } from "../job_state.js";
 import { Empty, Skeleton } from "./notes.js";
 
 /** @param {{state: import("../job_state.js").JobState}} props */
@@ -13,7 +14,7 @@ export function LogsPanel({ state }) {
     if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines, follows, wanted]);
   if (!lines) return html`<${Skeleton} rows=${6} label="Loading the log" />`;
-  if (!lines.length) return html`<${Empty} title="No line yet"><p>What the trainer writes to its log appears here.</p></${Empty}>`;
+  if (!lines.length) return html`<${NoLines} hasEnded=${ENDED.has(state.job.value?.status)} />`;
   const shown = wanted ? lines.filter(({ line }) => line.toLowerCase().includes(wanted.toLowerCase())) : lines;
   const isAtEnd = () => box.current.scrollHeight - box.current.scrollTop - box.current.clientHeight < 24;
   const readEarlier = () => {
@@ -36,3 +37,9 @@ export function LogsPanel({ state }) {
     </div>
   `;
 }
+
+const NoLines = ({ hasEnded }) => html`
+  <${Empty} title=${hasEnded ? "No lines" : "No lines yet"}>
+    <p>${hasEnded ? "The trainer wrote nothing to its log." : "What the trainer writes to its log appears here."}</p>
+  </${Empty}>
+`;

@@ -1,6 +1,7 @@
 /** What is known about a job before it is submitted. */
-import { counted, duration, size } from "../format.js";
+import { counted, duration, size, title } from "../format.js";
 import { html } from "../html.js";
+import { Facts } from "./facts.js";
 import { Failure } from "./failure.js";
 import { Icon } from "./icons.js";
 
@@ -34,13 +35,13 @@ function Estimate({ estimate }) {
   return html`
     <section class="card report-part" aria-label="Estimate">
       <h3>Estimate</h3>
-      <dl class="facts">${Object.entries(facts).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+      <${Facts} facts=${Object.entries(facts)} />
       <p class=${isTooLarge ? "fault" : ""}>Memory: <b>${size(memory.total_bytes)}</b>${memory.device_bytes !== null && ` of ${size(memory.device_bytes)}`}${isTooLarge && ", more than the device has"}</p>
       <div class="memory-bar" aria-hidden="true">
-        ${parts.map((name) => html`<i key=${name} class=${`memory-${PARTS.indexOf(name) + 1}`} style=${{ flexGrow: memory[`${name}_bytes`] }}></i>`)}
+        ${parts.map((name) => html`<i key=${name} class=${`series-${PARTS.indexOf(name) + 1}`} style=${{ flexGrow: memory[`${name}_bytes`] }}></i>`)}
         ${memory.device_bytes !== null && html`<span style=${{ flexGrow: Math.max(0, memory.device_bytes - memory.total_bytes) }}></span>`}
       </div>
-      <p class="legend">${parts.map((name) => html`<span class=${`legend-entry series-${PARTS.indexOf(name) + 1}`} key=${name}><i></i>${name} <b>${size(memory[`${name}_bytes`])}</b></span>`)}</p>
+      <p class="legend">${parts.map((name) => html`<span class=${`legend-entry series-${PARTS.indexOf(name) + 1}`} key=${name}><i></i>${title(name)} <b>${size(memory[`${name}_bytes`])}</b></span>`)}</p>
     </section>
   `;
 }

@@ -1,4 +1,5 @@
 /** A row of a dataset as a chat: a conversation, or a question with the answer that is preferred and the one that is not. */
+import { here } from "../api.js";
 import { html } from "../html.js";
 
 /** @param {{row: any, name: string}} props  `row` is in OpenAI's format, its images addresses of this service. */
@@ -11,7 +12,7 @@ export function RowView({ row, name }) {
   `;
 }
 
-export const Messages = ({ messages, name }) => messages.map((message, at) => html`
+const Messages = ({ messages, name }) => messages.map((message, at) => html`
   <div class=${`message message-${message.role}`} key=${at}>
     <b class="message-role">${message.role}${message.weight === 0 && html` <span class="quiet">not learned</span>`}</b>
     ${partsOf(message.content).map((part, place) => html`<${Part} key=${place} part=${part} name=${`Image ${place + 1} of message ${at + 1} of ${name}`} />`)}
@@ -21,8 +22,7 @@ export const Messages = ({ messages, name }) => messages.map((message, at) => ht
 
 const partsOf = (content) => (typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []));
 
-/** Addresses are relative to the page, as all of its own are. */
 function Part({ part, name }) {
   if (part.type === "text") return html`<p class="message-text">${part.text}</p>`;
-  return html`<img class="message-image" src=${part.image_url.url.replace(/^\/(?!\/)/, "")} alt=${name} loading="lazy" />`;
+  return html`<img class="message-image" src=${here(part.image_url.url)} alt=${name} loading="lazy" />`;
 }

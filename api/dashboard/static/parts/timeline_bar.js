@@ -46,7 +46,7 @@ function Sums({ found, end }) {
   return html`
     <ul class="legend">
       ${sums.map(({ what, seconds }) => html`
-        <li key=${what} class=${`legend-entry phase-${what}`}><i></i>${title(what)} <b>${duration(seconds)}</b></li>
+        <li key=${what} class=${`legend-entry phase phase-${what}`}><i></i>${title(what)} <b>${duration(seconds)}</b></li>
       `)}
     </ul>
   `;

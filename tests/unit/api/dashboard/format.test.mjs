@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, ahead, counted, duration, measured, number, size, title } from "../../../../api/dashboard/static/format.js";
+import { ago, ahead, counted, duration, measured, modelInWords, number, size, title } from "../../../../api/dashboard/static/format.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
 const cases = [
@@ -12,6 +12,8 @@ const cases = [
   ["days", duration(90_000), "1 d 1 h"],
   ["a loss", number(0.167_812), "0.1678"],
   ["a learning rate", number(1.08e-7), "1.08e-7"],
+  ["a round learning rate", number(5e-4), "5e-4"],
+  ["a million", number(1e6), "1e6"],
   ["a count", number(1400), "1,400"],
   ["no number", number(null), "–"],
   ["memory", measured("peak_memory_bytes", 1.25e9), "1.3 GB"],
@@ -24,6 +26,9 @@ const cases = [
   ["what is past and has not come", ahead("2026-01-01T11:00:00Z", NOW), "any moment"],
   ["a metric", title("learning_rate"), "Learning rate"],
   ["a score", title("eval_token_f1"), "Token F1"],
+  ["a base model", modelInWords("organisation/name"), "organisation/name"],
+  ["a trained model", modelInWords("ft:a/b:proj_x:digits:01m8hyvg4kgbk7"), "digits, from a/b (…4kgbk7)"],
+  ["a checkpoint without a name", modelInWords("ft:a/b:proj_x::01m8hyvg4kgbk7:ckpt-step-24"), "a model, step 24, from a/b (…4kgbk7)"],
   ["the held-out loss", title("eval_loss"), "Held-out loss"],
 ];
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byRows, bySteps } from "../../../../api/dashboard/static/samples.js";
 
-const answer = (output) => ({ line: 1, question: "?", target: "7", output, scores: {} });
+const answer = (output) => ({ line: 1, question: "?", target: "7", output, scores: {}, images: [] });
 const sample = (event_id, step, output) => ({ event_id, attempt: 1, step, predictions: [answer(output)] });
 
 test("a row has its answers in the order of their steps, and says which changed", () => {

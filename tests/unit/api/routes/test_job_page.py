@@ -81,6 +81,16 @@ def test_answers_are_told_evaluation_by_evaluation(client: TestClient, lease: Le
 
 
 @on_sqlite
+def test_events_of_many_evaluations_stay_small(client: TestClient, lease: Lease, answered: None) -> None:
+    found = client.get(f"/jobs/{lease.job_id}/events").json()["data"]
+
+    evaluated = [one["data"] for one in found if one["type"] == "evaluation_completed"]
+    assert answered is None
+    assert [(told["step"], told["loss"]) for told in evaluated] == [(1, 0.5), (2, 0.5), (3, 0.5)]
+    assert not any("predictions" in told for told in evaluated)
+
+
+@on_sqlite
 def test_answers_go_on_behind_the_last_one(client: TestClient, lease: Lease, answered: None) -> None:
     first = client.get(f"/jobs/{lease.job_id}/samples", params={"limit": 1}).json()
 
