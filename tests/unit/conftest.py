@@ -2,20 +2,16 @@
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from api.app import create_app
 from api.settings import Settings
@@ -27,6 +23,7 @@ from store.files import Storage
 from store.scopes import Scope
 from tests.postgres import Databases, PatientPostgres
 from tests.unit.bearing import bearer
+from tests.unit.engines import hurried
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
@@ -39,6 +36,12 @@ def migrate(url: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUNEYARD_DATABASE_URL", url)
         command.upgrade(config(), "head")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engines_are_hurried() -> Iterator[None]:
+    with hurried():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +76,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     databases: Databases = request.getfixturevalue("postgres")
     with databases.made(f"test_{os.urandom(6).hex()}", TEMPLATE) as url:
         yield url
-
-
-@event.listens_for(Pool, "checkout")
-def _wait_for_no_disk(connection: Any, *_: object) -> None:
-    """The power stays on while tests run, and waiting for disks would be most of what SQLite does."""
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture
