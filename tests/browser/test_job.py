@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
-from tests.e2e.live_service import Service, until
+from tests.e2e.live_service import Service
+from tests.patience import until
 from worker.following import page_of
 
 

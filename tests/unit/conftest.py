@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from alembic import command
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
-from sqlalchemy import create_engine, text
 
 from api.app import create_app
 from api.settings import Settings
@@ -22,15 +21,14 @@ from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
 from store.scopes import Scope
-from tests.postgres import PatientPostgres
+from tests.postgres import Databases, PatientPostgres
 from tests.unit.bearing import bearer
+from tests.unit.engines import hurried
 from tests.unit.worker.counting_doorbell import CountingDoorbell
 from trainer_core.contract.dataset import DatasetReport
 from trainer_core.contract.spec import JobSpec
 
 TEMPLATE = "tuneyard_template"
-_CONNECT_SECONDS = 120
-"""That PostgreSQL has to take a connection: more than any machine stands still."""
 
 
 def migrate(url: str) -> None:
@@ -38,6 +36,12 @@ def migrate(url: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUNEYARD_DATABASE_URL", url)
         command.upgrade(config(), "head")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engines_are_hurried() -> Iterator[None]:
+    with hurried():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -48,19 +52,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[str], str]]:
-    """A PostgreSQL server on a socket; gives the URL of a database by its name."""
+def postgres() -> Iterator[Databases]:
+    """A PostgreSQL server on a socket, with a migrated template."""
     # Run by root it has an account of its own, from which every new pytest would shut its temporary folders.
     folder = Path(tempfile.mkdtemp(prefix="tuneyard-postgres-"))
-    with PatientPostgres(folder, cleanup_mode="delete") as server:
-
-        def url(name: str) -> str:
-            uri = str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://")  # it ends with its socket
-            return f"{uri}&connect_timeout={_CONNECT_SECONDS}"
-
-        _execute(url("postgres"), f"CREATE DATABASE {TEMPLATE}")
-        migrate(url(TEMPLATE))
-        yield url
+    with (
+        PatientPostgres(folder, cleanup_mode="delete") as server,
+        Databases(server) as databases,
+        databases.made(TEMPLATE) as url,
+    ):
+        migrate(url)
+        yield databases
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -71,11 +73,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    url = request.getfixturevalue("postgres")
-    name = f"test_{os.urandom(6).hex()}"
-    _execute(url("postgres"), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield url(name)
-    _execute(url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    databases: Databases = request.getfixturevalue("postgres")
+    with databases.made(f"test_{os.urandom(6).hex()}", TEMPLATE) as url:
+        yield url
 
 
 @pytest.fixture
@@ -163,10 +163,3 @@ def spec(database: Database) -> JobSpec:
             report=DatasetReport(form="JSONL", num_rows=1),
         )
     return JobSpec(base_model="starter", train_dataset="file-1")
-
-
-def _execute(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select
 
 from migrations import upgrading
 from migrations.__main__ import config
@@ -45,14 +45,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'restored.db'}"
         return
-    url: Callable[[str], str] = request.getfixturevalue("postgres")
-    admin = create_engine(url("postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text("CREATE DATABASE restored"))
-    yield url("restored")
-    with admin.connect() as connection:
-        connection.execute(text("DROP DATABASE restored WITH (FORCE)"))
-    admin.dispose()
+    databases = request.getfixturevalue("postgres")
+    with databases.made("restored") as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """Whatever clients, workers, runners and time do to jobs, in any order, their records stay sound."""
 
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import event
 
 from store import inspections, leases
 from store.database import Database
@@ -23,12 +20,6 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(database: Database, spec: JobSpec, max_examples: int) -> None:
-    @event.listens_for(database.engine, "connect")
-    def hurry(connection: Any, _record: object) -> None:
-        if database.engine.dialect.name == "sqlite":
-            connection.execute("PRAGMA synchronous = OFF")  # no power is lost here, and waiting for disks is most of it
-
-    database.engine.dispose()
     chosen = settings(
         max_examples=max_examples,
         stateful_step_count=30,

@@ -17,8 +17,8 @@ from store.database import Database
 from store.files import Storage
 from store.tables import Job
 from store.tracking_tables import TrackingStatus
+from tests.patience import until
 from tests.unit.tracked import claim_one, rows, run_tracked, tell_steps, told
-from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import MLflow, TensorBoard
 from trainer_core.contract.spec import JobSpec
 from worker.following import Following

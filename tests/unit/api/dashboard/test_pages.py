@@ -14,6 +14,7 @@ from api.dashboard import pages
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 STATIC = Path(str(files("api.dashboard"))) / "static"
 FILES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file())
+ALLOWED = {"'none'", "'self'", "blob:", "data:"}
 PLACES = ["/", *(f"/dashboard/{name}" for name in FILES)]
 
 
