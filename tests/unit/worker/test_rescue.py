@@ -17,10 +17,10 @@ from store.lifecycle import JobStatus
 from store.orphans import Orphans
 from store.tables import Attempt
 from store.workers import Counted
+from tests.patience import until
 from tests.unit.clock import Clock
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
-from tests.unit.worker.processes import until
 from trainer_core.contract.chat import Chat
 from trainer_core.contract.spec import JobSpec, Resources
 from worker.attempt import Attempts
