@@ -87,7 +87,7 @@ def read_metrics(
         found = metrics.read(
             session,
             job_id,
-            name=name,
+            names=() if name is None else (name,),
             from_step=from_step,
             to_step=to_step,
             max_points=None if max_points == "all" else max_points,
