@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from api.guard import Caller, CallerDep
-from api.views import GpuRead, OccupiedRead, WorkerList, WorkerRead
+from api.service_views import GpuRead, OccupiedRead, WorkerList, WorkerRead
 from store import workers
 from store.tables import Worker
 from store.workers import Running
