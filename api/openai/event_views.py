@@ -11,17 +11,19 @@ from api.openai.times import seconds
 from store import history
 from store.events import EVALUATION
 from store.history import Entry
+from store.leases import AttemptOutcome
 from store.tables import Event, Job, Metric
 
 _LEVELS = {
     "job_failed": "error",
     "run_failed": "error",
     "warning": "warn",
-    "lost": "warn",
+    AttemptOutcome.LOST: "warn",
     "step_skipped": "warn",
     "tracking_failed": "warn",
     "tracking_given_up": "warn",
 }
+"""By the type of an event, else by how an attempt ended with it."""
 _MESSAGES = {
     "job_submitted": "Created fine-tuning job: {job.id}",
     "files_validating": "Validating training file: {job.spec.train_dataset}",
@@ -82,7 +84,8 @@ def event_view(entry: Entry, job: Job) -> FineTuningEvent:
         validation = validation_of(entry.data.get("loss"), entry.data.get("scores", {}).get("token_accuracy"))
         data = EventMetrics(step=entry.data["step"], **validation, total_steps=total)
         return MetricsEvent(**head, message=entry.message, data=data)
-    return MessageEvent(**head, level=_LEVELS.get(entry.type, "info"), message=_message(entry, job), kind=entry.type)
+    level = _LEVELS.get(entry.type) or _LEVELS.get(entry.data.get("outcome", ""), "info")
+    return MessageEvent(**head, level=level, message=_message(entry, job), kind=entry.type)
 
 
 def _message(event: Event, job: Job) -> str:
