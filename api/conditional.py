@@ -16,9 +16,17 @@ def etag_of(body: BaseModel) -> str:
     return f'"{hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
+def is_known(etag: str, if_none_match: str | None) -> bool:
+    """True if whoever asks has this answer already; a proxy that compresses answers makes `W/"…"` of an ETag.
+
+    Source: RFC 9110, 13.1.2.
+    """
+    return any(one.strip().removeprefix("W/") in (etag, "*") for one in (if_none_match or "").split(","))
+
+
 def told(body: BaseModel, etag: str, if_none_match: str | None) -> Response:
     """A body as JSON, or that it is what one has."""
-    if etag == if_none_match:
+    if is_known(etag, if_none_match):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)

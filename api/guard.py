@@ -65,7 +65,12 @@ class Caller:
         """A session that sees and changes the project's rows alone."""
         return self.parts.database.writing(self.project_id)
 
-    def everywhere(self) -> AbstractContextManager[Session]:
+    def reading_all(self) -> AbstractContextManager[Session]:
+        """A session that sees the rows of every project: for operators alone."""
+        assert self.scope == Scope.ADMIN
+        return self.parts.database.reading()
+
+    def writing_all(self) -> AbstractContextManager[Session]:
         """A session that sees and changes the rows of every project: for operators alone."""
         assert self.scope == Scope.ADMIN
         return self.parts.database.writing()

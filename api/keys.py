@@ -12,9 +12,10 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from api.settings import Settings
-from store import keys
+from store import keys, projects
 from store.columns import DEFAULT_PROJECT
 from store.database import Database
+from store.projects import ProjectNotFound
 from store.scopes import Scope
 
 
@@ -30,7 +31,11 @@ def main() -> int:
     with database.writing() as session:
         if asked.file is not None and _opens(session, asked.file):
             return 0
-        _, key = keys.create(session, project_id=asked.project, name=asked.name, scope=Scope(asked.scope))
+        try:
+            project = projects.get(session, asked.project)
+        except ProjectNotFound as error:
+            parser.error(str(error))
+        _, key = keys.create(session, project_id=project.id, name=asked.name, scope=Scope(asked.scope))
         if asked.file is not None:
             _keep(asked.file, key)
     if asked.file is None:

@@ -69,7 +69,7 @@ def _postgresql(element: from_now, compiler: SQLCompiler, **how: Any) -> str:
 
 
 def once(seconds: float = 0) -> ScalarSelect[datetime]:
-    """The same, found once for a statement: PostgreSQL would ask its clock again for every row of a table."""
+    """`from_now`, found once for a statement: PostgreSQL would ask its clock again for every row of a table."""
     return select(from_now(seconds)).scalar_subquery()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from store import stored_files
+from store import stored_files, uploads
 from store.clock import from_now
 from store.database import Database
 from store.file_tables import StoredFile, Upload, UploadPart, UploadStatus
@@ -21,10 +21,12 @@ _SUBMITTING_SECONDS = 60.0
 
 
 def collect(database: Database, storage: Storage) -> None:
-    """Delete the next files that have expired, and parts of uploads that nobody completes any more."""
+    """Delete the next files that have expired, parts of uploads that nobody completes any more, and old uploads."""
     with database.reading() as session:
         files, parts = expired(session), left_parts(session)
     discard(database, storage, files=files, parts=parts)
+    with database.writing() as session:
+        uploads.forget_old(session)
 
 
 def discard(

@@ -1,6 +1,6 @@
 """Numbers by step. A later attempt's steps replace those of the attempts before, from its first step on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -32,20 +32,21 @@ def read(
     session: Session,
     job_id: str,
     *,
-    name: str | None,
-    from_step: int | None,
-    to_step: int | None,
+    names: Collection[str] = (),
+    from_step: int | None = None,
+    to_step: int | None = None,
     max_points: int | None = None,
     with_times: bool = False,
 ) -> list[Series]:
     """The series of a job, by name; both step bounds are inclusive.
 
     Args:
+        names: Of the metrics; none asks for all.
         max_points: What a longer series is thinned to, see `thin`; None leaves it whole.
         with_times: Whether it is told when each point was written.
     """
     found = []
-    for metric, rows in groupby(spans.extents(session, job_id, name), key=attrgetter("name")):
+    for metric, rows in groupby(spans.extents(session, job_id, names), key=attrgetter("name")):
         extents = list(rows)
         kept = _kept(extents, from_step, to_step)
         num_points, dots = _read(session, job_id, metric, kept, max_points, sum(row.num_points for row in extents))

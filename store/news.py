@@ -107,7 +107,7 @@ def _evaluations(session: Session, job_id: str, since: int, until: int) -> Seque
 def _reached(session: Session, job_id: str) -> Reached:
     reached: dict[tuple[str, int], int] = {}
     last: dict[str, int] = {}
-    for row in spans.extents(session, job_id, None):  # by attempt
+    for row in spans.extents(session, job_id):  # by attempt
         reached[row.name, row.attempt] = last.get(row.name, -1)
         last[row.name] = max(last.get(row.name, -1), row.last)
     return reached

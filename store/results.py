@@ -30,7 +30,7 @@ def metrics_csv(session: Session, job_id: str) -> bytes:
     """The metrics of a job, a step a line."""
     rows: dict[int, dict[str, float]] = {}
     for column, name in _SERIES.items():
-        for series in metrics.read(session, job_id, name=name, from_step=None, to_step=None, max_points=_MAX_POINTS):
+        for series in metrics.read(session, job_id, names=[name], max_points=_MAX_POINTS):
             for step, value in zip(series.steps, series.values, strict=True):
                 rows.setdefault(step, {})[column] = value
     written = StringIO()

@@ -4,7 +4,7 @@ A span is of one attempt: its number of points, its first and last, its least an
 each a multiple of the one before, and whoever wants few points reads the widest that will do.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -96,8 +96,12 @@ def _adding(session: Session) -> Any:
     )
 
 
-def extents(session: Session, job_id: str, name: str | None) -> Sequence[Any]:
-    """For each metric and attempt, in this order: `name`, `attempt`, `first` and `last` step, and `num_points`."""
+def extents(session: Session, job_id: str, names: Collection[str] = ()) -> Sequence[Any]:
+    """For each metric and attempt, in this order: `name`, `attempt`, `first` and `last` step, and `num_points`.
+
+    Args:
+        names: Of the metrics; none asks for all.
+    """
     statement = (
         select(
             MetricSpan.name,
@@ -110,8 +114,8 @@ def extents(session: Session, job_id: str, name: str | None) -> Sequence[Any]:
         .group_by(MetricSpan.name, MetricSpan.attempt)
         .order_by(MetricSpan.name, MetricSpan.attempt)
     )
-    if name is not None:
-        statement = statement.where(MetricSpan.name == name)
+    if names:
+        statement = statement.where(MetricSpan.name.in_(names))
     return session.execute(statement).all()
 
 

@@ -8,7 +8,8 @@ transaction, and holds it until the commit.
 - `jobs.submit` inserts the job itself; `jobs.leave_validating` and whatever people ask of a job (`jobs.request_…`,
   `resume`, `retry`) add an event only if their UPDATE of the job came through; `leases.claim` updates it, and every
   release goes through `leases.write`.
-- `trackings` locks it before it tells an event of its own.
+- `trackings` and `retention` lock it before they tell an event of their own.
+- `api.openai.fine_tuning` tells one of a job that it has just inserted.
 - `worker.recorder` renews the lease, an UPDATE of the job, before it writes anything that the trainer said.
 
 A new writer must do the same.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from store import ids
@@ -11,6 +11,8 @@ from store.database import owner, touched
 from store.file_tables import Purpose, Upload, UploadPart, UploadStatus
 
 _PENDING_SECONDS = 3600
+_KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long it can be asked what an upload has become."""
 _MOST_TIMES = 2
 """So often what was announced may come: parts whose answer was lost are sent again."""
 _FEW_PARTS, _PART_BYTES = 1000, 1024**2
@@ -88,8 +90,7 @@ def get(session: Session, upload_id: str) -> Upload:
     Raises:
         UploadNotFound: There is none.
     """
-    of_id = select(Upload).where(Upload.id == upload_id).execution_options(populate_existing=True)
-    upload = session.scalar(of_id)
+    upload = session.get(Upload, upload_id, populate_existing=True)
     if upload is None:
         raise UploadNotFound(upload_id)
     return upload
@@ -185,3 +186,9 @@ def end(session: Session, upload_id: str, status: UploadStatus, file_id: str | N
     if touched(session, update(Upload).where(*waits).values(status=status, file_id=file_id)) != 1:
         raise UploadNotPending(get(session, upload_id))
     return get(session, upload_id)
+
+
+def forget_old(session: Session) -> None:
+    """Delete what was announced so long ago that nobody asks for it, once its parts are gone."""
+    has_parts = exists().where(UploadPart.upload_id == Upload.id)
+    session.execute(delete(Upload).where(Upload.expires_at < from_now(-_KEPT_SECONDS), ~has_parts))

@@ -81,8 +81,7 @@ def get(session: Session, endpoint_id: str) -> WebhookEndpoint:
     Raises:
         WebhookEndpointNotFound: There is none.
     """
-    statement = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
-    endpoint = session.scalar(statement, execution_options={"populate_existing": True})
+    endpoint = session.get(WebhookEndpoint, endpoint_id, populate_existing=True)
     if endpoint is None:
         raise WebhookEndpointNotFound(endpoint_id)
     return endpoint

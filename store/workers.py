@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from store.clock import from_now
@@ -16,6 +16,8 @@ from store.tables import Attempt, Gpu, Job, Worker
 
 ALIVE_SECONDS = 30
 """A worker not seen for longer is taken to be gone."""
+_KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long one is remembered that does not come back: some deployments give each start a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def see(
         "last_seen_at": from_now(),
     }
     if touched(session, update(Worker).where(Worker.name == name).values(**has)) == 0:
+        session.execute(delete(Worker).where(Worker.last_seen_at < from_now(-_KEPT_SECONDS)))
         session.execute(insert(Worker).values(name=name, started_at=from_now(), **has))
 
 

@@ -128,16 +128,15 @@ async def _news(completion_id: str, caller: Caller) -> AsyncGenerator[News, None
         await anyio.sleep(LOOK_SECONDS)
 
 
-async def whole(asked: Asked, pieces: Pieces) -> ChatCompletion:
-    """The answer at once."""
-    texts = []
+async def whole(asked: Asked, pieces: Pieces, caller: Caller) -> ChatCompletion:
+    """The answer at once, read from its beginning: pieces that came before may be of a try that was broken off."""
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, Answered):
                 break
-            texts.append(piece)
     assert isinstance(piece, Answered)
-    choice = Choice(message=AnswerMessage(content="".join(texts)), finish_reason=piece.finish_reason)
+    written = await run_in_threadpool(_look, asked.id, caller, 0)
+    choice = Choice(message=AnswerMessage(content="".join(written.texts)), finish_reason=piece.finish_reason)
     return ChatCompletion(
         id=asked.id, created=asked.created, model=asked.model, choices=(choice,), usage=Usage.of(piece)
     )

@@ -66,7 +66,7 @@ async def complete_chat(request: Request, caller: CallerDep) -> Response:
     pieces = follow(asked, caller, request.is_disconnected)
     try:
         if not asking.stream:
-            return JSONResponse((await whole(asked, pieces)).model_dump(mode="json"))
+            return JSONResponse((await whole(asked, pieces, caller)).model_dump(mode="json"))
         first = await anext(pieces)
     except HungUp:
         return Response()  # nobody reads it

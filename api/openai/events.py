@@ -12,7 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from api.guard import Caller
-from api.openai.fine_tuning_views import FineTuningEvent, event_view
+from api.openai.event_views import FineTuningEvent, event_view
 from store import history, jobs
 from store.database import UNAVAILABLE
 from store.lifecycle import ENDED

@@ -14,16 +14,15 @@ from api.base_models import check_base_model
 from api.event_stream import EVENT_STREAM, EventStream
 from api.guard import Caller, CallerDep
 from api.metadata import MetadataDep
+from api.openai.event_views import FineTuningEventPage, event_view
 from api.openai.events import follow
 from api.openai.fine_tuning_body import MIN_EXAMPLES, CreateJob, spec_of
 from api.openai.fine_tuning_views import (
     VALIDATION,
     Around,
     FineTuningCheckpoint,
-    FineTuningEventPage,
     FineTuningJob,
     checkpoint_id,
-    event_view,
 )
 from api.openai.paging import After, AfterJob, Page
 from api.openai.parameters import BadParameter, refused_by

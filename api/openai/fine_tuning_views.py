@@ -1,4 +1,4 @@
-"""Jobs, events and checkpoints as OpenAI's clients read them; what they do not know stands in fields behind.
+"""Jobs and checkpoints as OpenAI's clients read them; what they do not know stands in fields behind.
 
 Times are seconds since 1970.
 """
@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 from api.openai.fine_tuning_body import shown
-from api.openai.paging import Listed, Page
+from api.openai.paging import Listed
 from api.openai.times import seconds, seconds_or_none
 from api.views import View
-from store import history
-from store.history import Entry
 from store.lifecycle import JobStatus
-from store.tables import Checkpoint, Event, Job, Metric
+from store.tables import Checkpoint, Job
 from store.trained_models import ModelName
 from trainer_core.contract.errors import FailureCode
 from trainer_core.contract.integrations import Wandb
@@ -30,25 +28,6 @@ FAILURES = {
 }
 VALIDATION = "Validation file"
 """How the message of a failure begins that is the validation file's."""
-_LEVELS = {
-    "job_failed": "error",
-    "run_failed": "error",
-    "warning": "warn",
-    "lost": "warn",
-    "step_skipped": "warn",
-    "tracking_failed": "warn",
-    "tracking_given_up": "warn",
-}
-_MESSAGES = {
-    "job_submitted": "Created fine-tuning job: {job.id}",
-    "files_validating": "Validating training file: {job.spec.train_dataset}",
-    "attempt_started": "Fine-tuning job started",
-    "checkpoint_saved": "Checkpoint created at step {data[step]}",
-    "run_succeeded": "New fine-tuned model created",
-    "job_succeeded": "The job has successfully completed",
-}
-"""OpenAI's words, by the type of the event."""
-_QUEUED = "Files validated, moving job to queued state"
 
 
 @dataclass(frozen=True)
@@ -217,7 +196,7 @@ class FineTuningCheckpoint(Listed):
     def of(cls, checkpoint: Checkpoint, job: Job) -> Self:
         """The view of a checkpoint's row."""
         found = checkpoint.metrics
-        validation = _validation(found.get("eval_loss"), found.get("eval_token_accuracy"))
+        validation = validation_of(found.get("eval_loss"), found.get("eval_token_accuracy"))
         return cls(
             id=checkpoint_id(checkpoint),
             created_at=seconds(checkpoint.created_at),
@@ -229,60 +208,19 @@ class FineTuningCheckpoint(Listed):
         )
 
 
-class EventMetrics(StepMetrics):
-    """The same, in an event."""
-
-    total_steps: int | None
-
-
-class _Event(Listed):
-    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
-    created_at: int
-    level: Literal["info", "warn", "error"] = "info"
-    message: str
-
-
-class MetricsEvent(_Event):
-    """A step of a job, or an evaluation."""
-
-    type: Literal["metrics"] = "metrics"
-    data: EventMetrics
-
-
-class MessageEvent(_Event):
-    """Something that happened to a job."""
-
-    type: Literal["message"] = "message"
-    data: None = None
-    kind: str
-    """What happened, in the service's own word."""
-
-
-FineTuningEvent = MetricsEvent | MessageEvent
-
-
-class FineTuningEventPage(Page[FineTuningEvent]):
-    """Some of a job's events, in their order."""
-
-
-def event_view(entry: Entry, job: Job) -> FineTuningEvent:
-    """Something that happened to a job, or a step of it."""
-    head = {"id": history.id_of(entry), "created_at": seconds(entry.created_at)}
-    total = job.progress.total_steps if job.progress else None
-    if isinstance(entry, Metric):
-        message = f"Step {entry.step}/{total or '?'}: training loss={entry.value:.4f}"
-        data = EventMetrics(step=entry.step, train_loss=entry.value, total_steps=total)
-        return MetricsEvent(**head, message=message, data=data)
-    if entry.type == "evaluation_completed":
-        validation = _validation(entry.data.get("loss"), entry.data.get("scores", {}).get("token_accuracy"))
-        data = EventMetrics(step=entry.data["step"], **validation, total_steps=total)
-        return MetricsEvent(**head, message=entry.message, data=data)
-    return MessageEvent(**head, level=_LEVELS.get(entry.type, "info"), message=_message(entry, job), kind=entry.type)
-
-
 def checkpoint_id(checkpoint: Checkpoint) -> str:
     """What a checkpoint is called."""
     return f"ftckpt_{checkpoint.job_id.removeprefix('ftjob-')}-{checkpoint.attempt}-{checkpoint.step}"
+
+
+def validation_of(loss: float | None, accuracy: float | None) -> dict[str, float | None]:
+    """Of the whole validation file: this service never looks at a part of it."""
+    return {
+        "valid_loss": loss,
+        "valid_mean_token_accuracy": accuracy,
+        "full_valid_loss": loss,
+        "full_valid_mean_token_accuracy": accuracy,
+    }
 
 
 def _status(job: Job) -> str:
@@ -318,20 +256,3 @@ def _percent(job: Job) -> Percent | None:
     step, total = job.progress.step, job.progress.total_steps
     percent = round(100 * step / total, 1) if total else 0.0
     return Percent(step=step, total_steps=total, percent=percent, epoch=job.progress.epoch)
-
-
-def _message(event: Event, job: Job) -> str:
-    if event.type == "job_queued" and event.attempt == 0:
-        return event.message.replace("Job checked and queued", _QUEUED)
-    words = _MESSAGES.get(event.type)
-    return words.format(job=job, data=event.data) if words else event.message
-
-
-def _validation(loss: float | None, accuracy: float | None) -> dict[str, float | None]:
-    """Of the whole validation file: this service never looks at a part of it."""
-    return {
-        "valid_loss": loss,
-        "valid_mean_token_accuracy": accuracy,
-        "full_valid_loss": loss,
-        "full_valid_mean_token_accuracy": accuracy,
-    }

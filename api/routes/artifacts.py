@@ -97,6 +97,8 @@ def download_checkpoint(
 ) -> StreamingResponse:
     """The checkpoint of a step as one tar file, manifest included, as the newest attempt left it."""
     with caller.reading() as session:
+        if not checkpoints.of_job(session, job.id):
+            retention.demand_kept(session, job.id, Kept.CHECKPOINTS)
         found = checkpoints.at_step(session, job.id, step)
     folder = caller.parts.storage.run_dir(job.id, found.attempt) / found.path
     return _archive(caller, folder, _manifest(folder, caller), f"{_name(job)}-step-{step}", found.created_at)

@@ -24,15 +24,9 @@ def compare_metrics(
 ) -> Comparison:
     """Numbers by step of several jobs, thinned as those of one job are."""
     data = []
-    names: list[str] | list[None] = name or [None]
     with caller.reading() as session:
         for job_id in dict.fromkeys(job):
             jobs.get(session, job_id)
-            for one in names:
-                found = metrics.read(
-                    session, job_id, name=one, from_step=None, to_step=None, max_points=max_points, with_times=times
-                )
-                data += [
-                    SeriesOfJob(job_id=job_id, **SeriesRead.model_validate(series).model_dump()) for series in found
-                ]
+            found = metrics.read(session, job_id, names=name, max_points=max_points, with_times=times)
+            data += [SeriesOfJob(job_id=job_id, **SeriesRead.model_validate(one).model_dump()) for one in found]
     return Comparison(data=data)

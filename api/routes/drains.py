@@ -16,7 +16,7 @@ router = APIRouter(prefix="/drains", tags=["operators"], dependencies=[Depends(o
 @router.get("")
 def list_drains(caller: CallerDep) -> DrainList:
     """What is asked for, and how far each worker has come."""
-    with caller.everywhere() as session:
+    with caller.reading_all() as session:
         return DrainList(
             data=[DrainRead.model_validate(one) for one in drains.every(session)],
             workers=[StandingRead.model_validate(one) for one in drains.standings(session)],
@@ -30,7 +30,7 @@ def drain_worker(
     gives_back: Annotated[bool, Query(description="Running jobs save and go back to the queue; else they end")] = False,  # noqa: FBT002
 ) -> DrainList:
     """Have a worker take nothing new, by its name; `*` stands for all, those that are still to come too."""
-    with caller.everywhere() as session:
+    with caller.writing_all() as session:
         drains.ask(session, worker, gives_back=gives_back)
     return list_drains(caller)
 
@@ -38,7 +38,7 @@ def drain_worker(
 @router.delete("/{worker:path}", status_code=HTTPStatus.NO_CONTENT)
 def resume_worker(worker: str, caller: CallerDep) -> None:
     """Have a worker take jobs again; `*` stands for all."""
-    with caller.everywhere() as session:
+    with caller.writing_all() as session:
         drains.withdraw(session, worker)
     for bell in Bell:
         caller.parts.doorbell.ring(bell)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Parts, PartsDep
-from api.views import Readiness
+from api.service_views import Readiness
 from store import workers
 
 router = APIRouter(tags=["health"])

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.base_models import check_base_model
-from api.conditional import UNCHANGED, IfNoneMatch, etag_of, told
+from api.conditional import UNCHANGED, IfNoneMatch, etag_of, is_known, told
 from api.examples import SPECS
 from api.guard import Caller, CallerDep
 from api.inspecting import DRY_RUN, REPORTED, WaitSeconds, report_on
@@ -145,7 +145,7 @@ def list_jobs(
         plain = [JobRead.of(job, places.get(job.id)) for job in found[:limit]]
         page = JobPage(data=plain, has_more=len(found) > limit, last_id=plain[-1].id if plain else None)
         etag = etag_of(page)
-        if etag == if_none_match:
+        if is_known(etag, if_none_match):
             return told(page, etag, if_none_match)
         expected = forecast.expected(session, found[:limit])
     return told(page.model_copy(update={"data": [_with(job, expected) for job in plain]}), etag, if_none_match)
@@ -176,11 +176,11 @@ async def read_job(
     while True:
         job = await run_in_threadpool(_load, caller, job_id)
         etag = etag_of(job)
-        is_news = etag != if_none_match if if_none_match else job.status in ENDED
+        is_news = not is_known(etag, if_none_match) if if_none_match else job.status in ENDED
         if is_news or time.monotonic() >= until:
             break
         await anyio.sleep(_LOOK_SECONDS)
-    if etag != if_none_match and job.status not in ENDED:
+    if not is_known(etag, if_none_match) and job.status not in ENDED:
         job = await run_in_threadpool(_expecting, caller, job)
     return told(job, etag, if_none_match)
 

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/keys", tags=["operators"], dependencies=[Depends(ope
 @router.post("", status_code=HTTPStatus.CREATED)
 def create_key(asked: KeyAsked, caller: CallerDep) -> KeyCreated:
     """Make a key. It is told in this answer and never again."""
-    with caller.everywhere() as session:
+    with caller.writing_all() as session:
         project = projects.get(session, asked.project_id)
         row, key = keys.create(
             session,
@@ -29,12 +29,12 @@ def create_key(asked: KeyAsked, caller: CallerDep) -> KeyCreated:
 @router.get("")
 def list_keys(caller: CallerDep) -> KeyList:
     """Every key without its secret, the oldest first."""
-    with caller.everywhere() as session:
+    with caller.reading_all() as session:
         return KeyList(data=[KeyRead.model_validate(row) for row in keys.every(session)])
 
 
 @router.delete("/{key_id}")
 def revoke_key(key_id: str, caller: CallerDep) -> KeyRead:
     """Have a key open nothing from now on."""
-    with caller.everywhere() as session:
+    with caller.writing_all() as session:
         return KeyRead.model_validate(keys.revoke(session, key_id))

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import PartsDep
-from api.views import ModelList, ModelRead
+from api.service_views import ModelList, ModelRead
 
 router = APIRouter(prefix="/models", tags=["models"])
 

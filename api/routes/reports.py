@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from api.guard import CallerDep
 from api.pictures import PICTURED, content_of, picture
@@ -57,16 +58,20 @@ def list_log_lines(
     """What the trainer wrote to stderr, oldest first."""
     with caller.reading() as session:
         jobs.get(session, job_id)
-        if last is not None:
-            newest = logs.before(session, job_id, before, last + 1)
-            if not newest and before is None:
-                retention.demand_kept(session, job_id, Kept.LOGS)
-            data = [LogLineRead.model_validate(line) for line in reversed(newest[:last])]
-            return LogPage(data=data, has_more=len(newest) > last, last_id=data[-1].id if data else after)
-        found = logs.after(session, job_id, after, limit + 1)
-        if not (found or after):
+        page = _next_lines(session, job_id, after, limit) if last is None else _newest(session, job_id, before, last)
+        if not (page.data or after or before):
             retention.demand_kept(session, job_id, Kept.LOGS)
-        return LogPage.of(found, limit, after)
+        return page
+
+
+def _next_lines(session: Session, job_id: str, after: int, limit: int) -> LogPage:
+    return LogPage.of(logs.after(session, job_id, after, limit + 1), limit, after)
+
+
+def _newest(session: Session, job_id: str, before: int | None, limit: int) -> LogPage:
+    found = logs.before(session, job_id, before, limit + 1)
+    data = [LogLineRead.model_validate(line) for line in reversed(found[:limit])]
+    return LogPage(data=data, has_more=len(found) > limit, last_id=data[-1].id if data else 0)
 
 
 @router.get("/metrics")
@@ -89,7 +94,7 @@ def read_metrics(
         found = metrics.read(
             session,
             job_id,
-            name=name,
+            names=() if name is None else (name,),
             from_step=from_step,
             to_step=to_step,
             max_points=None if max_points == "all" else max_points,

@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from api.guard import Caller, CallerDep
-from api.views import GpuRead, OccupiedRead, WorkerList, WorkerRead
+from api.service_views import GpuRead, OccupiedRead, WorkerList, WorkerRead
 from store import drains, workers
 from store.tables import Worker
 from store.workers import Running

@@ -59,7 +59,7 @@ def judge(plan: Plan, database: Database, storage: Storage, seen: Sequence[Seen]
         attempts = session.scalars(select(Attempt).order_by(Attempt.job_id, Attempt.number)).all()
         won = Counter(session.scalars(select(Event.job_id).where(Event.type == "job_succeeded")))
         num_artifacts = session.scalar(select(func.count()).select_from(Artifact)) or 0
-        steps = {job_id: metrics.read(session, job_id, name="loss", from_step=None, to_step=None) for job_id in jobs}
+        steps = {job_id: metrics.read(session, job_id, names=["loss"]) for job_id in jobs}
     if not verdict.num_steps:
         verdict.wrong.append("no trainer has taken a step")
     verdict.statuses = dict(Counter(job.status for job in jobs.values()))

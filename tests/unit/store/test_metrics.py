@@ -31,18 +31,18 @@ def record(session: object, lease: Lease, losses: dict[int, float]) -> None:
 
 def test_a_later_attempt_replaces_what_came_before_from_its_first_step_on(database: Database, job_id: str) -> None:
     with database.reading() as session:
-        (loss,) = metrics.read(session, job_id, name=None, from_step=None, to_step=None)
+        (loss,) = metrics.read(session, job_id)
 
     assert (loss.steps, loss.values) == ([1, 2, 3], [4.0, 3.0, 2.5])
 
 
 def test_both_bounds_are_inclusive(database: Database, job_id: str) -> None:
     with database.reading() as session:
-        (loss,) = metrics.read(session, job_id, name="loss", from_step=2, to_step=3)
+        (loss,) = metrics.read(session, job_id, names=["loss"], from_step=2, to_step=3)
 
     assert loss.steps == [2, 3]
 
 
 def test_an_unknown_name_has_no_series(database: Database, job_id: str) -> None:
     with database.reading() as session:
-        assert metrics.read(session, job_id, name="accuracy", from_step=None, to_step=None) == []
+        assert metrics.read(session, job_id, names=["accuracy"]) == []

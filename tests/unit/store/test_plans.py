@@ -23,7 +23,7 @@ def page(*statuses: JobStatus, base_model: str | None = None, after: str | None 
 
 
 def thinned(session: Session) -> object:
-    return metrics.read(session, "ftjob-1", name="loss", from_step=None, to_step=None, max_points=100)
+    return metrics.read(session, "ftjob-1", names=["loss"], max_points=100)
 
 
 READS: dict[str, Read] = {

@@ -147,14 +147,18 @@ def test_what_has_expired_is_told_from_what_never_was(
     database: Database, storage: Storage, spec: JobSpec, service: TestClient
 ) -> None:
     lease, waiting = train(database, storage, spec), claim_submitted(database, spec)
-    keep(database, keep_artifacts_days=7, keep_checkpoints_days=7)
+    keep(database, keep_artifacts_days=7, keep_checkpoints_days=7, keep_logs_days=7)
 
     retention.collect(database, storage)
 
-    paths = ["artifacts", "artifacts/adapter/weights", "archive", "checkpoints"]
+    paths = ["artifacts", "artifacts/adapter/weights", "archive", "checkpoints", "checkpoints/1/archive"]
+    paths += ["logs", "logs?last=10"]
     assert {service.get(f"/jobs/{lease.job_id}/{path}").status_code for path in paths} == {410}
     assert service.get(f"/jobs/{waiting.job_id}/artifacts").status_code == 409
-    assert service.get(f"/jobs/{waiting.job_id}/checkpoints").status_code == 200
+    assert service.get(f"/jobs/{waiting.job_id}/checkpoints/1/archive").status_code == 404
+    assert {service.get(f"/jobs/{waiting.job_id}/{path}").status_code for path in ("checkpoints", "logs?last=1")} == {
+        200
+    }
 
 
 def test_what_a_job_still_trains_on_is_kept(database: Database, storage: Storage, spec: JobSpec) -> None:

@@ -54,7 +54,7 @@ def read(
     """How many points there are, and those that were read."""
     with database.reading() as session:
         (loss,) = metrics.read(
-            session, job_id, name="loss", from_step=bounds[0], to_step=bounds[1], max_points=max_points
+            session, job_id, names=["loss"], from_step=bounds[0], to_step=bounds[1], max_points=max_points
         )
     return loss.num_points, list(zip(loss.steps, loss.values, strict=True))
 

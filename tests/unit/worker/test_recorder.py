@@ -54,7 +54,7 @@ def test_what_a_step_cost_becomes_series(database: Database, lease: Lease) -> No
     one.flush()
 
     with database.reading() as session:
-        found = metrics.read(session, lease.job_id, name=None, from_step=None, to_step=None)
+        found = metrics.read(session, lease.job_id)
     assert {series.name: series.values for series in found} == {
         "epoch": [0.5],
         "feature_cache_hits": [0.25],

@@ -102,7 +102,7 @@ def test_every_step_is_kept(database: Database, lease: Lease, attempt: Attempt) 
     attempt(lease, "succeed").run()
 
     with database.reading() as session:
-        (loss,) = metrics.read(session, lease.job_id, name="loss", from_step=None, to_step=None)
+        (loss,) = metrics.read(session, lease.job_id, names=["loss"])
     assert (loss.steps, loss.values) == ([1, 2, 3, 4], [1, 1 / 2, 1 / 3, 1 / 4])
 
 
@@ -118,7 +118,7 @@ def test_an_evaluation_is_a_metric(database: Database, lease: Lease, attempt: At
     attempt(lease, "succeed").run()
 
     with database.reading() as session:
-        (loss,) = metrics.read(session, lease.job_id, name="eval_loss", from_step=None, to_step=None)
+        (loss,) = metrics.read(session, lease.job_id, names=["eval_loss"])
     assert (loss.steps, loss.values) == ([4], [0.25])
 
 

@@ -1,5 +1,6 @@
 """/v1/chat/completions, whose answers are written by a test in the place of a worker."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -13,10 +14,14 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import update
 
+from api.guard import Caller
+from api.openai.answers import Asked, Pieces, follow, whole
 from api.openai.chat_refusals import CODES
 from store import completions
+from store.columns import DEFAULT_PROJECT
 from store.completions import Claim
 from store.database import Database
+from store.scopes import Scope
 from store.tables import ImageFile
 from tests.unit.api.routes.test_images import png, upload
 from trainer_core.contract.chat import Answered, Chat, RefusalCode, Refused, Sampling
@@ -26,6 +31,7 @@ QUESTION = [{"role": "user", "content": "7?"}]
 SAID = {"role": "assistant", "content": "8"}
 ASKED = {"model": "starter", "messages": QUESTION}
 ANSWERED = Answered(finish_reason="length", num_prompt_tokens=3, num_new_tokens=2)
+CHAT = Chat(messages=tuple(QUESTION), sampling=Sampling())
 LOOK_SECONDS = 0.02
 
 Answer = Callable[..., list[Claim]]
@@ -96,6 +102,38 @@ def test_an_answer_has_openais_shape(client: TestClient, answer: Answer) -> None
     assert (found["object"], found["model"]) == ("chat.completion", "starter")
     assert found["choices"] == [{"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}]
     assert found["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_an_answer_that_was_begun_again_holds_nothing_of_the_try_before(app: FastAPI, database: Database) -> None:
+    caller = Caller(app.state.parts, DEFAULT_PROJECT, Scope.ADMIN, None)
+    with database.writing(DEFAULT_PROJECT) as session:
+        completion_id = completions.ask(session, "starter", CHAT, is_streamed=False)
+        first = completions.claim(session, 60)
+        assert first is not None
+        completions.write(session, first, "se", 60)
+
+    async def interrupted() -> Pieces:
+        """A job takes the slot once the first piece was read."""
+        async for piece in follow(asked, caller, stays):
+            yield piece
+            if piece == "se":
+                give_way()
+
+    def give_way() -> None:
+        with database.writing() as session:
+            completions.give_back(session, first, is_charged=False)
+            again = completions.claim(session, 60)
+            assert again is not None
+            completions.write(session, again, "seven", 60)
+            completions.finish(session, again, ANSWERED)
+
+    async def stays() -> bool:
+        return False
+
+    asked = Asked(completion_id, "starter", 0)
+    found = asyncio.run(whole(asked, interrupted(), caller))
+
+    assert found.choices[0].message.content == "seven"
 
 
 def test_a_stream_has_openais_shape(client: TestClient, answer: Answer) -> None:

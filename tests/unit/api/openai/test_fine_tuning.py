@@ -356,6 +356,16 @@ def test_when_a_job_begins_is_told_once_it_can_be_reckoned(
 
 
 @ON_SQLITE
+def test_an_attempt_that_was_lost_is_a_warning(client: TestClient, database: Database, running: leases.Lease) -> None:
+    with database.writing() as session:
+        leases.charge(session, running, "the host is gone")
+
+    newest = client.get(f"{JOBS}/{running.job_id}/events").json()["data"][0]
+
+    assert (newest["kind"], newest["level"]) == ("job_queued", "warn")
+
+
+@ON_SQLITE
 def test_a_list_of_jobs_asks_as_often_however_many_of_them_wait(
     client: TestClient, database: Database, spec: JobSpec
 ) -> None:

@@ -225,14 +225,14 @@ def test_curves_of_several_jobs_come_together(
     with database.writing() as session:
         metrics.record(session, lease, [Point("loss", 1, 1.0), Point("eval_loss", 1, 3.0)])
         metrics.record(session, other, [Point("loss", 1, 2.0), Point("grad_norm", 1, 3.0)])
-    asked = {"job": [other.job_id, lease.job_id], "name": ["loss", "eval_loss"]}
+    asked = {"job": [other.job_id, lease.job_id], "name": ["loss", "eval_loss", "loss"]}
 
     found = client.get("/jobs/metrics", params=asked).json()["data"]
 
     assert [(one["job_id"], one["name"], one["values"]) for one in found] == [
         (other.job_id, "loss", [2.0]),
-        (lease.job_id, "loss", [1.0]),
         (lease.job_id, "eval_loss", [3.0]),
+        (lease.job_id, "loss", [1.0]),
     ]
     assert client.get("/jobs/metrics", params={"job": [lease.job_id, "ftjob-no"]}).status_code == 404
 
