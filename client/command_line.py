@@ -44,6 +44,8 @@ def tell(result: BaseModel | Sequence[BaseModel], words: str | Table, *, as_json
         typer.echo(json.dumps(to_jsonable_python(result), ensure_ascii=False))
     elif isinstance(words, str):
         typer.echo(words)
+    elif not words.rows:
+        typer.echo("There are none")
     else:
         print_table(words)
 

@@ -42,7 +42,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "invalid_dataset": "Correct these rows and upload the file again",
         "invalid_key": "Give another with --api-key or TUNEYARD_API_KEY",
         "invalid_request": "Correct these fields; /docs of the service describes each",
-        "job_already_ended": "See how: tuneyard show JOB; have it tried again: tuneyard retry JOB",
+        "job_already_ended": "See how: tuneyard show JOB; if it failed or was cancelled: tuneyard retry JOB",
         "job_not_finished": "Wait for its end: tuneyard watch JOB",
         "job_not_found": "See which jobs there are: tuneyard list",
         "job_not_pausable": "Wait until it is queued or trains: tuneyard watch JOB",

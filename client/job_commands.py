@@ -98,7 +98,7 @@ def list_jobs(
     with ctx.obj() as tuneyard:
         found = tuneyard.jobs.list(status=status, base_model=base_model, metadata=pairs, search=search)
         jobs = list(islice(found, limit))
-    tell(jobs, tables.jobs(jobs) if jobs else "There are no such jobs", as_json=as_json)
+    tell(jobs, tables.jobs(jobs), as_json=as_json)
 
 
 @app.command()

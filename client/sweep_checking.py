@@ -11,7 +11,7 @@ from client.errors import ApiError
 from client.printing import size, word
 from client.sweeping import Values, at_point
 from client.sync.tuneyard import Tuneyard
-from client.views import Failure, Report
+from client.views import Estimate, Failure, Report
 from client.watching import duration
 
 _INVALID = "invalid_request"
@@ -31,14 +31,18 @@ class Checked:
 
     @property
     def disk_bytes(self) -> int:
-        """That all of them write."""
-        return sum(report.estimate.disk_bytes for report in self.reports if report.estimate)
+        """That those which would run write."""
+        return sum(estimate.disk_bytes for estimate in self._estimates)
 
     @property
     def seconds(self) -> float | None:
-        """All of them one after the other; None where nobody knows how long one takes."""
-        known = [report.estimate.seconds for report in self.reports if report.estimate and report.estimate.seconds]
-        return sum(known) if len(known) + self.num_failing == len(self.reports) else None
+        """Of those which would run, one after the other; None where nobody knows how long one takes."""
+        known = [estimate.seconds for estimate in self._estimates if estimate.seconds is not None]
+        return sum(known) if known and len(known) == len(self._estimates) else None
+
+    @property
+    def _estimates(self) -> list[Estimate]:
+        return [report.estimate for report in self.reports if report.is_valid and report.estimate]
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
@@ -84,10 +88,10 @@ def remarks(checked: Checked) -> Iterator[str]:
             said.setdefault(words, []).append(", ".join(f"{path}={word(value)}" for path, value in point.items()))
     for words, points in said.items():
         yield f"{'; '.join(points)} would fail: {words}"
-    time = (
-        "not known before the first job has ended" if checked.seconds is None else f"about {duration(checked.seconds)}"
-    )
-    yield f"All {len(checked.points)} points: disk {size(checked.disk_bytes)}; time one after the other {time}"
+    num_running = len(checked.points) - checked.num_failing
+    pace = "how long is not known before the first job has ended"
+    time = pace if checked.seconds is None else f"about {duration(checked.seconds)} one after the other"
+    yield f"{num_running} of {len(checked.points)} would run: {size(checked.disk_bytes)} of disk, {time}"
 
 
 def _estimate(report: Report) -> tuple[str, ...]:

@@ -132,3 +132,17 @@ def test_a_sweep_trains_each_point_and_marks_the_best(service: Service, dataset_
     assert told["best"] == min(values, key=lambda job_id: values[job_id])
     assert json.loads(again.stdout) == told  # it is the same sweep: nothing is trained twice
     assert told["best"] in cli(service, "sweep", "show", told["sweep"]).stdout
+
+
+def test_a_sweep_is_looked_at_without_being_submitted(service: Service, dataset_id: str, tmp_path: Path) -> None:
+    spec = {"base_model": "starter", "train_dataset": dataset_id, "hyperparameters": QUICK}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    num_jobs = len(list(service.tuneyard.jobs.list()))
+
+    done = cli(service, "sweep", str(tmp_path / "spec.json"), "--grid", "seed=1,-1", "--dry-run", "--json")
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["num_failing"]) == (1, 1)
+    assert [point["report"]["is_valid"] for point in told["points"]] == [True, False]
+    assert told["disk_bytes"] == told["points"][0]["report"]["estimate"]["disk_bytes"]
+    assert len(list(service.tuneyard.jobs.list())) == num_jobs

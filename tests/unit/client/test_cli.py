@@ -263,6 +263,8 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
         (["admin", "workers"], {"data": [], "workers": [STANDING]}, ["host-1", "no, drained", "1"]),
         (["admin", "gc"], GARBAGE, ["orphan", "jobs/x", "1 things, 10 B were deleted"]),
         (["datasets", "list"], page(DATASET), ["file-1", "train.jsonl", "300 B"]),
+        (["images", "list"], page(), ["There are none"]),
+        (["list"], page(), ["There are none"]),
         (["images", "list"], page(IMAGES), ["file-2", "images.zip", "3"]),
         (["timeline", "ftjob-1"], TIMELINE, ["queued", "8 s", "training", "still there", "host-1"]),
         (["samples", "ftjob-1"], page(), ["has answered nothing yet"]),

@@ -197,6 +197,7 @@ def test_a_dry_run_tells_what_each_point_takes_and_submits_none(stub: StubServic
     assert [line.split()[:2] for line in result.stdout.splitlines()[1:4]] == [["8", "15"], ["0", "would"], ["64", "15"]]
     assert "method.rank=0 would fail: method.rank: Input should be greater than 0 (invalid_request)" in result.stdout
     assert "method.rank=64 would fail: too large (out_of_memory)" in result.stdout
+    assert "1 of 3 would run: 2 MB of disk, about 1:00 min one after the other" in result.stdout
     assert submissions(stub) == []
 
 
@@ -208,7 +209,7 @@ def test_a_dry_run_tells_what_all_points_take(stub: StubService, spec: str) -> N
     )
 
     assert for_people.exit_code == for_programs.exit_code == 0
-    assert "All 2 points: disk 4 MB; time one after the other about 2:00 min" in for_people.stdout
+    assert "2 of 2 would run: 4 MB of disk, about 2:00 min one after the other" in for_people.stdout
     told = json.loads(for_programs.stdout)
     assert (told["num_failing"], told["seconds"], told["disk_bytes"]) == (0, 120.0, 4_000_000)
     assert [point["values"] for point in told["points"]] == [{"method.rank": 8}, {"method.rank": 16}]
@@ -224,7 +225,7 @@ def test_a_sweep_that_is_checked_is_submitted_if_every_point_would_run(
 
     assert len(submissions(stub)) == num_submitted
     assert (result.exit_code, bool(result.stdout)) == ((0, True) if num_submitted else (1, False))
-    assert "All 2 points" in result.stderr
+    assert "of 2 would run" in result.stderr
 
 
 def test_an_unknown_sweep_is_told(stub: StubService) -> None:
