@@ -13,6 +13,8 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_IMAGE_PIXELS = 40_000_000
 _DATA_URL = re.compile(r"data:image/(png|jpe?g|webp);base64,")
 _WHITE = (255, 255, 255)
+_EXIF = ("exif", "Raw profile type exif")
+"""Where Pillow keeps what a camera has told."""
 
 Image.MAX_IMAGE_PIXELS = MAX_IMAGE_PIXELS
 
@@ -72,6 +74,9 @@ def _upright(encoded: bytes) -> Image.Image:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = Image.open(BytesIO(encoded), formats=FORMATS)
     image.load()
+    image.getexif()  # from here on it is known, and Pillow does not write it anew, which fails where a camera's is odd
+    for name in _EXIF:
+        image.info.pop(name, None)
     return ImageOps.exif_transpose(image)
 
 

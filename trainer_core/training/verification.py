@@ -27,6 +27,7 @@ from trainer_core.models.quantization import Quantization
 from trainer_core.models.trust import of_own_folder
 from trainer_core.module import Batch
 from trainer_core.training.launch import alone
+from trainer_core.training.lifeline import die_with_parent
 
 _TOLERANCE = {torch.float32: 1e-3}
 _MERGED_TOLERANCE = {torch.float32: 1e-2}
@@ -144,6 +145,7 @@ def _check(what: str, difference: float, tolerance: float) -> None:
 
 def main() -> int:
     """Print what was found as a line of JSON, or say what is wrong."""
+    die_with_parent(os.getppid())  # a trainer whose lease has run out leaves nobody on the device
     told = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:

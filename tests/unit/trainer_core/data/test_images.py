@@ -1,6 +1,7 @@
 """Images out of data URLs."""
 
 import base64
+import struct
 from collections.abc import Callable
 from io import BytesIO
 
@@ -32,6 +33,16 @@ def test_every_colour_mode_becomes_rgb(mode: str) -> None:
 def test_an_image_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: a quarter turn
+
+    image = decode(url_of(Image.new("RGB", (5, 3)), exif=exif))
+
+    assert image.size == (3, 5)
+
+
+def test_an_image_is_turned_upright_whatever_else_its_camera_told() -> None:
+    turned = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    odd = struct.pack("<HHI4s", 0x011A, 2, 4, b"odd\0")  # a resolution that is a text
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + turned + odd + struct.pack("<I", 0)
 
     image = decode(url_of(Image.new("RGB", (5, 3)), exif=exif))
 
