@@ -17,6 +17,16 @@ def test_a_key_in_the_address_signs_in_and_leaves_it(stranger: Dashboard) -> Non
     assert "ty_" not in str(stranger.page.evaluate("[history.length, document.cookie, JSON.stringify(localStorage)]"))
 
 
+def test_a_key_in_the_address_signs_in_where_the_page_is_open_already(stranger: Dashboard) -> None:
+    stranger.open("#/jobs")
+    stranger.page.get_by_label("Key of this service").wait_for()
+
+    stranger.sign_in()
+
+    assert "ty_" not in stranger.page.url
+    without_refusals(stranger)
+
+
 def test_whoever_has_no_key_is_asked_for_one(stranger: Dashboard) -> None:
     stranger.open("#/jobs")
     stranger.page.get_by_label("Key of this service").fill(stranger.service.endpoint().api_key or "")

@@ -25,6 +25,7 @@ const PAGES = {
   try: () => html`<${TryPage} />`,
   workers: () => html`<${WorkersPage} />`,
 };
+const KEY = /^#key=(.+)$/;
 /** What stands in the head line. */
 const PLACES = [
   { name: "jobs", title: "Jobs" },
@@ -43,7 +44,7 @@ function App() {
 
 /** `#key=…` signs in; the key leaves the address before anything else is done with it. */
 async function begin() {
-  const key = /^#key=(.+)$/.exec(location.hash)?.[1];
+  const key = KEY.exec(location.hash)?.[1];
   if (key || !location.hash) replace(href(["jobs"]));
   if (key) await signIn(decodeURIComponent(key)).catch(() => (session.value = null));
   else await lookAtSession();
@@ -51,3 +52,4 @@ async function begin() {
 
 render(html`<${App} />`, document.getElementById("app"));
 begin();
+addEventListener("hashchange", () => KEY.test(location.hash) && begin()); // a link that is opened where the page is open already

@@ -133,9 +133,10 @@ function Pairs(props) {
     setTyped(next);
     props.set(unless(named(next), props.field));
   };
+  const write = (at, place, text) => change(rows.with(at, /** @type {[string, string]} */ (rows[at].with(place, text.trim()))));
   const cell = (at, place, words) => html`
     <input type="text" aria-label=${`${words} ${at + 1}`} placeholder=${words} autocomplete="off" spellcheck="false" value=${rows[at][place]}
-      onChange=${(event) => change(rows.with(at, rows[at].with(place, event.target.value.trim())))} />
+      onChange=${(event) => write(at, place, event.target.value)} />
   `;
   return html`
     <div class="pairs" role="group" aria-label=${props.field.title} ...${told(props)}>
