@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
-from tests.e2e.live_service import PATIENCE_SECONDS, Service
+from tests.e2e.live_service import Service
+from tests.patience import PATIENCE_SECONDS
 
 CHROMIUM = shutil.which("chromium")
 _CONTENT_POLICY = """addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>

@@ -8,7 +8,8 @@ from playwright.sync_api import Browser
 
 from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
 from tests.browser.jobs import EVALUATED, LEARNING, digits_in
-from tests.e2e.live_service import ENDLESS, Service, running, until
+from tests.e2e.live_service import ENDLESS, Service, running
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
-from tests.e2e.live_service import until
+from tests.patience import until
 
 
 @pytest.fixture

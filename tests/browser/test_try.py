@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.chromium import Dashboard
-from tests.e2e.live_service import PATIENCE_SECONDS, Service
+from tests.e2e.live_service import Service
+from tests.patience import PATIENCE_SECONDS
 
 
 def picture() -> bytes:

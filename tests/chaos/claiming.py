@@ -13,9 +13,9 @@ from store.database import UNAVAILABLE, Database
 from store.leases import Lease
 from store.lifecycle import JobStatus
 from store.tables import Job
+from tests.patience import PATIENCE_SECONDS
 from trainer_core.contract.spec import JobSpec
 
-_PATIENCE_SECONDS = 300.0
 _barrier: Barrier
 
 
@@ -65,10 +65,10 @@ def _claim_all(url: str, worker: str) -> Claimed:
     database = Database(url)
     database.ping()
     claimed = Claimed([], [])
-    _barrier.wait(_PATIENCE_SECONDS)
+    _barrier.wait(PATIENCE_SECONDS)
     while True:
         begun_at = time.perf_counter()
-        lease = _claim(database, worker, begun_at + _PATIENCE_SECONDS)
+        lease = _claim(database, worker, begun_at + PATIENCE_SECONDS)
         if lease is None:
             break
         claimed.seconds.append(time.perf_counter() - begun_at)

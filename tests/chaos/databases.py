@@ -15,6 +15,7 @@ from typing import Protocol
 
 import psutil
 
+from tests.patience import until
 from tests.postgres import PatientPostgres
 
 
@@ -110,15 +111,16 @@ class PostgresCluster:
     def heal(self) -> None:
         self._away_until = 0.0
         self._thaw(float("inf"))
-        until = time.monotonic() + 30
-        while not self._processes() and time.monotonic() < until:
-            self.tend()
-            time.sleep(0.2)
+        until(self._is_back)
 
     def close(self) -> None:
         self._thaw(float("inf"))
         _send(self._processes(), signal.SIGKILL)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_back(self) -> bool:
+        self.tend()
+        return bool(self._processes())
 
     def _processes(self) -> list[psutil.Process]:
         """The postmaster, then its children; none if it is away."""

@@ -19,9 +19,9 @@ from tests.chaos.instance import Instance
 from tests.chaos.plan import ROW, Plan, spec_of
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.witness import read
+from tests.patience import PATIENCE_SECONDS
 
 _TICK_SECONDS = 0.1
-_PATIENCE_SECONDS = 300.0
 _MAX_MORE_FILES = 24
 """Connections that a part may keep open after a storm, more than it began with."""
 
@@ -69,7 +69,7 @@ def _experiment(instance: Instance, begun_at: float) -> Outcome:
     plan = instance.plan
     open_before = instance.open_files()
     submitter = Submitter(instance)
-    _tend(instance, None, until=time.monotonic() + _PATIENCE_SECONDS, done=instance.witness_path.exists)
+    _tend(instance, None, until=time.monotonic() + PATIENCE_SECONDS, done=instance.witness_path.exists)
     chaos = Chaos(instance)
     _tend(instance, chaos, until=time.monotonic() + plan.seconds)
     chaos.heal()
@@ -126,7 +126,7 @@ class Submitter:
 
     def join(self) -> None:
         """Wait until all are submitted."""
-        self._thread.join(_PATIENCE_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
         if self._thread.is_alive():
             self.wrong.append("jobs are still being submitted")
 
@@ -146,7 +146,7 @@ class Submitter:
         rows.write_text(f"{json.dumps(ROW)}\n" * 8)
         pause_seconds = plan.seconds / 2 / plan.num_jobs
         with Tuneyard(
-            self._instance.url, api_key=self._instance.api_key, patience_seconds=_PATIENCE_SECONDS
+            self._instance.url, api_key=self._instance.api_key, patience_seconds=PATIENCE_SECONDS
         ) as tuneyard:
             dataset = self._persist(lambda: tuneyard.datasets.upload(rows).id)
             for number in range(plan.num_jobs):
@@ -159,7 +159,7 @@ class Submitter:
 
     def _persist(self, upload: Callable[[], str]) -> str:
         """An upload is not repeated by the client: a body may be large."""
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 return upload()

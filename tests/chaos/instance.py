@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +20,9 @@ from client.processes import Found, Processes, end, kill
 from tests.chaos import quick_trainer, witness
 from tests.chaos.databases import SERVERS, Server
 from tests.chaos.plan import ROOT, Plan
+from tests.patience import until
 
-_READY_SECONDS = 300.0
 _STOP_SECONDS = 60.0
-_LOOK_SECONDS = 0.1
 
 
 class Instance:
@@ -49,14 +48,14 @@ class Instance:
         assert self._with(self._deployment.make_key()).start().wait() == 0
         if self.plan.trainer == "real":
             starter = self._deployment.make_starter()
-            _until(starter.is_there, "the starter model")
+            until(starter.is_there)
         self._keep("broker", self._with(self._deployment.run_broker()))
         self._keep("api", self._with(self._deployment.run_api(self._listener.fileno())))
         for number in range(self.plan.num_workers):
             name = f"w{number}"
             program = self._with(self._deployment.run_worker(), TUNEYARD_WORKER_NAME=name)
             self._keep(name, replace(program, log_path=program.log_path.with_name(f"worker-{name}.log")))
-        _until(self._is_ready, "the service")
+        until(self._is_ready)
 
     @property
     def api_key(self) -> str:
@@ -85,20 +84,23 @@ class Instance:
     def stop(self) -> list[str]:
         """Ask every part to end as an administrator does; the roles of processes that are left are orphans."""
         end([psutil.Process(child.pid) for child in self._children.values() if child.exit_code is None], _STOP_SECONDS)
-        until = time.monotonic() + _STOP_SECONDS
-        while (left := self._left()) and time.monotonic() < until:
-            time.sleep(_LOOK_SECONDS)
-        return left
+        with suppress(TimeoutError):
+            until(lambda: not self._left(), _STOP_SECONDS)
+        return self._left()
 
     def destroy(self) -> None:
         """Kill whatever is left, by its id."""
-        for _ in range(3):  # one may be starting another just now
-            kill([process for found in self.by_role().values() for process in found])
-            for child in self._children.values():
-                child.end(0)
-            time.sleep(_LOOK_SECONDS)
+        until(self._is_killed, _STOP_SECONDS)
         self.database.close()
         self._listener.close()
+
+    def _is_killed(self) -> bool:
+        """True if nothing was left to kill; one of those that were may have started another just then."""
+        left = [process for found in self.by_role().values() for process in found]
+        kill(left)
+        for child in self._children.values():
+            child.end(0)
+        return not left
 
     def _left(self) -> list[str]:
         return sorted(role for role, found in self.by_role().items() for _ in found)
@@ -156,13 +158,6 @@ def _num_open(pid: int) -> int:
         return psutil.Process(pid).num_fds()
     except psutil.NoSuchProcess:
         return 0
-
-
-def _until(look: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while not look():
-        assert time.monotonic() < until, f"{what} is not ready after {_READY_SECONDS:.0f} s"
-        time.sleep(_LOOK_SECONDS)
 
 
 def open_folder(path: Path) -> Path:

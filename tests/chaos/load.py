@@ -8,8 +8,9 @@ from itertools import count
 
 import httpx2
 
+from tests.patience import PATIENCE_SECONDS
+
 NO_ANSWER = 0
-_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,9 @@ Send = Callable[[httpx2.AsyncClient, int], Coroutine[None, None, httpx2.Response
 
 async def at_pace(url: str, send: Send, per_second: float, seconds: float) -> list[Answer]:
     """Every answer, in the order in which they were asked for."""
-    # A connection that was idle is left before the server leaves it: a request could cross with its end.
-    limits = httpx2.Limits(max_connections=64, keepalive_expiry=2)
+    limits = httpx2.Limits(max_connections=64)
     async with (
-        httpx2.AsyncClient(base_url=url, timeout=_PATIENCE_SECONDS, trust_env=False, limits=limits) as client,
+        httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False, limits=limits) as client,
         asyncio.TaskGroup() as group,
     ):
         begun_at = time.perf_counter()

@@ -2,11 +2,10 @@
 
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Self, TypeVar
+from typing import Self
 
 import psutil
 from redis import Redis
@@ -19,13 +18,11 @@ from store.doorbell import Doorbell, make_celery
 from tests.chaos.instance import Instance
 from tests.chaos.plan import ROW, spec_of
 from tests.chaos.witness import Seen, read
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.queued import submit_queued
 from trainer_core.contract.spec import JobSpec
 
 _LOOK_SECONDS = 0.05
-PATIENCE_SECONDS = 300.0
-"""How long whatever must come may take. A machine may stand still meanwhile, or do ten other things."""
-T = TypeVar("T")
 
 
 class Scenario:
@@ -67,24 +64,16 @@ class Scenario:
                 for worker in workers:
                     worker.suspend()
                 job_ids = [submit_queued(session, spec).id for _ in range(num_jobs)]
-            self.until(lambda: self.redis.info("clients")["blocked_clients"] == 0)  # they would still be served
+            until(lambda: self.redis.info("clients")["blocked_clients"] == 0)  # they would still be served
             yield job_ids
         finally:
             for worker in workers:
                 worker.resume()
 
-    def until(self, look: Callable[[], T]) -> T:
-        """What `look` gives once it is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s"
-            time.sleep(_LOOK_SECONDS)
-        return found
-
     def until_running(self, job_ids: Iterable[str]) -> None:
         """Wait until trainers have been started for all of them."""
         for job_id in job_ids:
-            self.until(lambda: self.client.jobs.retrieve(job_id).status == "running")  # noqa: B023 - called at once
+            until(lambda: self.client.jobs.retrieve(job_id).status == "running")  # noqa: B023 - called at once
 
     def ended(self, job_ids: Iterable[str]) -> list[Job]:
         """The jobs, once all have ended."""
@@ -95,13 +84,13 @@ class Scenario:
             return not waiting
 
         names = list(job_ids)
-        self.until(have_ended)
+        until(have_ended)
         return [self.client.jobs.retrieve(job_id) for job_id in names]
 
     def training(self, num_steps: int) -> str:
         """A job that has come past its first checkpoint."""
         job_id = self.submit(num_steps)
-        self.until(lambda: self.client.jobs.checkpoints(job_id))
+        until(lambda: self.client.jobs.checkpoints(job_id))
         return job_id
 
     def process(self, role: Role) -> psutil.Process:

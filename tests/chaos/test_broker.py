@@ -15,7 +15,8 @@ from client.processes import Role
 from store.tables import Attempt, Job
 from tests.chaos.instance import Instance, open_folder
 from tests.chaos.plan import undisturbed
-from tests.chaos.scenario import PATIENCE_SECONDS, Scenario, carried_out
+from tests.chaos.scenario import Scenario, carried_out
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.bearing import bearer
 
 SWEEP_SECONDS = {"default": 5.0, "here": 1.0}
@@ -46,7 +47,7 @@ def test_a_thousand_rings_for_one_job_are_one_attempt(scenario: Scenario) -> Non
 
     jobs = scenario.ended(job_ids)
 
-    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0)  # answered, or too old after 30 s
+    until(lambda: scenario.redis.llen(QUEUE) == 0)  # answered, or too old after 30 s
     print(f"R3: {num_rings} rings for one job, {jobs[0].attempt} attempt")
     assert num_rings >= 1_000
     assert [job.status for job in jobs] == ["succeeded"]
@@ -59,8 +60,8 @@ def test_rings_for_no_job_do_nothing(scenario: Scenario) -> None:
     for _ in range(50):
         scenario.doorbell.ring()
 
-    scenario.until(lambda: scenario.redis.llen(QUEUE) == 0)
-    scenario.until(lambda: not scenario.instance.by_role().get(Role.RUNNER))  # that of the job before may be ending
+    until(lambda: scenario.redis.llen(QUEUE) == 0)
+    until(lambda: not scenario.instance.by_role().get(Role.RUNNER))  # that of the job before may be ending
     assert num_attempts(scenario) == before
 
 
@@ -74,7 +75,7 @@ def test_jobs_start_though_the_broker_has_forgotten_every_ring(scenario: Scenari
         scenario.redis.flushall()
 
     thawed_at = time.monotonic()
-    scenario.until(lambda: num_attempts(scenario) > before)
+    until(lambda: num_attempts(scenario) > before)
     first_seconds = time.monotonic() - thawed_at
     jobs = scenario.ended(job_ids)
 
@@ -109,7 +110,7 @@ def test_the_job_of_highest_priority_starts_next(scenario: Scenario) -> None:
     low = [scenario.submit(1) for _ in range(20)]
     high = scenario.submit(1, priority=1)
     for job_id in [*low, high]:
-        scenario.until(lambda: scenario.client.jobs.retrieve(job_id).status == "queued")  # noqa: B023 - called at once
+        until(lambda: scenario.client.jobs.retrieve(job_id).status == "queued")  # noqa: B023 - called at once
 
     for job_id in busy:
         scenario.client.jobs.cancel(job_id)
@@ -161,7 +162,7 @@ def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scen
     [broker] = before[Role.BROKER]
     _, unlimited = broker.rlimit(resource.RLIMIT_FSIZE)
     running = limitable.submit(200)
-    limitable.until(lambda: limitable.client.jobs.retrieve(running).progress)
+    until(lambda: limitable.client.jobs.retrieve(running).progress)
 
     broker.rlimit(resource.RLIMIT_FSIZE, (1, unlimited))
     url, key = f"{limitable.client.url}/jobs", bearer(limitable.instance.api_key)
@@ -170,11 +171,11 @@ def test_a_broker_that_cannot_write_ends_no_job_and_refuses_none(limitable: Scen
         for _ in range(5)
     ]
     [ran_on] = limitable.ended([running])
-    num_hindered = limitable.until(lambda: num_told_of("MISCONF", limitable))
+    num_hindered = until(lambda: num_told_of("MISCONF", limitable))
     broker.rlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
     freed_at = time.monotonic()
     jobs_waiting = [answer.json()["id"] for answer in answers]
-    limitable.until(lambda: any(limitable.client.jobs.retrieve(one).started_at for one in jobs_waiting))
+    until(lambda: any(limitable.client.jobs.retrieve(one).started_at for one in jobs_waiting))
     seconds = time.monotonic() - freed_at
     jobs = limitable.ended(jobs_waiting)
 

@@ -18,6 +18,7 @@ from tests.chaos.instance import Instance, open_folder
 from tests.chaos.plan import undisturbed
 from tests.chaos.scenario import Scenario, carried_out
 from tests.chaos.witness import Seen
+from tests.patience import until
 
 pytestmark = pytest.mark.long
 LEASE_SECONDS = 20.0
@@ -47,7 +48,7 @@ def finished(scene: Scenario, job_id: str) -> Job:
 def until_further(scene: Scenario, job_id: str) -> None:
     """Wait until a hundred steps more are on record."""
     goal = len(scene.steps(job_id)) + 100
-    scene.until(lambda: (now := scene.client.jobs.retrieve(job_id).progress) and now.step >= goal)
+    until(lambda: (now := scene.client.jobs.retrieve(job_id).progress) and now.step >= goal)
 
 
 def gap(earlier: list[Seen], later: list[Seen]) -> float:
@@ -63,7 +64,7 @@ def test_a_killed_worker_costs_no_step(scene: Scenario) -> None:
     job_id = scene.training(ENDLESS)
 
     scene.process(Role.WORKER).kill()
-    scene.until(lambda: scene.instance.by_role().get(Role.WORKER))
+    until(lambda: scene.instance.by_role().get(Role.WORKER))
     until_further(scene, job_id)
     job = finished(scene, job_id)
 
@@ -80,10 +81,10 @@ def test_a_killed_runner_costs_what_its_last_checkpoint_did_not_hold(scene: Scen
 
     killed_at = time.monotonic()
     scene.process(Role.RUNNER).kill()
-    scene.until(lambda: is_gone(trainer))
+    until(lambda: is_gone(trainer))
     gone_seconds = time.monotonic() - killed_at
     checkpoint, *_ = scene.client.jobs.checkpoints(job_id)
-    scene.until(lambda: scene.steps(job_id, 2))
+    until(lambda: scene.steps(job_id, 2))
     job = finished(scene, job_id)
 
     first, second = (scene.steps(job_id, attempt) for attempt in (1, 2))
@@ -102,13 +103,13 @@ def test_a_frozen_runner_loses_its_trainer_before_its_lease_and_its_job_after(sc
 
     runner.suspend()
     frozen_at = time.monotonic()
-    scene.until(lambda: is_gone(trainer))
+    until(lambda: is_gone(trainer))
     gone_seconds = time.monotonic() - frozen_at
-    scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
+    until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
     queued_seconds = time.monotonic() - frozen_at
     runner.resume()
-    scene.until(lambda: is_gone(runner))
-    scene.until(lambda: scene.steps(job_id, 2))
+    until(lambda: is_gone(runner))
+    until(lambda: scene.steps(job_id, 2))
     job = finished(scene, job_id)
 
     first, second = (scene.steps(job_id, attempt) for attempt in (1, 2))
@@ -139,9 +140,9 @@ def test_a_database_that_is_away_for_long_costs_a_checkpoint_interval_and_no_cha
 
     away_at = time.monotonic()
     scene.instance.database.hurt(scene.instance.database.faults[-1], 3 * LEASE_SECONDS)
-    scene.until(lambda: is_gone(trainer))
+    until(lambda: is_gone(trainer))
     gone_seconds = time.monotonic() - away_at
-    scene.until(lambda: scene.steps(job_id, 2))
+    until(lambda: scene.steps(job_id, 2))
     job = finished(scene, job_id)
 
     first, second = (scene.steps(job_id, attempt) for attempt in (1, 2))
@@ -159,9 +160,9 @@ def test_a_worker_that_is_told_to_end_saves_its_job_and_is_charged_nothing(scene
 
     told_at = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    scene.until(lambda: is_gone(worker))
+    until(lambda: is_gone(worker))
     seconds = time.monotonic() - told_at
-    scene.until(lambda: scene.steps(job_id, 2))
+    until(lambda: scene.steps(job_id, 2))
     job = finished(scene, job_id)
 
     first, second = (scene.steps(job_id, attempt) for attempt in (1, 2))
@@ -188,14 +189,14 @@ def test_a_job_is_cancelled_and_leaves_nothing(scene: Scenario, state: str) -> N
     print(f"R15: a job that was {state} was cancelled after {seconds:.2f} s")
     assert job.status == "cancelled"
     assert answered.status == ("running" if state in {"running", "frozen trainer"} else "cancelled")
-    scene.until(lambda: not {"runner", "trainer"} & set(scene.instance.by_role()))
+    until(lambda: not {"runner", "trainer"} & set(scene.instance.by_role()))
 
 
 def bring_about(scene: Scenario, job_id: str, state: str) -> None:
     if state == "queued":
-        scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
+        until(lambda: scene.client.jobs.retrieve(job_id).status == "queued")
     elif state == "paused":
         scene.client.jobs.pause(job_id)
-        scene.until(lambda: scene.client.jobs.retrieve(job_id).status == "paused")
+        until(lambda: scene.client.jobs.retrieve(job_id).status == "paused")
     elif state == "frozen trainer":
         scene.process(Role.TRAINER).suspend()

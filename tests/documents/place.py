@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from tests.documents.blocks import ROOT
-from tests.e2e.live_service import ENDLESS, Service, until
+from tests.e2e.live_service import ENDLESS, Service
+from tests.patience import until
 
 QUICK = {"max_steps": 3, "batch_size": 16}
 ENDED = ("succeeded", "failed", "cancelled")

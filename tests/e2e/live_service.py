@@ -5,25 +5,21 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from client import Tuneyard
 from client.endpoint import Endpoint
 from client.processes import Processes
 from client.views import Job
+from tests.patience import PATIENCE_SECONDS, until
 
 TUNEYARD = [sys.executable, "-m", "client"]
 QUICK = {"max_steps": 3, "batch_size": 16}
 ENDLESS = {"num_epochs": 1000, "batch_size": 1}
 """Of 64 rows it makes 64,000 steps: many minutes on any machine."""
-PATIENCE_SECONDS = 300.0
-"""How long whatever must come may take. A machine may stand still meanwhile, or do ten other things."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,15 +68,6 @@ def running(data_dir: Path, *options: str) -> Iterator[Service]:
             finally:
                 if process.poll() is None:
                     service.stop()
-
-
-def until(look: Callable[[], T]) -> T:
-    """What `look` gives once it is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.1)
-    return found
 
 
 def first_steps(service: Service, job_id: str) -> list[int]:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 
-from tests.e2e.live_service import ENDLESS, TUNEYARD, Service, until
+from tests.e2e.live_service import ENDLESS, TUNEYARD, Service
+from tests.patience import until
 
 
 def admin(service: Service, *arguments: str) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from client.views import Checkpoint, Job
-from tests.e2e.live_service import ENDLESS, Service, first_steps, until
+from tests.e2e.live_service import ENDLESS, Service, first_steps
+from tests.patience import until
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import pytest
 
 from client.errors import ApiError
 from client.views import Job
-from tests.e2e.live_service import ENDLESS, Service, roles, until
+from tests.e2e.live_service import ENDLESS, Service, roles
+from tests.patience import until
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from client.views import Job
-from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, QUICK, Service, running, until
+from tests.e2e.live_service import ENDLESS, QUICK, Service, running
+from tests.patience import PATIENCE_SECONDS, until
 
 QUESTION = [{"role": "user", "content": "Which digit is this?"}]
 SAMPLED = {"temperature": 1, "seed": 1, "max_tokens": 24}

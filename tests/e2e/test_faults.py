@@ -3,7 +3,8 @@
 import psutil
 
 from client.processes import Processes, Role
-from tests.e2e.live_service import ENDLESS, QUICK, Service, first_steps, until
+from tests.e2e.live_service import ENDLESS, QUICK, Service, first_steps
+from tests.patience import until
 
 
 def test_job_whose_trainer_was_killed_goes_on_from_its_checkpoint(service: Service, dataset_id: str) -> None:

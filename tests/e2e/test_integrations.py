@@ -10,8 +10,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from client.views import Event, Job
-from tests.e2e.live_service import QUICK, Service, running, until
+from tests.e2e.live_service import QUICK, Service, running
 from tests.hub import TOKEN, Hub, running_hub
+from tests.patience import until
 
 SPEC = {
     "revision": "main",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx2
 
-from tests.e2e.live_service import PATIENCE_SECONDS, Service
+from tests.e2e.live_service import Service
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_the_first_start_keeps_its_key_for_its_owner_alone(service: Service) -> None:

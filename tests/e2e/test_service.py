@@ -11,7 +11,8 @@ import pytest
 
 from client.endpoint import ENDPOINT, Endpoint
 from client.processes import Processes
-from tests.e2e.live_service import ENDLESS, PATIENCE_SECONDS, TUNEYARD, Service, running, until
+from tests.e2e.live_service import ENDLESS, TUNEYARD, Service, running
+from tests.patience import PATIENCE_SECONDS, until
 
 BROWSER = """
 import os, sys

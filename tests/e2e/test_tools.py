@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.live_service import PATIENCE_SECONDS, Service, running
+from tests.e2e.live_service import Service, running
+from tests.patience import PATIENCE_SECONDS
 from tests.tooled import HERMES, asked, calling, tooled, with_template
 
 CITIES = ("Paris", "Rome", "Oslo", "Bonn", "Bern", "Prag", "Wien", "Graz", "Genf", "Lyon")

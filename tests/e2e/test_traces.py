@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.e2e.live_service import QUICK, running, until
+from tests.e2e.live_service import QUICK, running
 from tests.otlp_receiver import Collector, Received, receiving
+from tests.patience import until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OF_REQUEST = {"write job", "ring", "inspect", "queue", "claim", "attempt"}

@@ -130,7 +130,7 @@ def run_with_kills(spec: JobSpec, folder: Path, num_kills: int, seed: int) -> At
 @pytest.mark.parametrize(
     ("method", "num_kills", "seed"),
     [
-        (FullFineTune(), 3, 1),
+        (FullFineTune(), 2, 1),
         pytest.param(FullFineTune(), 10, 2, marks=pytest.mark.long),
         pytest.param(Lora(rank=2, dropout=0.3), 10, 3, marks=pytest.mark.long),
     ],

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from tests.integration.runs import series
+from tests.integration.runs import Run, series
 from trainer_core.contract.control import ExitCode
 from trainer_core.contract.events import RUN_EVENT, EvaluationCompleted, RunEvent, StepCompleted
 from trainer_core.contract.spec import (
@@ -63,13 +63,14 @@ def losses(events: Sequence[RunEvent]) -> list[float | None]:
 @pytest.fixture(scope="module")
 def alone(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunEvent]]:
     folder = tmp_path_factory.mktemp("alone")
-    return folder, run(spec, folder, Resources(gpus=0))
+    return folder, Run(folder / "run").of(spec.model_copy(update={"resources": Resources(gpus=0)})).events
 
 
 TWO = Resources(gpus=0, cpu_processes=2)
+TWO_HALVES = TWO.model_copy(update={"shard_model": True})
 
 
-@pytest.fixture(scope="module", params=[TWO, TWO.model_copy(update={"shard_model": True})], ids=["copies", "shards"])
+@pytest.fixture(scope="module", params=[TWO, TWO_HALVES], ids=["copies", "shards"])
 def resources(request: pytest.FixtureRequest) -> Resources:
     """Two processes with a copy of the model each, or one half of it each."""
     assert isinstance(request.param, Resources)
@@ -118,6 +119,13 @@ def test_two_ranks_leave_one_artifact(
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 
+@pytest.mark.parametrize(
+    "resources",
+    [pytest.param(TWO, marks=pytest.mark.long), TWO_HALVES],
+    ids=["copies", "shards"],
+    indirect=True,
+    scope="module",
+)
 def test_two_ranks_go_on_from_a_checkpoint(
     spec: JobSpec, resources: Resources, together: tuple[Path, list[RunEvent]], tmp_path: Path
 ) -> None:

@@ -1,10 +1,9 @@
 """Waiting until one transaction waits for another, on PostgreSQL."""
 
-import time
-
 from sqlalchemy import text
 
 from store.database import Database
+from tests.patience import until
 
 
 def wait_for_lock(database: Database) -> None:
@@ -12,9 +11,9 @@ def wait_for_lock(database: Database) -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+
+    def is_seen() -> bool:
         with database.reading() as session:
-            if session.execute(waiting).scalar_one():
-                return
-    raise TimeoutError
+            return bool(session.execute(waiting).scalar_one())
+
+    until(is_seen)

@@ -13,9 +13,10 @@ from store import jobs
 from store.database import Database
 from store.files import Storage
 from store.lifecycle import JobStatus
+from tests.patience import until
 from tests.unit.api.serving import Server
 from tests.unit.queued import submit_queued
-from tests.unit.worker.processes import broker, until, worker
+from tests.unit.worker.processes import broker, worker
 from trainer_core.contract.spec import JobSpec
 
 CANARY = "canary-4f1d0c7e"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PATIENCE_SECONDS = 120
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from api.posting import Poster
 from store import deliveries, leases
 from store.database import Database
 from store.webhook_tables import DeliveryStatus, WebhookDelivery
-from tests.unit.api.receiver import PATIENCE_SECONDS, Receiver, receiving
+from tests.patience import PATIENCE_SECONDS, until
+from tests.unit.api.receiver import Receiver, receiving
 from tests.unit.api.test_egress import Names
 from tests.unit.hooked import add_endpoint, pass_time, told
 from tests.unit.outage import outage
@@ -205,9 +206,7 @@ def test_deliveries_wait_for_a_database_that_has_gone(
     async def run() -> None:
         async with process(database).running():
             with outage(database_url):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    while "deliveries wait for it" not in caplog.text:  # noqa: ASYNC110 - it tells its log alone
-                        await asyncio.sleep(0.01)
+                await asyncio.to_thread(until, lambda: "deliveries wait for it" in caplog.text)
             await asyncio.to_thread(receiver.wait_for, 1)
 
     asyncio.run(run())

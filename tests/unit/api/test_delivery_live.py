@@ -11,11 +11,11 @@ from api.delivery import CLAIM_SECONDS
 from store import leases
 from store.database import Database
 from store.webhook_tables import DeliveryStatus
-from tests.unit.api.receiver import PATIENCE_SECONDS, Receiver, receiving
+from tests.patience import PATIENCE_SECONDS, until
+from tests.unit.api.receiver import Receiver, receiving
 from tests.unit.api.serving import Server
 from tests.unit.hooked import add_endpoint, pass_time, told
 from tests.unit.queued import claim_submitted
-from tests.unit.worker.processes import until
 from trainer_core.contract.spec import JobSpec
 
 

@@ -6,8 +6,9 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.patience import PATIENCE_SECONDS
+
 MORE_THAN_THREADS = 120
-PATIENCE_SECONDS = 120
 
 
 async def all_at_once(client: TestClient, method: str, path: str) -> list[int]:

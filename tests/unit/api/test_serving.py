@@ -9,13 +9,12 @@ from fastapi.testclient import TestClient
 
 from api.serving import CHUNK_BYTES, serve
 from store.files import Storage
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.api.serving import Server
 from tests.unit.bearing import bearer
 from trainer_core.contract.spec import JobSpec
 
 ROWS = bytes(range(256)) * (3 * CHUNK_BYTES // 256) + b"end"
-PATIENCE_SECONDS = 120
-"""How long a server may take to start, or its machine stand still."""
 IN_A_BUCKET = pytest.mark.parametrize("storage_kind", ["s3"])
 
 

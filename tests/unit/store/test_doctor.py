@@ -12,9 +12,8 @@ from redis.exceptions import ConnectionError as NobodyAnswers
 from client.broker import Broker
 from store import doctor
 from store.settings import StoreSettings
+from tests.patience import PATIENCE_SECONDS
 from trainer_core.contract.check import Check, NotInOrder, Outcome
-
-PATIENCE_SECONDS = 120
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from client.broker import Broker
+from tests.patience import PATIENCE_SECONDS
 
 SCRIPTED = Path(__file__).parent / "scripted_trainer.py"
-PATIENCE_SECONDS = 180
-"""For what must come, on a machine that is slow or stands still."""
 _LOOK_SECONDS = 0.05
 _NUM_LOOKS = int(PATIENCE_SECONDS / _LOOK_SECONDS)
 
@@ -57,14 +55,6 @@ def worker(environment: Mapping[str, str], script: str, log_path: Path) -> Itera
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
-
-
-def until(look: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(_LOOK_SECONDS)
 
 
 def is_running(pid: int) -> bool:

@@ -10,7 +10,7 @@ from tenacity import wait_none
 from store.files import Storage
 from store.leases import Lease
 from store.remote import Remote
-from tests.unit.worker.processes import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from trainer_core.contract.events import CheckpointDeleted, CheckpointSaved
 from trainer_core.contract.manifest import Manifest
 from worker import publishing

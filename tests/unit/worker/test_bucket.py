@@ -24,9 +24,9 @@ from store.lifecycle import JobStatus
 from store.orphans import Orphans
 from store.remote import Remote, StorageFull, StorageUnavailable
 from store.tables import Attempt, Job
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.queued import pass_inspection, submit_queued
-from tests.unit.worker.processes import PATIENCE_SECONDS
 from tests.unit.worker.saving import Gate, Refusing
 from trainer_core.contract.line import say
 from trainer_core.contract.spec import JobSpec

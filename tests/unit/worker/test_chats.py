@@ -19,9 +19,10 @@ from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.tables import Completion
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.queued import submit_queued
 from tests.unit.worker.counting_doorbell import CountingDoorbell
-from tests.unit.worker.processes import PATIENCE_SECONDS, is_running, until
+from tests.unit.worker.processes import is_running
 from trainer_core.contract.chat import Answered, Chat, RefusalCode, Refused
 from trainer_core.contract.spec import JobSpec
 from worker import answering

@@ -18,8 +18,9 @@ from store.database import Database
 from store.doorbell import Bell, Doorbell, make_celery
 from store.files import Storage
 from store.lifecycle import JobStatus
+from tests.patience import until
 from tests.unit.queued import submit_queued
-from tests.unit.worker.processes import broker, until, worker
+from tests.unit.worker.processes import broker, worker
 from trainer_core.contract.spec import JobSpec
 
 QUEUE = "tuneyard:tuneyard"

@@ -14,9 +14,10 @@ from store.database import Database
 from store.doorbell import Bell
 from store.files import Storage
 from store.lifecycle import JobStatus
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.kinds import ON_A_BUCKET
 from tests.unit.worker.counting_doorbell import CountingDoorbell
-from tests.unit.worker.processes import PATIENCE_SECONDS, is_running, until
+from tests.unit.worker.processes import is_running
 from trainer_core.contract.report import JobReport
 from trainer_core.contract.spec import JobSpec
 from worker.inspection import Inspections

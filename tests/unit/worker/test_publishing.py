@@ -9,7 +9,7 @@ import pytest
 from store.files import Storage
 from store.leases import Lease
 from store.remote import StorageUnavailable
-from tests.unit.worker.processes import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.worker.saving import Gate, Refusing, delete, save
 from trainer_core.contract.events import Phase, PhaseEntered, RunSucceeded, StepCompleted, StorageTroubled
 from trainer_core.contract.manifest import Manifest

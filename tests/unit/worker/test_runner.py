@@ -19,8 +19,9 @@ from store.lifecycle import JobStatus
 from store.tables import Attempt as AttemptRow
 from store.tables import Job
 from store.trained_models import ModelName
+from tests.patience import until
 from tests.unit.queued import claim_submitted
-from tests.unit.worker.processes import is_running, until
+from tests.unit.worker.processes import is_running
 from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec, Resources

@@ -9,7 +9,7 @@ from store import jobs
 from store.database import Database
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from tests.unit.worker.processes import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from worker.spare import Spare
 
 

@@ -10,7 +10,8 @@ from store.database import Database
 from store.files import Storage
 from store.leases import Lease
 from store.lifecycle import JobStatus
-from tests.unit.worker.processes import PATIENCE_SECONDS, is_running, until
+from tests.patience import PATIENCE_SECONDS, until
+from tests.unit.worker.processes import is_running
 from tests.unit.worker.test_runner import PROGRAM, Attempt, cancelled_once_it_has_a_child, job_of, log_of
 from worker.runner import Runner
 from worker.settings import WorkerSettings

@@ -9,8 +9,8 @@ import pytest
 from store.database import Database
 from store.files import Storage
 from store.tracking_tables import TrackingStatus
+from tests.patience import until
 from tests.unit.tracked import rows, run_tracked, tell_steps, told
-from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import MLflow, TensorBoard
 from trainer_core.contract.spec import JobSpec
 from worker.settings import TrackingSettings

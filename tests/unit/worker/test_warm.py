@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.unit.worker.processes import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from worker.starting import hear_of
 from worker.warm import NotThere, Warm
 

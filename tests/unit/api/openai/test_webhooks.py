@@ -1,6 +1,5 @@
 """/v1/webhook_endpoints, as OpenAI's client asks, and the log of deliveries."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,8 @@ from store import deliveries, leases
 from store.database import Database
 from store.webhook_tables import EventType
 from store.webhooks import MAX_ENDPOINTS
-from tests.unit.api.receiver import PATIENCE_SECONDS, Receiver, receiving
+from tests.patience import until
+from tests.unit.api.receiver import Receiver, receiving
 from tests.unit.hooked import add_endpoint, add_project
 from tests.unit.queued import claim_submitted
 from trainer_core.contract.spec import JobSpec
@@ -67,12 +67,12 @@ def end_job(database: Database, spec: JobSpec) -> Callable[[], str]:
 
 def attempted(client: TestClient, endpoint: Any, num_attempts: int) -> Any:
     """The newest delivery, once it was attempted so often; asked for until it was."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        newest = client.get(f"{PATH}/{endpoint['id']}/deliveries").json()["data"][0]
-        if len(newest["attempts"]) == num_attempts:
-            return newest
-    raise TimeoutError
+
+    def newest() -> Any:
+        delivery = client.get(f"{PATH}/{endpoint['id']}/deliveries").json()["data"][0]
+        return delivery if len(delivery["attempts"]) == num_attempts else None
+
+    return until(newest)
 
 
 def test_an_endpoint_is_answered_with_its_secret_once(client: TestClient, created: Any) -> None:

@@ -11,6 +11,7 @@ from client import Tuneyard
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.api.event_stream import facts
 from tests.unit.api.readers import Reader
 from tests.unit.api.serving import Server
@@ -20,8 +21,6 @@ NUM_CUTS = 3
 MAX_STEPS = 400
 STEP_SECONDS = 0.05
 """So that steps are told in all the time in which connections are cut."""
-PATIENCE_SECONDS = 300
-"""How long a service may take to start, or its machine stand still."""
 
 
 @pytest.fixture
@@ -66,8 +65,7 @@ async def read_over_a_restart(readers: list[Reader], server: Server, database: D
     """Have the service replaced while all read, with a step told before, meanwhile and after."""
     reading = asyncio.gather(*(reader.run() for reader in readers))
     await asyncio.to_thread(tell_step, database, lease, 1)
-    while not all(facts(reader.messages)["log"] for reader in readers):  # noqa: ASYNC110 - readers tell nobody
-        await asyncio.sleep(STEP_SECONDS)
+    await asyncio.to_thread(until, lambda: all(facts(reader.messages)["log"] for reader in readers))
     replacing = asyncio.create_task(asyncio.to_thread(server.replace, 60))
     await asyncio.to_thread(tell_step, database, lease, 2)
     await replacing

@@ -19,13 +19,12 @@ from client.errors import ApiError
 from store.database import Database
 from store.files import Storage
 from store.tables import Event, Inspection, Job
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.api.serving import Server
 from tests.unit.bearing import bearer
 from trainer_core.contract.spec import JobSpec
 
 NUM_CLIENTS = 4
-PATIENCE_SECONDS = 300
-"""How long an API may take to start, or its machine stand still."""
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from store import jobs, leases
 from store.database import Database
 from store.files import Storage
 from store.leases import Lease
+from tests.patience import until
 from tests.unit.tracked import evaluate, run_again, run_tracked, tell_steps
 from tests.unit.worker.following import follow
-from tests.unit.worker.processes import until
 from trainer_core.contract.integrations import Wandb
 from trainer_core.contract.spec import JobSpec
 
