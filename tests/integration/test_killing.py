@@ -5,10 +5,8 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -35,19 +33,12 @@ NUM_SYNCS = 11
 
 
 @pytest.fixture(scope="module")
-def spec(
-    starter_dir: Path,
-    chat: Callable[..., dict[str, Any]],
-    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> JobSpec:
+def spec(starter_dir: Path, uneven_file: Path) -> JobSpec:
     """A checkpoint after each third step, an evaluation after each fourth, noise, a process that prepares batches."""
-    rows = [chat("long answer " * (number + 1), shade=None if number % 3 == 1 else 20 * number) for number in range(7)]
-    dataset = str(write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows))
     return JobSpec(
         base_model=str(starter_dir),
-        train_dataset=dataset,
-        eval_dataset=dataset,
+        train_dataset=str(uneven_file),
+        eval_dataset=str(uneven_file),
         hyperparameters=Hyperparameters(
             num_epochs=99, max_steps=NUM_STEPS, batch_size=2, learning_rate=1e-3, neftune_noise_alpha=5.0
         ),

@@ -9,23 +9,7 @@ import torch
 
 from tests.integration.runs import Run, at_loading, changed
 from trainer_core.contract.events import EvaluationCompleted, MemoryReduced, StepCompleted
-from trainer_core.contract.spec import Checkpointing, Dpo, Evaluation, Generation, Hyperparameters, JobSpec
-
-
-@pytest.fixture(scope="module")
-def spec(starter_dir: Path, shades_file: Path) -> JobSpec:
-    """Twelve rows, six in a step, in one forward pass; two steps."""
-    return JobSpec(
-        base_model=str(starter_dir),
-        train_dataset=str(shades_file),
-        hyperparameters=Hyperparameters(num_epochs=1, batch_size=6, learning_rate=1e-3, warmup_ratio=0.0),
-    )
-
-
-@pytest.fixture(scope="module")
-def plain(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run that others are compared with."""
-    return Run(tmp_path_factory.mktemp("plain")).of(spec)
+from trainer_core.contract.spec import Checkpointing, Dpo, Evaluation, Generation, JobSpec
 
 
 class Small:

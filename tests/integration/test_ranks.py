@@ -36,19 +36,12 @@ _PATIENCE_SECONDS = 900
 
 
 @pytest.fixture(scope="module")
-def spec(
-    starter_dir: Path,
-    chat: Callable[..., dict[str, Any]],
-    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> JobSpec:
-    """Seven rows of different lengths, some without a picture; the last step of an epoch has one row for two ranks."""
-    rows = [chat("long answer " * (number + 1), shade=None if number % 3 == 1 else 20 * number) for number in range(7)]
-    path = write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows)
+def spec(starter_dir: Path, uneven_file: Path) -> JobSpec:
+    """The last step of an epoch has one row for two ranks."""
     return JobSpec(
         base_model=str(starter_dir),
-        train_dataset=str(path),
-        eval_dataset=str(path),
+        train_dataset=str(uneven_file),
+        eval_dataset=str(uneven_file),
         hyperparameters=Hyperparameters(num_epochs=2, batch_size=2, learning_rate=1e-3, warmup_ratio=0.0),
         checkpointing=Checkpointing(every=3),
     )

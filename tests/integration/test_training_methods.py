@@ -18,28 +18,12 @@ from trainer_core.contract.events import (
     RunSucceeded,
     StepCompleted,
 )
-from trainer_core.contract.spec import Hyperparameters, JobSpec, Lora
+from trainer_core.contract.spec import JobSpec, Lora
 from trainer_core.models.parts import language_model, vision_model
 from trainer_core.training.fine_tuning import FineTuning
 
 WriteRows = Callable[[Path, Sequence[dict[str, Any]]], Path]
 Chat = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def spec(starter_dir: Path, shades_file: Path) -> JobSpec:
-    """Twelve rows, six in a step, in one forward pass; two steps."""
-    return JobSpec(
-        base_model=str(starter_dir),
-        train_dataset=str(shades_file),
-        hyperparameters=Hyperparameters(num_epochs=1, batch_size=6, learning_rate=1e-3, warmup_ratio=0.0),
-    )
-
-
-@pytest.fixture(scope="module")
-def plain(spec: JobSpec, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run that others are compared with."""
-    return Run(tmp_path_factory.mktemp("plain")).of(spec)
 
 
 def adapted(run: Run) -> list[str]:

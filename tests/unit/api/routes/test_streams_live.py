@@ -90,7 +90,7 @@ def test_open_streams_do_not_keep_the_service_from_ending_and_go_on_with_the_nex
 def test_the_python_client_reads_on_when_the_service_was_killed(
     server: Server, database: Database, lease: Lease, api_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client.sync.jobs.FOLLOWPATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("client.sync.jobs.FOLLOW_PATIENCE_SECONDS", PATIENCE_SECONDS)
     tell_step(database, lease, 1)
     with Tuneyard(server.url, api_key=api_key) as tuneyard:
         told = tuneyard.jobs.stream(lease.job_id, types=("metric", "log"))
