@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.unit.worker.processes import is_running, until
+from tests.patience import until
+from tests.unit.worker.processes import is_running
 from trainer_core.training.verification import Order
 
 PROGRAM = """
