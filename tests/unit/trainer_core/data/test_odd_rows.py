@@ -23,7 +23,22 @@ ROWS: dict[str, Any] = {
     "chosen": {"prompt": "a", "chosen": "b", "rejected": [_ANSWER], "system": "s"},
     "packed": {"messages": {"role": ["user", "assistant"], "content": ["Which?", "7"]}, "images": []},
 }
-ODD = (None, True, -1, 1e308, "", "\0", "\ud800", "<image>", "https://x/y.png", [], {}, [[]], [None], {"a": None})
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e308,
+    "",
+    "\0",
+    "\ud800",
+    "<image>",
+    "https://x/y.png",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": None},
+)
 
 
 def odd_ones(row: Any) -> Iterator[Any]:
