@@ -33,7 +33,6 @@ _LEAVE_SECONDS = 30.0
 """How long all that is on its way may take at the end; what is cut off is told again by another."""
 
 _SCRATCH = "tuneyard-tracking-"
-
 ALIVE = Path(tempfile.gettempdir()) / "tuneyard-tracking.alive"
 """Touched by every look that came through: its age tells a container's health."""
 
@@ -106,7 +105,7 @@ def main() -> int:
     if settings.scratch_dir:
         settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     # Of its own: it deletes copies that a worker of this host may be reading. What hangs at the end may write on.
-    with tempfile.TemporaryDirectory("", _SCRATCH, settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=settings.scratch_dir, ignore_cleanup_errors=True) as scratch:
         storage = Storage(settings.storage_root, Path(scratch))
         folder = Path(os.environ.get("WANDB_DIR") or storage.root / "wandb")
         folder.mkdir(parents=True, exist_ok=True)

@@ -142,16 +142,20 @@ def _completion(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _instruction(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "output" not in given:
         raise NotARow("an instruction without an output")
-    past = [
-        {"role": role, "content": words}
-        for pair in given.get("history", [])
-        for role, words in zip(("user", "assistant"), pair, strict=True)
-    ]
+    past = _past(given.get("history", []))
     words = [given[key] for key in ("instruction", "input") if given.get(key)]
     if not all(isinstance(one, str) for one in words):
         raise NotARow("instruction and input must be text")
     asked = _asked("\n".join(words))
     return [*_system(given), *past, asked, {"role": "assistant", "content": given["output"]}]
+
+
+def _past(history: Any) -> list[dict[str, Any]]:
+    """Questions and answers that came before."""
+    roles = ("user", "assistant")
+    if not isinstance(history, list) or not all(isinstance(one, list) and len(one) == len(roles) for one in history):
+        raise NotARow("history: must be a list of pairs, a question and its answer each")
+    return [{"role": role, "content": words} for one in history for role, words in zip(roles, one, strict=True)]
 
 
 def _input(given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -204,6 +208,8 @@ def _turns(value: Any, name: str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         value = _unpacked(value, name)
     if isinstance(value, Mapping) and value and all(isinstance(one, list) for one in value.values()):
+        if len({len(one) for one in value.values()}) > 1:
+            raise NotARow(f"{name}: its lists are not of one length")
         value = [dict(zip(value, turn, strict=True)) for turn in zip(*value.values(), strict=True)]
     if not isinstance(value, list):
         raise NotARow(f"{name}: must be a list of turns")

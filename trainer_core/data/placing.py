@@ -44,14 +44,21 @@ def placed(turns: Sequence[Mapping[str, Any]], images: Sequence[str]) -> list[di
     messages = [_with_images(one, left, images, index) for index, one in enumerate(turns)]
     if left and len(left) < len(images):
         raise NotARow(f"{len(images)} images, but the text has places for {len(images) - len(left)}")
-    first = next((one for one in messages if one.get("role") == "user"), None)
-    if left and first is None:
-        raise NotARow(f"{len(left)} images, but no user's message that they could stand in")
-    if left and first is not None:
-        content = first.get("content", "")
-        text = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-        first["content"] = [*(_image_part(name) for name in left), *text]
+    if left:
+        _lead_in(messages, left)
     return messages
+
+
+def _lead_in(messages: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """Have images stand before the first question."""
+    asked = next((index for index, one in enumerate(messages) if one.get("role") == "user"), None)
+    if asked is None:
+        raise NotARow(f"{len(names)} images, but no user's message that they could stand in")
+    content = messages[asked].get("content", "")
+    text = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(text, list):
+        raise NotARow("content: must be text, or a list of parts", asked)
+    messages[asked]["content"] = [*map(_image_part, names), *text]
 
 
 def _with_images(message: Mapping[str, Any], left: list[str], images: Sequence[str], index: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from signal import SIGKILL
 
 import pytest
 from sqlalchemy import select, update
@@ -26,7 +25,6 @@ from tests.unit.worker.processes import is_running
 from tests.unit.worker.saving import save
 from trainer_core.contract.manifest import Manifest
 from trainer_core.contract.spec import JobSpec, Resources
-from worker import starting
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -394,15 +392,3 @@ def test_a_runner_introduces_itself(database: Database, lease: Lease, attempt: A
     with database.reading() as session:
         row = session.scalars(select(AttemptRow)).one()
     assert row.runner_pid == os.getpid()
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_a_trainer_leaves_behind_holds_nobody_up(
-    attempt: Attempt, database: Database, storage: Storage, lease: Lease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(starting, "_REST_SECONDS", 0.1)  # the trainer's last words may be lost: either outcome is one
-
-    attempt(lease, "leave").run()
-
-    assert job_of(database, lease).status != JobStatus.RUNNING
-    os.kill(int((storage.run_dir(lease.job_id, lease.attempt) / "left").read_text()), SIGKILL)

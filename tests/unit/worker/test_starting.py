@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from signal import SIGKILL
 
 import pytest
 
@@ -13,6 +14,7 @@ from store.lifecycle import JobStatus
 from tests.patience import PATIENCE_SECONDS, until
 from tests.unit.worker.processes import is_running
 from tests.unit.worker.test_runner import PROGRAM, Attempt, cancelled_once_it_has_a_child, job_of, log_of
+from worker import starting
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.warm import Warm
@@ -82,3 +84,16 @@ def test_a_warm_trainer_sees_no_credential(
     warm_attempt(lease, "environment").run()
 
     assert "TUNEYARD_DATABASE_URL" not in " ".join(log_of(database, lease))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_trainer_leaves_behind_holds_nobody_up(
+    settings: WorkerSettings, database: Database, storage: Storage, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "_REST_SECONDS", 0.1)  # the trainer's last words may be lost: either outcome is one
+    playing = settings.model_copy(update={"trainer_command": (*PROGRAM, "leave")})
+
+    Runner(playing, database, storage, lease).run()
+
+    assert job_of(database, lease).status != JobStatus.RUNNING
+    os.kill(int((storage.run_dir(lease.job_id, lease.attempt) / "left").read_text()), SIGKILL)

@@ -150,7 +150,19 @@ def test_weights_survive(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [{"instruction": 1, "output": "2"}, {"messages": [1]}, {"prompt": "a"}, {"a": 1}, 7, [], "text"]
+    "row",
+    [
+        {"instruction": 1, "output": "2"},
+        {"instruction": "Add", "output": "2", "history": ["1 1"]},
+        {"messages": [1]},
+        {"messages": {"role": ["user", "assistant"], "content": ["two?"]}},
+        {"conversations": [{"from": "human", "value": 2}, {"from": "gpt", "value": "2"}], "image": "a.png"},
+        {"prompt": "a"},
+        {"a": 1},
+        7,
+        [],
+        "text",
+    ],
 )
 def test_a_record_that_is_no_row_is_one_fault_with_its_place(path: Path, row: object) -> None:
     report, _ = converted(write_json(path, [CHAT, row]))
