@@ -4,21 +4,23 @@ import os
 from functools import partial
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
 
 from migrations.__main__ import config
+from store import backup
 from store.doctor import connected
 from trainer_core.contract.check import NotInOrder, examine, tell
 
 _ADVICE = "Run `tuneyard admin upgrade`, or `python -m migrations`; `tuneyard up` does so itself"
 
 
-def revision_of(url: str) -> str | None:
-    """The revision that a database has; None if it has no tables."""
+def revision_of(url: str) -> str:
+    """The revision of a database's tables.
+
+    Raises:
+        NotInOrder: There is no database, or it has no tables.
+    """
     with connected(url) as engine, engine.connect() as connection:
-        if "alembic_version" not in inspect(connection).get_table_names():
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return backup.revision_of(connection)
 
 
 def head() -> str:
@@ -33,9 +35,9 @@ def look_at_revision(url: str) -> str:
     found, newest = revision_of(url), head()
     if found != newest:
         known = {one.revision for one in ScriptDirectory.from_config(config()).walk_revisions()}
-        if found is not None and found not in known:
+        if found not in known:
             raise NotInOrder(f"revision {found}, which this release ({newest}) does not know", "Install the release")
-        raise NotInOrder(f"revision {found or 'none'}, and this release needs {newest}", _ADVICE)
+        raise NotInOrder(f"revision {found}, and this release needs {newest}", _ADVICE)
     return f"revision {found}, the newest"
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     select,
     table,
     text,
@@ -159,9 +160,7 @@ def revision_of(connection: Connection) -> str:
     Raises:
         NotInOrder: There are none.
     """
-    known = MetaData()
-    known.reflect(connection)
-    if _REVISIONS not in known.tables:
+    if not inspect(connection).has_table(_REVISIONS):
         raise NotInOrder("the database has no tables", "Make them: `tuneyard up`, or `python -m migrations`")
     return str(connection.execute(text(f"SELECT version_num FROM {_REVISIONS}")).scalar_one())  # noqa: S608 - a constant
 
