@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, FilePayload
 
 from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
 from tests.browser.jobs import digits_in
-from tests.e2e.live_service import ENDLESS, Service, running
+from tests.e2e.live_service import ENDLESS, Service, running, until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 _MOST_BYTES = 250_000
@@ -110,7 +110,7 @@ def _take_one(dashboard: Dashboard, picture: Picture, path: Path, width: int) ->
     dashboard.page.set_viewport_size({"width": width, "height": picture.height})
     dashboard.open(picture.fragment)
     picture.prepare(dashboard)
-    dashboard.page.wait_for_function(_IMAGES_ARE_THERE)
+    until(lambda: dashboard.page.evaluate(_IMAGES_ARE_THERE))
     dashboard.page.screenshot(path=path, animations="disabled")
     assert path.stat().st_size < _MOST_BYTES, f"{path} is too large to be kept"
 
