@@ -13,12 +13,14 @@ from playwright.sync_api import Browser, FilePayload
 
 from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
 from tests.browser.jobs import digits_in
-from tests.e2e.live_service import ENDLESS, Service, running
+from tests.e2e.live_service import ENDLESS, Service, running, until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 _MOST_BYTES = 250_000
 _WIDTHS = {"wide": 1280, "phone": 390}
 _LOOKS: tuple[tuple[str, Literal["light", "dark"]], ...] = (("wide", "light"), ("wide", "dark"), ("phone", "dark"))
+_IMAGES_ARE_THERE = """[...document.images].every(
+  (image) => image.complete || image.getBoundingClientRect().top > innerHeight)"""
 _LEARNING = {"num_epochs": 5, "batch_size": 32, "learning_rate": 0.002, "warmup_ratio": 0.1}
 _EVALUATED = {
     "eval_dataset": {"fraction": 0.1},
@@ -108,6 +110,7 @@ def _take_one(dashboard: Dashboard, picture: Picture, path: Path, width: int) ->
     dashboard.page.set_viewport_size({"width": width, "height": picture.height})
     dashboard.open(picture.fragment)
     picture.prepare(dashboard)
+    until(lambda: dashboard.page.evaluate(_IMAGES_ARE_THERE))
     dashboard.page.screenshot(path=path, animations="disabled")
     assert path.stat().st_size < _MOST_BYTES, f"{path} is too large to be kept"
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
 from tests.browser.jobs import digits_in
+from tests.e2e.live_service import until
 from trainer_core.contract.spec import JobSpec
 
 JSON = "The spec as JSON It stays in step with the form."
@@ -51,6 +52,8 @@ def test_json_that_cannot_be_read_is_not_submitted(page: Page) -> None:
 def test_json_that_no_spec_is_leaves_the_form_there(page: Page) -> None:
     page.get_by_role("group", name="Metadata").get_by_role("button", name="Add").click()
     page.get_by_label("Name 1", exact=True).fill("team")
+    page.get_by_label("Priority", exact=True).focus()
+    until(lambda: spec_of(page).get("metadata") == {"team": ""})
     odd = {"metadata": None, "integrations": [{"type": "nobody"}, 5], "method": {"type": "none"}, "hyperparameters": 3}
 
     page.get_by_label(JSON).fill(json.dumps(odd))
@@ -87,11 +90,11 @@ def test_words_of_ones_own_are_names_and_values(page: Page) -> None:
     page.get_by_label("Name 1", exact=True).fill("team")
     page.get_by_label("Value 1", exact=True).fill("reading")
     page.get_by_label("Priority", exact=True).focus()
-    assert spec_of(page)["metadata"] == {"team": "reading"}
+    until(lambda: spec_of(page).get("metadata") == {"team": "reading"})
 
     page.get_by_role("button", name="Remove team").click()
 
-    assert "metadata" not in spec_of(page)
+    until(lambda: "metadata" not in spec_of(page))
 
 
 def test_trackers_are_ticked_and_told_where(page: Page) -> None:
@@ -100,7 +103,7 @@ def test_trackers_are_ticked_and_told_where(page: Page) -> None:
     page.get_by_label("Experiment", exact=True).fill("digits")
     page.get_by_label("Run name", exact=True).focus()
 
-    assert spec_of(page)["integrations"] == [{"type": "mlflow", "experiment": "digits"}]
+    until(lambda: spec_of(page).get("integrations") == [{"type": "mlflow", "experiment": "digits"}])
 
 
 def test_what_is_wrong_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
