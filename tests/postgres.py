@@ -1,4 +1,7 @@
-"""The PostgreSQL server of its wheel, which gives it ten seconds to start: too few where a machine stands still."""
+"""The PostgreSQL server of its wheel, which gives it ten seconds to start: too few where a machine stands still.
+
+And its databases, for whoever wants one of them alone.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
