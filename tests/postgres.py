@@ -1,4 +1,7 @@
-"""The PostgreSQL server of its wheel, for several test processes at once on a machine that may stand still."""
+"""The PostgreSQL server of its wheel, for several test processes at once on a machine that may stand still.
+
+And its databases, for whoever wants one of them alone.
+"""
 
 import os
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,6 +34,19 @@ def test_an_error_undoes_the_transaction(database: Database) -> None:
 def _see_then_fail(session: Session) -> None:
     workers.see(session, "w", num_slots=1, memory_bytes=1, gpus=())
     datasets.get(session, "file-none")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_waits_until_what_it_commits_is_on_the_disk(database: Database) -> None:
+    found = []
+
+    @event.listens_for(database.engine, "connect")
+    def look(connection: Any, _record: object) -> None:  # before tests have it wait for none
+        found.append(connection.execute("PRAGMA synchronous").fetchone())
+
+    database.engine.connect().close()
+
+    assert found == [(2,)]  # FULL
 
 
 def test_each_thread_that_answers_requests_has_a_connection(database: Database) -> None:
