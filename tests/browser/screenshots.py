@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, FilePayload
 
 from tests.browser.chromium import CHROMIUM, Dashboard, chromium, opened
 from tests.browser.jobs import digits_in
-from tests.e2e.live_service import ENDLESS, Service, running, until
+from tests.e2e.live_service import ENDLESS, Service, running
+from tests.patience import until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 _MOST_BYTES = 250_000

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Dashboard
 from tests.browser.jobs import digits_in
-from tests.e2e.live_service import until
+from tests.patience import until
 from trainer_core.contract.spec import JobSpec
 
 JSON = "The spec as JSON It stays in step with the form."
