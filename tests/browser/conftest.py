@@ -23,10 +23,8 @@ def browser() -> Iterator[Browser]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     if CHROMIUM is None:
         pytest.skip("no chromium: `make chromium` installs it where apt-get and root are")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_INTEGRATIONS", '["tensorboard"]')
-        with running(tmp_path_factory.mktemp("service")) as service:
-            yield service
+    with running(tmp_path_factory.mktemp("service"), TUNEYARD_INTEGRATIONS='["tensorboard"]') as service:
+        yield service
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,9 @@ MODEL = "gpt-4o-2024-08-06"
 @pytest.fixture(scope="module")
 def service(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose operator lets a model of its own answer to a name that scripts ask for, and chats wait long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "60")
-        with running(tmp_path_factory.mktemp("clients"), "--model", f"{MODEL}={starter_dir}") as service:
-            yield service
+    offered = ("--model", f"{MODEL}={starter_dir}")
+    with running(tmp_path_factory.mktemp("clients"), *offered, TUNEYARD_CHAT_WAIT_SECONDS="60") as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

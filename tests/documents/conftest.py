@@ -30,12 +30,10 @@ class Left:
 
 @pytest.fixture(scope="session")
 def place(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "60")
-        patch.setenv("TUNEYARD_WEBHOOK_PRIVATE_HOSTS", "127.0.0.1")
-        offered = ("--model", f"gpt-4o-2024-08-06={starter_dir}")  # what scripts for OpenAI ask for
-        with running(tmp_path_factory.mktemp("service"), *offered) as service:
-            yield Place(service, few_digits(tmp_path_factory.mktemp("digits")), starter_dir)
+    settings = {"TUNEYARD_CHAT_WAIT_SECONDS": "60", "TUNEYARD_WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}
+    offered = ("--model", f"gpt-4o-2024-08-06={starter_dir}")  # what scripts for OpenAI ask for
+    with running(tmp_path_factory.mktemp("service"), *offered, **settings) as service:
+        yield Place(service, few_digits(tmp_path_factory.mktemp("digits")), starter_dir)
 
 
 @pytest.fixture(scope="session")

@@ -54,10 +54,10 @@ class Service:
 
 
 @contextmanager
-def running(data_dir: Path, *options: str) -> Iterator[Service]:
-    """A service on a free port, on one slot."""
+def running(data_dir: Path, *options: str, **settings: str) -> Iterator[Service]:
+    """A service on a free port, on one slot, with settings of its own in its environment."""
     command = [*TUNEYARD, "up", "--port", "0", "--slots", "1", "--data-dir", str(data_dir), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | settings) as process:
         assert process.stdout is not None
         told = (re.search(r"ready at (\S+)", line) for line in process.stdout)
         url = next(match[1] for match in told if match)

@@ -38,10 +38,9 @@ def talker_dir(starter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def chatty(talker_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of one slot. A chat waits for it longer than a worker that stands still, or misses a ring, takes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUNEYARD_CHAT_WAIT_SECONDS", "30")
-        with running(tmp_path_factory.mktemp("chatty"), "--model", f"talker={talker_dir}") as service:
-            yield service
+    offered = ("--model", f"talker={talker_dir}")
+    with running(tmp_path_factory.mktemp("chatty"), *offered, TUNEYARD_CHAT_WAIT_SECONDS="30") as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
