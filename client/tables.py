@@ -47,10 +47,17 @@ def jobs(found: Iterable[Job]) -> Table:
 def workers(found: Iterable[Worker]) -> Table:
     """A row for each worker."""
     rows = (
-        (one.name, str(one.num_slots), size(one.memory_bytes), ", ".join(gpu.name for gpu in one.gpus) or "none")
+        (
+            one.name,
+            str(one.num_slots),
+            str(len(one.running)),
+            f"no, for {age(one.draining_since)}" if one.draining_since else "yes",
+            size(one.memory_bytes),
+            ", ".join(gpu.name for gpu in one.gpus) or "none",
+        )
         for one in found
     )
-    return table(("worker", "slots", "memory", "GPUs"), rows, ("worker", "GPUs"))
+    return table(("worker", "slots", "jobs", "takes jobs", "memory", "GPUs"), rows, ("worker", "GPUs"))
 
 
 def models(found: ModelList) -> Table:

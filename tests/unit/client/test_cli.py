@@ -251,7 +251,8 @@ ASKED_FOR = {"id": "report-1", "report": REPORT}
     ("arguments", "answer", "words"),
     [
         (["models"], {"data": [{"name": "starter"}], "hub_models": True}, ["starter", "hub"]),
-        (["workers"], {"data": [WORKER]}, ["host-1", "64 GB", "H200"]),
+        (["workers"], {"data": [WORKER]}, ["host-1", "64 GB", "H200", "yes"]),
+        (["workers"], {"data": [WORKER | {"draining_since": "2026-01-01T00:00:00Z"}]}, ["no, for"]),
         (["workers"], {"data": []}, ["jobs wait until one starts"]),
         (["usage"], USAGE, ["vision", "3.25", "500"]),
         (["health"], {"database": True, "storage": True, "num_workers": 1}, ["ready", "1 worker"]),
