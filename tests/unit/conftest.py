@@ -21,6 +21,7 @@ from store.columns import DEFAULT_PROJECT
 from store.database import Database
 from store.files import Storage
 from store.scopes import Scope
+from telemetry import about
 from tests.postgres import Databases, PatientPostgres
 from tests.unit.bearing import bearer
 from tests.unit.engines import hurried
@@ -42,6 +43,12 @@ def migrate(url: str) -> None:
 def _engines_are_hurried() -> Iterator[None]:
     with hurried():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _knows_nothing_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a runner that ran in this process knows for good, it knows until its test ends."""
+    monkeypatch.setattr(about, "_process", {})
 
 
 @pytest.fixture(scope="session")
