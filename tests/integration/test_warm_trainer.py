@@ -61,8 +61,15 @@ def ended(process: Forked) -> tuple[int, list[RunEvent]]:
     """Its exit code, and what it says until then."""
     events = [RUN_EVENT.validate_json(line) for line in process.stdout]
     exit_code = process.wait()
-    process.close()
+    let_go(process)
     return exit_code, events
+
+
+def let_go(process: Forked) -> None:
+    """Close all pipes to it, as the kernel does when a runner is killed."""
+    process.stdout.close()
+    process.stderr.close()
+    process.close()
 
 
 def test_it_makes_reports_one_after_the_other(warm: Warm, spec_path: Path, tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_a_run_that_was_forked_ends_with_its_runner(
     next(line for line in process.stdout if isinstance(RUN_EVENT.validate_json(line), StepCompleted))
     seen = psutil.Process(process.pid)
 
-    process.close()  # as the kernel does when a runner is killed
+    let_go(process)
 
     assert psutil.wait_procs([seen], timeout=60)[1] == []
 
@@ -130,4 +137,4 @@ def test_a_bad_spec_is_a_failure_and_no_traceback(warm: Warm, tmp_path: Path) ->
     assert exit_code == ExitCode.FAILED
     assert isinstance(events[-1], RunFailed)
     assert "Traceback" not in log.read()
-    process.close()
+    let_go(process)
