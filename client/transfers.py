@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,11 +34,9 @@ def upload(tuneyard: Tuneyard, path: Path, images: str | None = None) -> Dataset
 def dataset_of(tuneyard: Tuneyard, path: Path) -> Dataset:
     """The dataset of a file: the newest with its name and content, of the newest thousand; else it is uploaded."""
     num_bytes = path.stat().st_size
-    newest = islice(tuneyard.datasets.list(), _NEWEST)
-    alike = [one for one in newest if one.filename == path.name and one.num_bytes == num_bytes]
-    digest = sha256_of(path) if alike else None
-    for dataset in alike:
-        if dataset.sha256 == digest:
+    digest = cache(sha256_of)  # of a large file it takes a while: once, and only if one may be it
+    for dataset in islice(tuneyard.datasets.list(), _NEWEST):
+        if (dataset.filename, dataset.num_bytes) == (path.name, num_bytes) and dataset.sha256 == digest(path):
             stderr().print(f"{escape(str(path))} was uploaded {age(dataset.created_at)} ago as {dataset.id}")
             return dataset
     return upload(tuneyard, path)

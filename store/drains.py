@@ -70,8 +70,8 @@ def standings(session: Session) -> list[Standing]:
     counted = select(Job.worker, func.count()).where(Job.status == JobStatus.RUNNING).group_by(Job.worker)
     running = {str(name): number for name, number in session.execute(counted).all()}
     names = sorted({*running, *(worker.name for worker in workers.alive(session))})
-    drained = {one.worker for one in every(session)}
-    return [Standing(name, bool(drained & {name, EVERY_WORKER}), running.get(name, 0)) for name in names]
+    asked_at = since(session)
+    return [Standing(name, asked_at(name) is not None, running.get(name, 0)) for name in names]
 
 
 def _of(worker: str | InstrumentedAttribute[str | None]) -> ColumnElement[bool]:

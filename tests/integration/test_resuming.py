@@ -1,7 +1,7 @@
 """A run that goes on from any of its checkpoints ends as if nothing had happened, to the bit."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +45,12 @@ CHOICES: dict[str, tuple[Method, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def dataset(
-    chat: Callable[..., dict[str, Any]],
-    write_rows: Callable[[Path, Sequence[dict[str, Any]]], Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """Seven rows of different lengths, some without a picture."""
-    rows = [chat("long answer " * (number + 1), shade=None if number % 3 == 1 else 20 * number) for number in range(7)]
-    return write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows)
-
-
-@pytest.fixture(scope="module")
-def spec(starter_dir: Path, dataset: Path) -> JobSpec:
+def spec(starter_dir: Path, uneven_file: Path) -> JobSpec:
     """Two batches of two rows a step, two steps an epoch, a checkpoint after each, some answers after each second."""
     return JobSpec(
         base_model=str(starter_dir),
-        train_dataset=str(dataset),
-        eval_dataset=str(dataset),
+        train_dataset=str(uneven_file),
+        eval_dataset=str(uneven_file),
         hyperparameters=Hyperparameters(
             max_steps=NUM_STEPS,
             batch_size=2,
