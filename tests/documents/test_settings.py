@@ -3,9 +3,8 @@
 import re
 
 from handbook.settings import PAGE, with_tables
-from tests.documents.blocks import ROOT
+from tests.project import PACKAGES, ROOT
 
-PROGRAMS = ("api", "client", "migrations", "store", "telemetry", "trainer_core", "worker")
 NAME = re.compile(r"TUNEYARD_[A-Z][A-Z_]*[A-Z]")
 
 
@@ -16,7 +15,7 @@ def test_its_tables_are_those_of_the_settings() -> None:
 
 
 def test_every_variable_that_the_programs_name_is_told() -> None:
-    sources = [path.read_text() for program in PROGRAMS for path in (ROOT / program).rglob("*.py")]
+    sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     named = {name for source in sources for name in NAME.findall(source)}
 
     assert {"TUNEYARD_URL", "TUNEYARD_DATABASE_URL"} <= named

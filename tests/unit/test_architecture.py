@@ -5,7 +5,6 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import trainer_core.contract
+from tests.project import PACKAGES, PROJECT, ROOT
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ["api", "client", "migrations", "store", "telemetry", "trainer_core", "worker"]
 SOURCES = sorted(
     path for name in [*PACKAGES, "benchmarks", "examples", "handbook", "tests"] for path in (ROOT / name).rglob("*.py")
 )
@@ -44,7 +42,6 @@ for name in sys.argv[1:]:
     if "torch" in sys.modules:
         sys.exit(f"{name} loads torch")
 """
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def pins(path: str = "constraints.txt") -> dict[str, Requirement]:

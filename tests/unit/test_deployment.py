@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable
 from importlib.metadata import requires
 from importlib.util import find_spec
@@ -28,9 +27,9 @@ from api.app import create_app
 from api.settings import Settings
 from client.deployment import api_command
 from store.settings import DatabaseSettings, StoreSettings
+from tests.project import PACKAGES, PROJECT, ROOT
 from worker.settings import TrackingSettings, WorkerSettings
 
-ROOT = Path(__file__).parents[2]
 COMPOSE_FILES = ["docker-compose.yml", "docker-compose.gpu.yml"]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 PLACEHOLDER = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
@@ -44,8 +43,6 @@ SETTINGS: dict[str, type[DatabaseSettings]] = {
 }
 PROGRAMS = ("api", "worker", "tracking")
 """On the shared storage, once the tables are there."""
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = [pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
 PASSWORD = "made-for-this-test"
 SERVICES: dict[str, dict[str, Any]] = TOP["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
@@ -311,8 +308,7 @@ def test_an_image_does_not_run_as_root(stage: str) -> None:
 
 
 def test_the_image_of_the_api_holds_no_torch() -> None:
-    project = PROJECT["project"]
 
-    installed = closure(project["dependencies"] + project["optional-dependencies"]["server"])
+    installed = closure(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["server"])
 
     assert not installed & {"torch", "transformers"}

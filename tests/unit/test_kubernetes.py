@@ -4,7 +4,6 @@ What kustomize would make of a folder is made here by as much of its rules as th
 """
 
 import json
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,14 +15,14 @@ import pytest
 import yaml
 
 from api.settings import Settings
+from tests.project import PROJECT, ROOT
 from worker.settings import TrackingSettings, WorkerSettings
 
-ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "deploy/kubernetes"
 FOLDERS = sorted(path.parent.name for path in PLACE.glob("*/kustomization.yaml"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 OURS = sorted(name for name, service in COMPOSE.items() if "build" in service)
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+VERSION = PROJECT["version"]
 KUBERNETES = "1.34"
 """The oldest version that is asked for: it has `sleep`, by which a stopping API waits."""
 Document = dict[str, Any]
